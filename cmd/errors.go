@@ -1,0 +1,157 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// The exit codes, the same for every command.
+const (
+	exitOK          = 0
+	exitFindings    = 1
+	exitUsage       = 2
+	exitIncomplete  = 3
+	exitFailed      = 4
+	exitInterrupted = 130
+)
+
+// exitStatus ends every command's help.
+const exitStatus = `
+EXIT STATUS
+    0    done; for a scan: nothing found, and everything was read
+    1    credentials were found
+    2    the command line or the configuration is wrong
+    3    nothing was found, but not everything could be read
+    4    the operation failed
+    130  interrupted; what was found until then is printed
+`
+
+// usageError is an error in what was asked: flags, arguments, configuration.
+type usageError struct {
+	error
+	hint string
+}
+
+func (e usageError) Unwrap() error { return e.error }
+
+func usagef(hint, format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...), hint}
+}
+
+// outcome is the end of a command that has said all there is to say: only the
+// exit code is left.
+type outcome int
+
+func (o outcome) Error() string { return "exit status " + strconv.Itoa(int(o)) }
+
+// hinter is implemented by errors that know what to do about them.
+type hinter interface{ Hint() string }
+
+// usager is implemented by errors of other rooms that mean "what was asked
+// cannot be", rather than "it failed".
+type usager interface{ Usage() bool }
+
+// explain is the table from an error to what is printed and the exit code. An
+// empty message prints nothing.
+func explain(err error) (message, hint string, code int) {
+	var (
+		done  outcome
+		usage usageError
+		hints hinter
+		asked usager
+		path  *fs.PathError
+	)
+	if errors.As(err, &hints) {
+		hint = hints.Hint()
+	}
+	switch {
+	case err == nil:
+		return "", "", exitOK
+	case errors.As(err, &done):
+		return "", "", int(done)
+	case closedPipe(err):
+		return "", "", exitOK
+	case errors.Is(err, context.Canceled):
+		return "interrupted", "", exitInterrupted
+	case errors.As(err, &usage):
+		return err.Error(), usage.hint, exitUsage
+	case errors.As(err, &asked) && asked.Usage():
+		return err.Error(), hint, exitUsage
+	case errors.As(err, &path) && errors.Is(err, syscall.ENOSPC):
+		return err.Error(), "make room on that disk and try again", exitFailed
+	}
+	return err.Error(), hint, exitFailed
+}
+
+// conclude prints an error as keywright's errors look and returns the exit code.
+func conclude(term *terminal, err error) int {
+	message, hint, code := explain(err)
+	if message != "" {
+		fmt.Fprintf(term.err, "keywright: error: %s\n", escape(message))
+	}
+	for line := range strings.Lines(hint) {
+		fmt.Fprintf(term.err, "keywright: hint: %s\n", escape(strings.TrimSuffix(line, "\n")))
+	}
+	return code
+}
+
+// closedPipe reports whether whoever read our output has gone.
+func closedPipe(err error) bool {
+	const windowsNoData = syscall.Errno(232) // ERROR_NO_DATA, "the pipe is being closed"
+	return errors.Is(err, syscall.EPIPE) || isWindows && errors.Is(err, windowsNoData)
+}
+
+// flagError gives an unknown flag the hint that it deserves: flags of other
+// scanners are answered with ours.
+func flagError(c *cobra.Command, err error) error {
+	hint := fmt.Sprintf("see '%s --help'", c.CommandPath())
+	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok && c.Name() == "scan" {
+		if ours := foreignFlag(name); ours != "" {
+			hint = ours
+		}
+	}
+	return usageError{err, hint}
+}
+
+func foreignFlag(name string) string {
+	switch name {
+	case "json", "jsonl", "sarif":
+		return "did you mean --format " + name + "?"
+	case "report-format":
+		return "did you mean --format?"
+	case "report-path", "out":
+		return "did you mean --output?"
+	case "source", "path", "dir", "repo":
+		return "the path is an argument: keywright scan PATH"
+	case "no-git":
+		return "did you mean --no-history?"
+	case "log-opts", "commits":
+		return "did you mean --range A..B?"
+	case "redact":
+		return "reports are always redacted; --show-secrets shows the secrets"
+	case "all":
+		return "everything is scanned unless you narrow it with --staged, --range, --since, --no-history or --history-only"
+	}
+	return ""
+}
+
+// quote puts a name that came from outside in quotes, with everything escaped
+// that could move a terminal's cursor.
+func quote(s string) string { return strconv.Quote(s) }
+
+// escape makes a whole sentence safe to print.
+func escape(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\t' || strconv.IsPrint(r) {
+			return r
+		}
+		return '�'
+	}, s)
+}

@@ -1,0 +1,245 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/keywright/keywright/scan"
+)
+
+// scanOptions are the flags of scan, as they were typed.
+type scanOptions struct {
+	stdin           bool
+	staged          bool
+	revisions       string
+	since           string
+	noHistory       bool
+	historyOnly     bool
+	format          string
+	output          string
+	confidence      string
+	showSecrets     bool
+	noIgnore        bool
+	exclude         []string
+	rules           []string
+	noCache         bool
+	maxMemory       string
+	allowIncomplete bool
+}
+
+func (o *scanOptions) addFlags(f *pflag.FlagSet) {
+	f.SortFlags = false
+	f.BoolVar(&o.staged, "staged", false, "scan what is about to be committed")
+	f.StringVar(&o.revisions, "range", "", "scan every commit in `A..B`")
+	f.StringVar(&o.since, "since", "", "of history, scan only commits after `DATE`")
+	f.BoolVar(&o.noHistory, "no-history", false, "scan files only, not the history")
+	f.BoolVar(&o.historyOnly, "history-only", false, "scan the history only, not the files")
+	f.BoolVar(&o.stdin, "stdin", false, "scan standard input (as does PATH '-')")
+	f.StringVar(&o.format, "format", "text", "report as `FORMAT`: text, json, jsonl or sarif")
+	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE`, whole or not at all")
+	f.StringVar(&o.confidence, "confidence", "medium", "report findings from `LEVEL` up: low, medium, high or certain")
+	f.BoolVar(&o.showSecrets, "show-secrets", false, "show the secrets themselves in the report")
+	f.BoolVar(&o.noIgnore, "no-ignore", false, "report what allow-comments and ignore files silence, too")
+	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out paths that match `GLOB` (may be repeated)")
+	f.StringSliceVar(&o.rules, "rules", nil, "use only the rules in `LIST` of ids or globs; a leading '-' leaves them out")
+	f.BoolVar(&o.noCache, "no-cache", false, "neither read nor write the cache")
+	f.StringVar(&o.maxMemory, "max-memory", "512MiB", "keep working memory below `SIZE`")
+	f.BoolVar(&o.allowIncomplete, "allow-incomplete", false, "exit 0 instead of 3 when nothing was found but not everything could be read")
+}
+
+// scanFunc runs a scan: the pipeline, or a stand-in in tests.
+type scanFunc func(ctx context.Context, term *terminal, job scanJob) (*scan.Report, error)
+
+// scanJob is what the flags mean.
+type scanJob struct {
+	path      string
+	mode      scanMode
+	revisions string // A..B, with scanRange
+	since     string
+	level     scan.Confidence
+	rules     []string
+	exclude   []string
+	noIgnore  bool
+	noCache   bool
+	maxMemory int64
+}
+
+type scanMode int
+
+const (
+	scanEverything scanMode = iota
+	scanFiles
+	scanHistory
+	scanStaged
+	scanRange
+	scanStdin
+)
+
+const scanLong = `Scans a file, a directory or a Git repository for leaked credentials.
+
+In a repository, everything is scanned: the work tree, the index, the stash and
+the whole history, with commit messages, tags and notes. Each credential is
+reported once, with the commits that brought it. Reports are redacted.
+
+To accept a finding, write 'keywright:allow' in a comment on its line, or put its
+fingerprint and a reason on a line of .keywrightignore.
+`
+
+const scanExample = `  keywright scan                          the repository in this directory
+  keywright scan --staged                 before a commit
+  keywright scan --range main..HEAD       the commits of a branch
+  keywright scan ~/notes --no-history     files only
+  keywright scan --format sarif -o keywright.sarif`
+
+func newScan(term *terminal, scanning scanFunc) *cobra.Command {
+	var o scanOptions
+	c := &cobra.Command{
+		Use:               "scan [PATH]",
+		Short:             "Find leaked credentials in files and Git history",
+		Long:              scanLong + exitStatus,
+		Example:           scanExample,
+		Args:              cobra.ArbitraryArgs,
+		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
+		RunE: func(c *cobra.Command, args []string) error {
+			return runScan(c.Context(), term, scanning, o, args)
+		},
+	}
+	o.addFlags(c.Flags())
+	complete(c, "format", formats)
+	complete(c, "confidence", []string{"low", "medium", "high", "certain"})
+	return c
+}
+
+func complete(c *cobra.Command, flag string, values []string) {
+	// The error says that the flag does not exist; the tests would notice.
+	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptions, args []string) error {
+	job, err := o.job(args)
+	if err != nil {
+		return err
+	}
+	report, err := scanning(ctx, term, job)
+	if err != nil {
+		return err
+	}
+	if err := writeReport(term, o, report); err != nil && !closedPipe(err) {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return verdict(report, o.allowIncomplete)
+}
+
+// verdict chooses the exit code of a scan that ended.
+func verdict(r *scan.Report, allowIncomplete bool) error {
+	switch {
+	case r.Interrupted:
+		return outcome(exitInterrupted)
+	case len(r.Findings) > 0:
+		return outcome(exitFindings)
+	case !r.Coverage.Complete() && !allowIncomplete:
+		return outcome(exitIncomplete)
+	}
+	return nil
+}
+
+// job checks the flags against each other and says what they mean.
+func (o scanOptions) job(args []string) (scanJob, error) {
+	job := scanJob{path: ".", since: o.since, exclude: o.exclude, noIgnore: o.noIgnore, noCache: o.noCache}
+	if err := o.paths(&job, args); err != nil {
+		return job, err
+	}
+	if err := o.mode(&job); err != nil {
+		return job, err
+	}
+	var err error
+	if job.level, err = scan.ParseConfidence(o.confidence); err != nil {
+		return job, usageError{err, "for example: --confidence high"}
+	}
+	if job.maxMemory, err = parseSize(o.maxMemory); err != nil {
+		return job, usageError{fmt.Errorf("--max-memory: %w", err), "for example: --max-memory 512MiB"}
+	}
+	if !known(formats, o.format) {
+		return job, usagef("the formats are "+strings.Join(formats, ", "), "unknown format %s", quote(o.format))
+	}
+	job.rules = o.rules
+	return job, nil
+}
+
+func (o scanOptions) paths(job *scanJob, args []string) error {
+	switch {
+	case len(args) > 1:
+		hint := "scan them one after the other, or a directory that holds them"
+		if o.revisions != "" && !strings.Contains(o.revisions, "..") {
+			hint = fmt.Sprintf("a range is one word: --range %s..%s", o.revisions, args[0])
+		}
+		return usagef(hint, "scan takes one path, got %d", len(args))
+	case len(args) == 1 && args[0] == "":
+		return usagef("to scan the current directory, give no path", "the path is empty")
+	case len(args) == 1 && args[0] == "-":
+		job.mode = scanStdin
+	case len(args) == 1 && o.stdin:
+		return usagef("leave out the path or --stdin", "--stdin and the path %s exclude each other", quote(args[0]))
+	case len(args) == 1:
+		job.path = args[0]
+	}
+	if o.stdin {
+		job.mode = scanStdin
+	}
+	return nil
+}
+
+// mode settles which of the ways of scanning was asked for, at most one.
+func (o scanOptions) mode(job *scanJob) error {
+	type choice struct {
+		flag  string
+		given bool
+		mode  scanMode
+	}
+	choices := []choice{
+		{"--stdin", job.mode == scanStdin, scanStdin},
+		{"--staged", o.staged, scanStaged},
+		{"--range", o.revisions != "", scanRange},
+		{"--no-history", o.noHistory, scanFiles},
+		{"--history-only", o.historyOnly, scanHistory},
+	}
+	chosen := ""
+	for _, c := range choices {
+		switch {
+		case !c.given:
+		case chosen == "":
+			chosen, job.mode = c.flag, c.mode
+		case chosen == "--no-history" && c.flag == "--history-only":
+			return usagef("leave out both to scan files and history", "--no-history and --history-only exclude each other")
+		case chosen == "--range" && c.flag == "--history-only", chosen == "--staged" && c.flag == "--no-history":
+			return usagef(chosen+" alone is enough", "%s does not go with %s", c.flag, chosen)
+		default:
+			return usagef("give one of them", "%s and %s exclude each other", chosen, c.flag)
+		}
+	}
+	if o.since != "" && job.mode != scanEverything && job.mode != scanHistory {
+		return usagef("--since narrows the history that is scanned: leave out "+chosen, "--since does not go with %s", chosen)
+	}
+	if job.mode == scanRange {
+		return o.revisionRange(job)
+	}
+	return nil
+}
+
+func (o scanOptions) revisionRange(job *scanJob) error {
+	from, to, found := strings.Cut(o.revisions, "..")
+	switch {
+	case !found:
+		return usagef(fmt.Sprintf("the commits since then: --range %s..HEAD", from), "--range %s is one revision, not a range", quote(o.revisions))
+	case strings.HasPrefix(to, "."):
+		return usagef(fmt.Sprintf("with two dots: --range %s..%s", from, to[1:]), "--range %s has three dots", quote(o.revisions))
+	case from == "":
+		return usagef("everything up to a revision: scan --history-only", "--range %s has no beginning", quote(o.revisions))
+	}
+	job.revisions = o.revisions
+	return nil
+}
