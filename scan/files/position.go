@@ -12,11 +12,11 @@ func after(line, column int, skipped, head []byte) (int, int) {
 	case bytes.HasPrefix(head, []byte{0xfe, 0xff}):
 		return afterWide(line, column, skipped, 0)
 	}
-	last := bytes.LastIndexByte(skipped, '\n')
-	if last < 0 {
+	n := bytes.Count(skipped, []byte{'\n'}) // much faster than looking for the last one in vain
+	if n == 0 {
 		return line, column + len(skipped)
 	}
-	return line + bytes.Count(skipped, []byte{'\n'}), len(skipped) - last
+	return line + n, len(skipped) - bytes.LastIndexByte(skipped, '\n')
 }
 
 // afterWide is after for UTF-16, with the higher byte of each pair at index high.
