@@ -64,10 +64,20 @@ was not read.
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [command]",
 		Short: "Show the help of a command",
+		Long:  "Shows the help of a command.",
 		RunE:  func(_ *cobra.Command, args []string) error { return runHelp(root, args) },
 	})
 	root.InitDefaultCompletionCmd()
+	addExitStatus(root)
 	return root
+}
+
+// addExitStatus ends the help of a command, and of those below it, with the codes.
+func addExitStatus(c *cobra.Command) {
+	c.Long = strings.TrimRight(c.Long, "\n") + "\n" + exitStatus
+	for _, sub := range c.Commands() {
+		addExitStatus(sub)
+	}
 }
 
 func runRoot(c *cobra.Command, args []string) error {

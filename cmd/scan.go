@@ -100,7 +100,7 @@ func newScan(term *terminal, scanning scanFunc) *cobra.Command {
 	c := &cobra.Command{
 		Use:               "scan [PATH]",
 		Short:             "Find leaked credentials in files and Git history",
-		Long:              scanLong + exitStatus,
+		Long:              scanLong,
 		Example:           scanExample,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),

@@ -12,7 +12,7 @@ func newVersion(term *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print keywright's version",
-		Long:  "Prints keywright's version, the commit it was built from where that is known,\nand the Go release and platform it was built with.\n" + exitStatus,
+		Long:  "Prints keywright's version, the commit it was built from where that is known,\nand the Go release and platform it was built with.",
 		Args:  noArgs,
 		RunE:  func(*cobra.Command, []string) error { return runVersion(term) },
 	}

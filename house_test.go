@@ -1,0 +1,168 @@
+package main
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/keywright/keywright"
+
+// mayImport lists every package of the module, and which others of the module it
+// may import. What is not here is not allowed: an arrow is added on purpose, with
+// docs/design.md, and almost none is ever worth adding upwards.
+var mayImport = map[string][]string{
+	".":   {"cmd"},
+	"cmd": {"config", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
+
+	"scan":          {"secret"},
+	"scan/match":    {"scan"},
+	"scan/proof":    {"scan"},
+	"scan/rules":    {"scan", "scan/proof"},
+	"scan/files":    {"scan"},
+	"scan/packfile": {"scan"},
+	"scan/gitrepo":  {"scan", "scan/packfile"},
+	"scan/cache":    {"scan", "secret", "internal/durable"},
+	"scan/report":   {"scan", "secret"},
+	"scan/pipeline": {"config", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/match", "scan/packfile", "secret", "internal/durable"},
+
+	"config":           {"scan", "secret", "internal/durable"},
+	"secret":           {},
+	"internal/durable": {"secret"},
+
+	// Programs for building and measuring, which nothing imports.
+	"internal/tools/manual": {"cmd"},
+}
+
+// source is a Go file of the module.
+type source struct {
+	pkg  string // directory, slash-separated, "." for the top
+	name string
+	file *ast.File
+}
+
+func (s source) test() bool { return strings.HasSuffix(s.name, "_test.go") }
+
+// sources parses every Go file, for whatever platform.
+func sources(t *testing.T, mode parser.Mode) []source {
+	t.Helper()
+	var all []source
+	set := token.NewFileSet()
+	err := fs.WalkDir(os.DirFS("."), ".", func(p string, d fs.DirEntry, err error) error {
+		switch name := path.Base(p); {
+		case err != nil:
+			return err
+		case d.IsDir() && p != "." && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata" || name == "dist"):
+			return fs.SkipDir
+		case d.IsDir() || !strings.HasSuffix(name, ".go"):
+			return nil
+		}
+		f, err := parser.ParseFile(set, filepath.FromSlash(p), nil, mode)
+		if err != nil {
+			return err
+		}
+		all = append(all, source{path.Dir(p), path.Base(p), f})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func TestImportGraph(t *testing.T) {
+	for _, s := range sources(t, parser.ImportsOnly) {
+		allowed, listed := mayImport[s.pkg]
+		if !listed {
+			t.Errorf("%s/%s: package %s is not in the table of packages", s.pkg, s.name, s.pkg)
+			continue
+		}
+		if s.test() {
+			continue // tests may reach for what they need
+		}
+		for _, spec := range s.file.Imports {
+			imported, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ours, ok := strings.CutPrefix(imported, module+"/")
+			if ok && !slices.Contains(allowed, ours) {
+				t.Errorf("%s/%s: %s may not import %s", s.pkg, s.name, s.pkg, ours)
+			}
+		}
+	}
+}
+
+// Nothing happens before main, and nothing but main ends the process.
+func TestNoHiddenControlFlow(t *testing.T) {
+	for _, s := range sources(t, parser.SkipObjectResolution) {
+		if s.test() {
+			continue
+		}
+		ast.Inspect(s.file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if n.Name.Name == "init" && n.Recv == nil {
+					t.Errorf("%s/%s: has an init function", s.pkg, s.name)
+				}
+			case *ast.SelectorExpr:
+				x, _ := n.X.(*ast.Ident)
+				exits := x != nil && (x.Name == "os" && n.Sel.Name == "Exit" || x.Name == "log" && strings.HasPrefix(n.Sel.Name, "Fatal"))
+				if exits && s.file.Name.Name != "main" {
+					t.Errorf("%s/%s: %s.%s outside main", s.pkg, s.name, x.Name, n.Sel.Name)
+				}
+			}
+			return true
+		})
+	}
+}
+
+// A fuzz target without seeds passes without running: each must add some in code,
+// or have committed ones. That added seeds really arrive is checked by .ci/run.
+func TestFuzzTargetsHaveSeeds(t *testing.T) {
+	for _, s := range sources(t, parser.SkipObjectResolution) {
+		for _, d := range s.file.Decls {
+			f, ok := d.(*ast.FuncDecl)
+			if !ok || !s.test() || f.Recv != nil || !strings.HasPrefix(f.Name.Name, "Fuzz") {
+				continue
+			}
+			committed, _ := os.ReadDir(filepath.Join(filepath.FromSlash(s.pkg), "testdata", "fuzz", f.Name.Name))
+			if !callsAdd(f) && len(committed) == 0 {
+				t.Errorf("%s/%s: %s has no seeds", s.pkg, s.name, f.Name.Name)
+			}
+		}
+	}
+}
+
+// callsAdd reports whether a fuzz target calls its parameter's Add, or hands the
+// parameter to a function that may.
+func callsAdd(f *ast.FuncDecl) bool {
+	if len(f.Type.Params.List) != 1 || len(f.Type.Params.List[0].Names) != 1 {
+		return false
+	}
+	param, found := f.Type.Params.List[0].Names[0].Name, false
+	ast.Inspect(f.Body, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		if sel, ok := call.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Add" {
+			x, _ := sel.X.(*ast.Ident)
+			found = found || x != nil && x.Name == param
+		}
+		for _, arg := range call.Args {
+			x, _ := arg.(*ast.Ident)
+			found = found || x != nil && x.Name == param
+		}
+		return true
+	})
+	return found
+}
