@@ -1,0 +1,273 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+
+	"github.com/keywright/keywright/scan"
+)
+
+const (
+	sarifHome = "https://github.com/keywright/keywright"
+	// sarifRoot is the base that code scanning replaces by the checkout.
+	sarifRoot = "%SRCROOT%"
+	// maxRelated is one below the most locations of a result that GitHub takes;
+	// it refuses a whole file with more.
+	maxRelated = 999
+	// The two names under which a result carries its fingerprint: our own, and the
+	// one by which GitHub tells whether two results are the same. Left to itself,
+	// GitHub takes a hash of the lines, and a secret that moves is a new alert.
+	ownFingerprint    = "keywrightFingerprint/v1"
+	githubFingerprint = "primaryLocationLineHash"
+)
+
+// writeSARIF writes SARIF 2.1.0 as code scanning wants it: one result for each
+// secret, located at the place nearest to hand, the others related to it. The
+// format has no bytes among its column units, so columns are right where the line
+// is ASCII up to the secret, and near it elsewhere.
+func writeSARIF(b *bytes.Buffer, r *scan.Report, o Options) error {
+	run := sarif.NewRunWithInformationURI("keywright", sarifHome)
+	if r.Version != "" {
+		run.Tool.Driver.Version = &r.Version
+	}
+	rules := rulesOf(r.Findings)
+	for _, rule := range rules {
+		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule(rule))
+	}
+	for _, f := range r.Findings {
+		index, _ := slices.BinarySearchFunc(rules, f.Rule, compareRules)
+		run.AddResult(sarifResult(f, index, o))
+	}
+	run.AddInvocation(sarifInvocation(r))
+	run.Properties = properties(map[string]any{
+		"columnUnit": "byte", "state": state(r), "rulesDigest": r.RulesDigest,
+		"suppressed": r.Suppressed, "belowLevel": r.BelowLevel,
+	})
+	return appendJSON(b, sarif.NewReport().AddRun(run), "  ")
+}
+
+// rulesOf returns the rules of the findings, each once, by id.
+func rulesOf(findings []scan.Finding) []*scan.Rule {
+	var rules []*scan.Rule
+	for _, f := range findings {
+		rules = append(rules, f.Rule)
+	}
+	slices.SortFunc(rules, compareRules)
+	return slices.CompactFunc(rules, func(a, b *scan.Rule) bool { return a.ID == b.ID })
+}
+
+func compareRules(a, b *scan.Rule) int { return cmp.Compare(a.ID, b.ID) }
+
+func sarifRule(r *scan.Rule) *sarif.ReportingDescriptor {
+	text, markdown := help(r)
+	rule := sarif.NewRule(r.ID).WithName(r.Title).
+		WithShortDescription(sarif.NewMultiformatMessageString().WithText(r.Title)).
+		WithFullDescription(sarif.NewMultiformatMessageString().WithText(cmp.Or(r.Why, r.Title))).
+		WithHelp(sarif.NewMultiformatMessageString().WithText(text).WithMarkdown(markdown)).
+		WithDefaultConfiguration(sarif.NewReportingConfiguration().WithLevel(level(r.Confidence)))
+	if isWebAddress(r.Reference) {
+		rule.WithHelpURI(r.Reference)
+	}
+	rule.Properties = properties(map[string]any{
+		"precision": precision(r.Confidence), "security-severity": severity(r.Confidence),
+	})
+	rule.Properties.Tags = []string{"security", "secret"}
+	return rule
+}
+
+// help is what a rule has to say, as text and as Markdown.
+func help(r *scan.Rule) (text, markdown string) {
+	parts := []string{cmp.Or(r.Why, r.Title)}
+	if r.Fix != "" {
+		parts = append(parts, r.Fix)
+	}
+	text, markdown = strings.Join(parts, "\n"), strings.Join(parts, "\n\n")
+	if r.Reference != "" {
+		text += "\n" + r.Reference
+		markdown += "\n\n<" + r.Reference + ">"
+	}
+	return text, markdown
+}
+
+func isWebAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
+}
+
+func level(c scan.Confidence) string {
+	switch {
+	case c >= scan.High:
+		return sarif.LevelError
+	case c == scan.Medium:
+		return sarif.LevelWarning
+	}
+	return sarif.LevelNote
+}
+
+// severity is a score from 0 to 10 in GitHub's scale, where 9 is critical.
+func severity(c scan.Confidence) string {
+	switch {
+	case c >= scan.High:
+		return "9.0"
+	case c == scan.Medium:
+		return "6.0"
+	}
+	return "3.0"
+}
+
+func precision(c scan.Confidence) string {
+	switch c {
+	case scan.Certain:
+		return "very-high"
+	case scan.High:
+		return "high"
+	case scan.Medium:
+		return "medium"
+	}
+	return "low"
+}
+
+func sarifResult(f scan.Finding, rule int, o Options) *sarif.Result {
+	res := sarif.NewRuleResult(f.Rule.ID).WithRuleIndex(rule).WithLevel(level(f.Confidence)).
+		WithMessage(sarif.NewTextMessage(sarifMessage(f, o)))
+	if f.Fingerprint != "" {
+		res.PartialFingerprints = map[string]string{
+			ownFingerprint: f.Fingerprint, githubFingerprint: f.Fingerprint,
+		}
+	}
+	for i, p := range nearestFirst(f.Places) {
+		switch {
+		case i == 0:
+			res.AddLocation(sarifLocation(p))
+		case i <= maxRelated:
+			res.AddRelatedLocation(sarifLocation(p).WithID(i).WithMessage(sarif.NewTextMessage(sarifPlace(p))))
+		}
+	}
+	res.Properties = properties(map[string]any{
+		"confidence": f.Confidence.String(), "proof": f.Proof.String(), "places": len(f.Places),
+		"publicId": f.PublicID, "reasons": list(f.Reasons),
+	})
+	return res
+}
+
+// sarifMessage is what a reader of an alert sees first.
+func sarifMessage(f scan.Finding, o Options) string {
+	shown := f.Redacted
+	if o.ShowSecrets {
+		shown = string(f.Secret.Reveal())
+	}
+	text := f.Rule.Title
+	if shown != "" {
+		text += " " + shown
+	}
+	if len(f.Places) > 0 {
+		text += ": " + sarifPlace(nearestFirst(f.Places)[0])
+	}
+	return text + "."
+}
+
+// sarifPlace says in words what a region cannot: the commit, and whether the
+// file still holds the secret.
+func sarifPlace(p scan.Place) string {
+	text := sourceName(p.Source)
+	if s := status(p); s != "" {
+		text += ", " + s
+	}
+	if p.Commit != "" {
+		text += ", brought by " + Escape(short(p.Commit))
+	}
+	return text
+}
+
+func sarifLocation(p scan.Place) *sarif.Location {
+	physical := sarif.NewPhysicalLocation().
+		WithArtifactLocation(sarif.NewSimpleArtifactLocation(uri(p)).WithURIBaseID(sarifRoot)).
+		WithRegion(region(p))
+	loc := sarif.NewLocationWithPhysicalLocation(physical)
+	loc.Properties = properties(map[string]any{
+		"source": string(p.Source), "object": p.Object, "commit": p.Commit, "author": p.Author,
+		"date": date(p.Date), "via": strings.Join(p.Via, ","),
+		"atTip": p.AtTip, "unreachable": p.Unreachable,
+	})
+	return loc
+}
+
+// uri is the path as a relative reference (RFC 3986, section 4.2): every byte but
+// the unreserved ones and slashes is percent-encoded, so that no path can be taken
+// for a scheme, a query or a parent. Places without a path get one below .git,
+// where no tracked file can be.
+func uri(p scan.Place) string {
+	path := p.Path
+	switch {
+	case path != "":
+	case p.Commit != "" || p.Object != "":
+		path = ".git/" + string(p.Source) + "/" + cmp.Or(p.Commit, p.Object)
+	default:
+		path = string(p.Source)
+	}
+	var b strings.Builder
+	for _, c := range []byte(path) {
+		if isUnreserved(c) || c == '/' {
+			b.WriteByte(c)
+		} else {
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
+}
+
+func isUnreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-._~", c) >= 0
+}
+
+// region has a column of at least 1 and an end after its start, whatever p says.
+func region(p scan.Place) *sarif.Region {
+	line, column := max(p.Line, 1), max(p.Column, 1)
+	endLine, endColumn := max(p.EndLine, line), max(p.EndColumn, 1)
+	if endLine == line {
+		endColumn = max(endColumn, column+1)
+	}
+	return sarif.NewRegion().WithStartLine(line).WithStartColumn(column).WithEndLine(endLine).WithEndColumn(endColumn)
+}
+
+// sarifInvocation says whether everything was read, and names what was not.
+func sarifInvocation(r *scan.Report) *sarif.Invocation {
+	inv := sarif.NewInvocation().WithExecutionSuccessful(state(r) == "complete")
+	notify := func(level, text string) {
+		inv.AddToolExecutionNotification(sarif.NewNotification().WithLevel(level).WithMessage(sarif.NewTextMessage(text)))
+	}
+	if r.Interrupted {
+		notify(sarif.LevelError, "interrupted: this is what was found so far")
+	}
+	for _, g := range r.Coverage.Gaps {
+		text := "not read: " + Escape(g.What) + ": " + Escape(g.Why)
+		if g.Hint != "" {
+			text += ": " + Escape(g.Hint)
+		}
+		notify(sarif.LevelWarning, text)
+	}
+	if text := excluded(r.Coverage.Excluded); text != "" {
+		notify(sarif.LevelNote, "never read by this version: "+text)
+	}
+	if r.LocalScope && len(r.Findings) > 0 {
+		notify(sarif.LevelNote, "fingerprints hold in this clone only: set repository_id in .keywright.toml")
+	}
+	return inv
+}
+
+// properties makes a property bag without the strings that are empty.
+func properties(m map[string]any) *sarif.PropertyBag {
+	bag := sarif.NewPropertyBag()
+	for k, v := range m {
+		if v != "" {
+			bag.Add(k, v)
+		}
+	}
+	return bag
+}
