@@ -56,7 +56,7 @@ const MaxBlock = 64 << 10
 // do not nest: an opening inside another block ends the first, unmatched.
 // The secret is the whole block.
 type Block struct {
-	Open  []string // any of these, each at least eight bytes
+	Open  []string // any of these; their common beginning has at least eight bytes
 	Close []string // the one with the same index as the opening
 }
 
@@ -64,8 +64,9 @@ type Block struct {
 // Check decides; without a proof a run is no match.
 type Run struct {
 	Alphabet Alphabet
-	Min, Max int
-	First    string // if set, the first byte must be one of these
+	Min, Max int                 // bytes; for Words, words
+	First    string              // if set, the first byte must be one of these
+	Word     func(w []byte) bool // for Words: whether w stands in a word list
 }
 
 // Alphabet names the byte classes that runs are made of.
@@ -76,7 +77,7 @@ const (
 	Alnum  Alphabet = iota // 0-9A-Za-z, bounded on both sides by another byte
 	Base64                 // 0-9A-Za-z+/ and trailing =; Min at least 44
 	Ints                   // decimal numbers below 256 with commas and white space: byte arrays
-	Words                  // words of letters with single separators: mnemonics; Min and Max count words
+	Words                  // words of a list with short separators: mnemonics
 )
 
 // Object is a parser over a whole object, asked only when all of the gates occur.

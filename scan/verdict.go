@@ -19,3 +19,7 @@ type Verdict struct {
 
 // Secret is the span of the confidential part.
 func (v *Verdict) Secret() Span { return v.Parts[0] }
+
+// A Copy says that Len bytes of an object, from Start, are the same bytes as its
+// base's, from Base.
+type Copy struct{ Base, Start, Len int }

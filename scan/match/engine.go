@@ -1,0 +1,217 @@
+// Package match finds secrets in bytes: anchors from literals and runs, and a
+// verdict of each rule at each anchor.
+//
+// A verdict depends only on a bounded interval of bytes around its anchor, which
+// it names. "An object scanned whole" means the judging function at every anchor;
+// Delta gives exactly that for an object known as copies of another, by carrying
+// what lies inside one copy and judging the rest again. The package does no I/O,
+// reads no clock, and knows no paths.
+package match
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"math"
+	"slices"
+
+	"github.com/keywright/keywright/scan"
+)
+
+// Engine is a set of rules made ready. It is immutable and safe for concurrent
+// use; what a goroutine needs for itself is in a Scratch.
+type Engine struct {
+	rules    []*rule
+	literals *literals
+	uses     [][]use // by literal
+	reach    []reach // by literal, then by prober
+	probers  []*prober
+	objects  []*rule
+	digest   string
+}
+
+// use says that a rule is asked where a literal stands.
+type use struct {
+	rule *rule
+	lit  *literal // of an expression
+	open int      // of a block
+}
+
+// reach bounds the bytes before and from an anchor that decide whether any rule
+// looks further.
+type reach struct{ back, ahead int }
+
+// anchor is where rules are asked: a literal's occurrence, or a run's beginning.
+type anchor struct {
+	pos  int32
+	lit  uint16 // index into uses, or len(uses)+index into probers
+	size uint16 // of a run: the bytes from pos that bound it, one beyond its end
+}
+
+// version changes whenever the engine would answer differently for the same
+// rules, so that caches notice.
+const version = "1"
+
+// New compiles the rules. It refuses a rule that has neither literal nor run, or
+// no bound, and two rules with one id.
+func New(rules []*scan.Rule) (*Engine, error) {
+	if len(rules) == 0 {
+		return nil, errors.New("no rules: a scan without rules would call everything clean")
+	}
+	e := &Engine{}
+	sum := sha256.New()
+	fmt.Fprintln(sum, version)
+	seen := map[string]bool{}
+	for i, r := range rules {
+		if seen[r.ID] {
+			return nil, fmt.Errorf("two rules have the id %s", r.ID)
+		}
+		seen[r.ID] = true
+		c, err := compileRule(r, i)
+		if err != nil {
+			return nil, err
+		}
+		e.rules = append(e.rules, c)
+		describe(sum, r)
+	}
+	e.index()
+	e.digest = hex.EncodeToString(sum.Sum(nil))
+	return e, nil
+}
+
+// describe writes what of a rule decides its verdicts. Checks are code: they
+// change with the engine's version and the program's own.
+func describe(sum hash.Hash, r *scan.Rule) {
+	fmt.Fprintf(sum, "%q %q %v %v %v %v %v\n", r.ID, r.Expr, r.Confidence, r.Partners, r.NeedsProof, r.Generic, r.MinEntropy)
+	if r.Block != nil {
+		fmt.Fprintf(sum, "%q\n", *r.Block)
+	}
+	if r.Run != nil {
+		fmt.Fprintf(sum, "%v %v %v %q\n", r.Run.Alphabet, r.Run.Min, r.Run.Max, r.Run.First)
+	}
+	if r.Object != nil {
+		fmt.Fprintf(sum, "%q\n", r.Object.Gate)
+	}
+}
+
+// Digest names the rules and the engine: two engines with one digest, in one
+// version of the program, give the same verdicts.
+func (e *Engine) Digest() string { return e.digest }
+
+// index collects the literals of all rules, and the probers of their runs.
+func (e *Engine) index() {
+	var lits []literal
+	number := map[string]int{}
+	use1 := func(l literal, u use) {
+		i, ok := number[l.text]
+		if !ok {
+			i = len(lits)
+			number[l.text] = i
+			lits = append(lits, l)
+			e.uses = append(e.uses, nil)
+			e.reach = append(e.reach, reach{})
+		} else {
+			lits[i].next.union(&l.next)
+			if !slices.EqualFunc(lits[i].check, l.check, func(a, b step) bool { return a == b }) {
+				lits[i].check = nil
+			}
+		}
+		e.uses[i] = append(e.uses[i], u)
+		r := &e.reach[i]
+		if u.lit != nil {
+			r.back = max(r.back, u.rule.back(u.lit))
+			r.ahead = max(r.ahead, u.rule.ahead(u.lit))
+		} else {
+			r.ahead = max(r.ahead, len(l.text))
+		}
+	}
+	for _, c := range e.rules {
+		for i := range c.literals {
+			use1(c.literals[i], use{rule: c, lit: &c.literals[i]})
+		}
+		if c.Block != nil {
+			for i, o := range c.Block.Open {
+				use1(literal{text: lower(o), next: anyByte}, use{rule: c, open: i})
+			}
+		}
+		if c.Object != nil {
+			e.objects = append(e.objects, c)
+			use1(literal{text: lower(c.Object.Gate), next: anyByte}, use{rule: c})
+		}
+		if c.Run != nil {
+			e.addRun(c)
+		}
+	}
+	e.literals = newLiterals(lits)
+	for _, p := range e.probers {
+		back := 1
+		if p.alphabet == scan.Words {
+			back = wordMargin
+		}
+		e.reach = append(e.reach, reach{back: back})
+	}
+}
+
+func lower(s string) string {
+	b := []byte(s)
+	for i := range b {
+		b[i] = toLower[b[i]]
+	}
+	return string(b)
+}
+
+func (e *Engine) addRun(c *rule) {
+	r := c.Run
+	lo, hi := r.Min, r.Max
+	if r.Alphabet == scan.Words {
+		lo = r.Min*minWord + r.Min - 1
+	}
+	i := slices.IndexFunc(e.probers, func(p *prober) bool { return p.alphabet == r.Alphabet })
+	if i < 0 {
+		i = len(e.probers)
+		p := &prober{alphabet: r.Alphabet, min: math.MaxInt, minWords: r.Min, word: r.Word}
+		switch r.Alphabet {
+		case scan.Alnum:
+			p.class = alnumClass
+		case scan.Base64:
+			p.class = base64Class
+		case scan.Ints:
+			p.class = intsClass
+		}
+		e.probers = append(e.probers, p)
+	}
+	p := e.probers[i]
+	p.min, p.max, p.minWords = min(p.min, lo), max(p.max, hi), min(p.minWords, r.Min)
+	p.rules = append(p.rules, c.index)
+}
+
+// find appends the anchors that share a byte, or a run's boundary, with
+// [from, to).
+func (e *Engine) find(data []byte, from, to int, out []anchor) []anchor {
+	out = e.literals.find(data, from, to, out)
+	for i, p := range e.probers {
+		out = p.find(data, from, to, uint16(len(e.uses)+i), out)
+	}
+	return out
+}
+
+// extent is how many bytes before and from its position an anchor itself
+// consists of: if they lie in one copy, the anchor stands in the base too. A run
+// includes the bytes that bound it.
+func (e *Engine) extent(a anchor) (before, after int) {
+	if int(a.lit) < len(e.uses) {
+		return 0, e.literals.extents[a.lit].size
+	}
+	return e.reach[a.lit].back, int(a.size)
+}
+
+// depends is how many bytes before and from its position decide whether any rule
+// looks further at an anchor.
+func (e *Engine) depends(a anchor) (before, after int) {
+	if int(a.lit) < len(e.uses) {
+		return e.reach[a.lit].back, max(e.reach[a.lit].ahead, e.literals.extents[a.lit].size)
+	}
+	return e.extent(a)
+}

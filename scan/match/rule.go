@@ -1,0 +1,290 @@
+package match
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/keywright/keywright/scan"
+)
+
+// rule is a compiled scan.Rule. Its expressions are compiled when they are first
+// needed; all methods may be called concurrently.
+type rule struct {
+	*scan.Rule
+	index int
+
+	width    int // of the longest match of Expr
+	literals []literal
+	atStart  func() *expr // matches at the first byte of what it is given
+	inside   func() *expr // the same after one byte of context
+	anywhere func() *expr
+	partners []partner
+}
+
+type expr struct {
+	re     *regexp.Regexp
+	groups []group
+}
+
+// group is a named group of an expression.
+type group struct {
+	role  string
+	index int
+}
+
+type partner struct {
+	scan.Partner
+	expr func() *expr
+}
+
+func compileRule(r *scan.Rule, index int) (*rule, error) {
+	c := &rule{Rule: r, index: index}
+	forms := 0
+	for _, set := range []bool{r.Expr != "", r.Block != nil, r.Run != nil, r.Object != nil, r.Path != nil} {
+		if set {
+			forms++
+		}
+	}
+	if forms != 1 {
+		return nil, fmt.Errorf("rule %s: want exactly one of expression, block, run, object and path, have %d", r.ID, forms)
+	}
+	if r.Expr != "" {
+		d, err := derive(r.Expr, scan.MaxReach)
+		if err != nil {
+			return nil, fmt.Errorf("rule %s: %w", r.ID, err)
+		}
+		c.width, c.literals = d.width, d.literals
+		c.atStart = lazily(`\A(?:` + r.Expr + `)`)
+		c.inside = lazily(`\A(?s:.)(?:` + r.Expr + `)`)
+		c.anywhere = lazily(r.Expr)
+	}
+	for _, p := range r.Partners {
+		if p.Within <= 0 || p.Within > scan.MaxReach {
+			return nil, fmt.Errorf("rule %s: partner %s: distance %d is not in 1..%d", r.ID, p.Role, p.Within, scan.MaxReach)
+		}
+		if _, err := parse(p.Expr); err != nil {
+			return nil, fmt.Errorf("rule %s: partner %s: %w", r.ID, p.Role, err)
+		}
+		c.partners = append(c.partners, partner{p, lazily(p.Expr)})
+	}
+	return c, c.checkBlock()
+}
+
+func (c *rule) checkBlock() error {
+	if c.Block == nil {
+		return nil
+	}
+	if len(c.Block.Open) == 0 || len(c.Block.Open) != len(c.Block.Close) {
+		return fmt.Errorf("rule %s: block has %d openings and %d closings", c.ID, len(c.Block.Open), len(c.Block.Close))
+	}
+	if p := commonPrefix(c.Block.Open); len(p) < 8 {
+		return fmt.Errorf("rule %s: block openings share %q, less than 8 bytes", c.ID, p)
+	}
+	return nil
+}
+
+// lazily compiles an expression on first use. It has been parsed before, so
+// compiling it cannot fail.
+func lazily(text string) func() *expr {
+	return sync.OnceValue(func() *expr {
+		re, err := parse(text)
+		if err != nil {
+			panic(err)
+		}
+		e := &expr{re: regexp.MustCompile(re.String())}
+		for i, name := range e.re.SubexpNames() {
+			if name != "" {
+				e.groups = append(e.groups, group{name, i})
+			}
+		}
+		return e
+	})
+}
+
+// back and ahead bound the bytes before and after the first byte of a literal
+// that decide whether the expression matches there.
+func (c *rule) back(l *literal) int  { return l.maxOff + 1 }
+func (c *rule) ahead(l *literal) int { return c.width - l.minOff + 1 }
+
+// may is the check before the expression: false only if the expression cannot
+// match with the literal at pos.
+func may(data []byte, pos int, l *literal) bool {
+	i := pos + len(l.text)
+	for k := range l.check {
+		s := &l.check[k]
+		n := 0
+		for n < s.max && i < len(data) && s.class.has(data[i]) {
+			n++
+			i++
+		}
+		if n < s.min {
+			return false
+		}
+	}
+	return true
+}
+
+// matchAt is the match of the expression that holds the literal at pos, as
+// offsets of groups; nil if there is none.
+func (c *rule) matchAt(data []byte, pos int, l *literal) ([]scan.Span, scan.Span) {
+	if !may(data, pos, l) {
+		return nil, scan.Span{}
+	}
+	end := min(len(data), pos-l.minOff+c.width+1)
+	if l.minOff == l.maxOff {
+		start := pos - l.minOff
+		if start < 0 {
+			return nil, scan.Span{}
+		}
+		e, from := c.atStart(), 0
+		if start > 0 {
+			e, from = c.inside(), start-1
+		}
+		loc := e.re.FindSubmatchIndex(data[from:end])
+		if loc == nil {
+			return nil, scan.Span{}
+		}
+		return e.spans(loc, from, start-from)
+	}
+	from := max(0, pos-l.maxOff-1)
+	e := c.anywhere()
+	for _, loc := range e.re.FindAllSubmatchIndex(data[from:end], maxTries) {
+		start, stop := from+loc[0], from+loc[1]
+		if start > pos {
+			break
+		}
+		if stop >= pos+len(l.text) && (loc[0] > 0 || from == 0) {
+			return e.spans(loc, from, 0)
+		}
+	}
+	return nil, scan.Span{}
+}
+
+// maxTries bounds the matches looked at around a literal without a fixed place.
+const maxTries = 16
+
+// spans turns a submatch index, relative to base, into parts with the secret
+// first, and the whole match without its first skip bytes.
+func (e *expr) spans(loc []int, base, skip int) ([]scan.Span, scan.Span) {
+	whole := scan.Span{Role: scan.RoleSecret, Start: base + loc[0] + skip, End: base + loc[1]}
+	var parts []scan.Span
+	for _, g := range e.groups {
+		s, t := loc[2*g.index], loc[2*g.index+1]
+		if s < 0 || s == t {
+			continue
+		}
+		span := scan.Span{Role: g.role, Start: base + s, End: base + t}
+		if at := slices.IndexFunc(parts, func(p scan.Span) bool { return p.Role == g.role }); at >= 0 {
+			continue
+		}
+		if g.role == scan.RoleSecret {
+			parts = slices.Insert(parts, 0, span)
+		} else {
+			parts = append(parts, span)
+		}
+	}
+	if len(parts) == 0 || parts[0].Role != scan.RoleSecret {
+		parts = slices.Insert(parts, 0, whole)
+	}
+	return parts, whole
+}
+
+// partnerStages are the distances within which a partner is looked for, one
+// after the other: nearly all stand close by, and text dense with candidates
+// would cost the whole reach each time.
+var partnerStages = [...]int{64, scan.MaxReach}
+
+// near finds the partner nearest to whole, and how far on each side it looked.
+func (p *partner) near(data []byte, whole scan.Span) (span scan.Span, looked int, ok bool) {
+	e := p.expr()
+	for _, within := range partnerStages {
+		within = min(within, p.Within)
+		if span, ok = p.within(e, data, whole, within); ok || within == p.Within {
+			return span, within + 1, ok
+		}
+	}
+	return scan.Span{}, 0, false
+}
+
+func (p *partner) within(e *expr, data []byte, whole scan.Span, within int) (best scan.Span, ok bool) {
+	from, to := max(0, whole.Start-within-1), min(len(data), whole.End+within+1)
+	nearest := within + 1
+	for at := from; at < to; {
+		loc := e.re.FindSubmatchIndex(data[at:to])
+		if loc == nil {
+			break
+		}
+		start, end := at+loc[0], at+loc[1]
+		cut := start == from && from > 0 || end == to && to < len(data)
+		if len(loc) >= 4 && loc[2] >= 0 {
+			start, end = at+loc[2], at+loc[3]
+		}
+		at += max(loc[1], 1)
+		if cut || start < whole.End && end > whole.Start {
+			continue
+		}
+		distance := start - whole.End
+		if end <= whole.Start {
+			distance = whole.Start - end
+		}
+		if distance <= nearest {
+			best, nearest, ok = scan.Span{Role: p.Role, Start: start, End: end}, distance, true
+		}
+	}
+	return best, ok
+}
+
+// blockAt is the block that opens with the i-th opening at pos. The answer
+// depends on the bytes up to seen, which is beyond the object if more bytes at
+// its end could close the block.
+func (c *rule) blockAt(data []byte, pos, i int) (end, seen int, ok bool) {
+	body := pos + len(c.Block.Open[i])
+	limit := min(len(data), pos+scan.MaxBlock)
+	if body > limit {
+		return 0, limit + 1, false
+	}
+	next, found := c.nextOpening(data[body:limit])
+	close := []byte(c.Block.Close[i])
+	if n := bytes.Index(data[body:body+next], close); n >= 0 {
+		end = body + n + len(close)
+		return end, end, true
+	}
+	seen = body + next
+	if !found {
+		seen++
+	}
+	return 0, seen, false
+}
+
+// nextOpening is the end of the first opening in data, or len(data). It looks for what the openings have in common first, so that many
+// openings do not cost a search each.
+func (c *rule) nextOpening(data []byte) (end int, found bool) {
+	prefix := []byte(commonPrefix(c.Block.Open))
+	for at := 0; ; {
+		n := bytes.Index(data[at:], prefix)
+		if n < 0 {
+			return len(data), false
+		}
+		at += n
+		for _, o := range c.Block.Open {
+			if bytes.HasPrefix(data[at:], []byte(o)) {
+				return at + len(o), true
+			}
+		}
+		at++
+	}
+}
+
+func commonPrefix(texts []string) string {
+	prefix := texts[0]
+	for _, t := range texts[1:] {
+		for !strings.HasPrefix(t, prefix) {
+			prefix = prefix[:len(prefix)-1]
+		}
+	}
+	return prefix
+}

@@ -1,0 +1,274 @@
+package match
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/keywright/keywright/scan"
+)
+
+// State is what is known of a judged object: enough to carry it to an object
+// that is made of copies of it. It holds none of the object's bytes and is not
+// changed once made.
+type State struct {
+	size     int
+	view     view
+	anchors  []anchor // by position and literal
+	verdicts []judged // by anchor; those without confidence included
+}
+
+// Size is the number of bytes that the state takes in memory, roughly.
+func (s *State) Size() int {
+	const state, verdict = 96, 200
+	return state + 8*len(s.anchors) + verdict*len(s.verdicts)
+}
+
+// Verdicts are the verdicts on the object with overlaps settled, in the order of
+// their secrets. Offsets refer to Text.
+func (s *State) Verdicts() []scan.Verdict {
+	if len(s.verdicts) == 0 {
+		return nil
+	}
+	return settle(s.All())
+}
+
+// All are the verdicts before overlaps are settled.
+func (s *State) All() []scan.Verdict {
+	var out []scan.Verdict
+	for _, v := range s.verdicts {
+		if v.Confidence > 0 {
+			out = append(out, v.Verdict)
+		}
+	}
+	return out
+}
+
+// judged is a verdict and the anchor where it was given, at -1 for a parser's.
+type judged struct {
+	at anchor
+	scan.Verdict
+}
+
+// Scratch is memory that judging reuses. The zero value is ready; a Scratch must
+// not be used by two goroutines at once.
+type Scratch struct {
+	fresh, carried []anchor
+	dirty          []bool // of carried
+	found          []anchor
+	verdicts       []judged
+	one            []scan.Verdict
+}
+
+// Whole judges an object by itself.
+func (e *Engine) Whole(s *Scratch, data []byte) *State {
+	st := &State{size: len(data), view: viewOf(data)}
+	text, _ := decode(data, st.view)
+	s.found = e.find(text, 0, len(text), s.found[:0])
+	slices.SortFunc(s.found, compareAnchors)
+	s.found = slices.Compact(s.found)
+	s.verdicts = s.verdicts[:0]
+	for _, a := range s.found {
+		e.judgeAnchor(s, text, a)
+	}
+	e.judgeParsers(s, text)
+	st.keep(s)
+	return st
+}
+
+// Delta judges an object that shares the copies with the base, whose state is
+// given. Copies are in the order of their Start, do not overlap, and are maximal:
+// no two of them continue each other in both objects. The result equals Whole's.
+func (e *Engine) Delta(s *Scratch, base *State, data []byte, copies []scan.Copy) *State {
+	v := viewOf(data)
+	if base == nil || v != utf8View || base.view != utf8View {
+		return e.Whole(s, data)
+	}
+	d := delta{e, s, base, data}
+	s.carried, s.dirty, s.fresh, s.verdicts = s.carried[:0], s.dirty[:0], s.fresh[:0], s.verdicts[:0]
+	for _, c := range copies {
+		d.carry(c)
+	}
+	d.scan(copies)
+	d.merge()
+	e.judgeParsers(s, data)
+	st := &State{size: len(data), view: v}
+	st.keep(s)
+	return st
+}
+
+// keep takes the anchors and verdicts out of the scratch memory.
+func (st *State) keep(s *Scratch) {
+	if len(s.found) > 0 {
+		st.anchors = slices.Clone(s.found)
+	}
+	if len(s.verdicts) > 0 {
+		st.verdicts = slices.Clone(s.verdicts)
+		slices.SortStableFunc(st.verdicts, func(a, b judged) int { return compareAnchors(a.at, b.at) })
+		clear(s.verdicts)
+	}
+}
+
+func compareAnchors(a, b anchor) int {
+	if a.pos != b.pos {
+		return cmp.Compare(a.pos, b.pos)
+	}
+	return cmp.Compare(a.lit, b.lit)
+}
+
+// delta is one call of Delta.
+type delta struct {
+	e    *Engine
+	s    *Scratch
+	base *State
+	data []byte
+}
+
+// holds reports whether the base's bytes [from, to) lie inside the copy, where
+// -1 and size+1 stand for the object beginning or ending there.
+func (d *delta) holds(c scan.Copy, from, to int) bool {
+	if from < c.Base && (from >= 0 || c.Base > 0 || c.Start > 0) {
+		return false
+	}
+	end := c.Base + c.Len
+	return to <= end || end == d.base.size && c.Start+c.Len == len(d.data)
+}
+
+// carry takes over the anchors that lie inside the copy, and the verdicts of
+// those whose answers depend on nothing beyond it.
+func (d *delta) carry(c scan.Copy) {
+	anchors := d.base.anchors
+	i, _ := slices.BinarySearchFunc(anchors, c.Base, func(a anchor, pos int) int { return cmp.Compare(int(a.pos), pos) })
+	shift := c.Start - c.Base
+	for ; i < len(anchors) && int(anchors[i].pos) < c.Base+c.Len; i++ {
+		a := anchors[i]
+		pos := int(a.pos)
+		before, after := d.e.extent(a)
+		if !d.holds(c, pos-before, pos+after) {
+			continue
+		}
+		before, after = d.e.depends(a)
+		clean := d.holds(c, pos-before, pos+after) && d.carryVerdicts(c, a, shift)
+		a.pos += int32(shift)
+		d.s.carried = append(d.s.carried, a)
+		d.s.dirty = append(d.s.dirty, !clean)
+	}
+}
+
+// carryVerdicts takes over the verdicts at an anchor, all or none of them.
+func (d *delta) carryVerdicts(c scan.Copy, a anchor, shift int) bool {
+	all := d.base.verdicts
+	if len(all) == 0 {
+		return true
+	}
+	i, _ := slices.BinarySearchFunc(all, a, func(v judged, a anchor) int { return compareAnchors(v.at, a) })
+	first := len(d.s.verdicts)
+	for ; i < len(all) && compareAnchors(all[i].at, a) == 0; i++ {
+		v := all[i]
+		if !d.holds(c, v.DepStart, v.DepEnd) {
+			d.s.verdicts = d.s.verdicts[:first]
+			return false
+		}
+		v.Parts = slices.Clone(v.Parts)
+		for k := range v.Parts {
+			v.Parts[k].Start += shift
+			v.Parts[k].End += shift
+		}
+		v.at.pos += int32(shift)
+		v.Anchor += shift
+		v.DepStart, v.DepEnd = moved(v.DepStart, shift, d.base.size, len(d.data)), moved(v.DepEnd, shift, d.base.size, len(d.data))
+		d.s.verdicts = append(d.s.verdicts, v)
+	}
+	return true
+}
+
+// moved shifts a bound of an interval; the object's own start and end move with
+// the object.
+func moved(at, shift, from, to int) int {
+	switch {
+	case at < 0:
+		return -1
+	case at > from:
+		return to + 1
+	}
+	return at + shift
+}
+
+// mergeGap is the length of a copy, in bytes, below which looking at its
+// neighbours looks at all of it anyway.
+const mergeGap = 64
+
+// scan looks for anchors in what is new: between copies, at their seams, and at
+// an end that was not the base's.
+func (d *delta) scan(copies []scan.Copy) {
+	from, to := 0, 0 // the region that waits
+	atStart := len(copies) > 0 && copies[0].Start == 0 && copies[0].Base == 0
+	for i, c := range copies {
+		if i == 0 && atStart {
+			from, to = c.Len, c.Len
+			continue
+		}
+		if c.Len < mergeGap && i+1 < len(copies) {
+			continue
+		}
+		d.s.fresh = d.e.find(d.data, from, c.Start, d.s.fresh)
+		from = c.Start + c.Len
+	}
+	to = len(d.data)
+	if n := len(copies); n > 0 && from == to && copies[n-1].Base+copies[n-1].Len == d.base.size {
+		return
+	}
+	d.s.fresh = d.e.find(d.data, from, to, d.s.fresh)
+}
+
+// merge brings the anchors into order and judges those that are new or dirty. An
+// anchor that was both carried and found again is the carried one.
+func (d *delta) merge() {
+	s := d.s
+	slices.SortFunc(s.fresh, compareAnchors)
+	s.found = s.found[:0]
+	fresh := s.fresh
+	for i, a := range s.carried {
+		for len(fresh) > 0 && compareAnchors(fresh[0], a) < 0 {
+			fresh = d.take(fresh)
+		}
+		for len(fresh) > 0 && compareAnchors(fresh[0], a) == 0 {
+			fresh = fresh[1:]
+		}
+		s.found = append(s.found, a)
+		if s.dirty[i] {
+			d.judge(a)
+		}
+	}
+	for len(fresh) > 0 {
+		fresh = d.take(fresh)
+	}
+}
+
+// take judges the first of the new anchors and returns the rest.
+func (d *delta) take(fresh []anchor) []anchor {
+	a := fresh[0]
+	for len(fresh) > 0 && compareAnchors(fresh[0], a) == 0 {
+		fresh = fresh[1:]
+	}
+	d.s.found = append(d.s.found, a)
+	d.judge(a)
+	return fresh
+}
+
+func (d *delta) judge(a anchor) { d.e.judgeAnchor(d.s, d.data, a) }
+
+// judgeAnchor adds the verdicts at an anchor to the scratch memory's.
+func (e *Engine) judgeAnchor(s *Scratch, data []byte, a anchor) {
+	s.one = e.judge(data, a, s.one[:0])
+	for _, v := range s.one {
+		s.verdicts = append(s.verdicts, judged{a, v})
+	}
+}
+
+// judgeParsers adds the verdicts of the parsers over whole objects.
+func (e *Engine) judgeParsers(s *Scratch, data []byte) {
+	s.one = e.judgeObjects(data, s.found, s.one[:0])
+	for _, v := range s.one {
+		s.verdicts = append(s.verdicts, judged{anchor{pos: -1}, v})
+	}
+}

@@ -1,0 +1,53 @@
+// Package rules holds the built-in rules, one file per provider family.
+package rules
+
+import (
+	"slices"
+
+	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/proof"
+)
+
+// families are the files of this package, in the order of their names. A test
+// fails when a rule is written and not listed.
+var families = []func() []scan.Rule{
+	github,
+}
+
+// All returns the built-in rules in the order of their ids. The rules are new
+// values at each call.
+func All() []*scan.Rule {
+	var all []*scan.Rule
+	for _, family := range families {
+		for _, r := range family() {
+			all = append(all, finish(r))
+		}
+	}
+	slices.SortFunc(all, func(a, b *scan.Rule) int {
+		if a.ID < b.ID {
+			return -1
+		}
+		return 1
+	})
+	return all
+}
+
+// finish adds what holds for every rule: a value that is a placeholder is
+// downgraded, whatever its shape, unless a proof says that it is real.
+func finish(r scan.Rule) *scan.Rule {
+	if r.Expr == "" {
+		return &r
+	}
+	check := r.Check
+	r.Check = func(c scan.Candidate) scan.Evidence {
+		var ev scan.Evidence
+		if check != nil {
+			ev = check(c)
+		}
+		if ev.Proof != scan.Proved && !ev.Reject && proof.Placeholder(c.Secret()) {
+			ev.Cap, ev.Reason = scan.Low, "looks like a placeholder"
+		}
+		return ev
+	}
+	return &r
+}
