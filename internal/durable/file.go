@@ -1,0 +1,130 @@
+// Package durable writes files that survive: a crash, a full disk or a second
+// keywright at any instant leaves the old file or the new one, never a part, and
+// what someone else wrote into a sealed file is noticed.
+package durable
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"github.com/natefinch/atomic"
+)
+
+// A File is a new version of the file at a path. Nothing is on the disk until the
+// first Write, and nothing at the path changes before Commit. A File is not safe
+// for concurrent use. Defer Discard, so that no temporary file is left over.
+type File struct {
+	path string
+	perm fs.FileMode
+	temp *os.File
+	err  error // the first error, which every later call repeats
+	done bool
+}
+
+// Create begins a new version of the file at path with the permissions perm,
+// which the umask does not change. The directory must exist. A path that is a
+// symbolic link to a file means that file. A path that is something else than a
+// regular file is refused by the first Write.
+func Create(path string, perm fs.FileMode) *File {
+	return &File{path: path, perm: perm}
+}
+
+// Write adds to the new version.
+func (f *File) Write(p []byte) (int, error) {
+	if err := f.open(); err != nil {
+		return 0, err
+	}
+	n, err := f.temp.Write(p)
+	return n, f.fail("write", err)
+}
+
+// open makes the temporary file beside the path, so that renaming it never
+// crosses file systems.
+func (f *File) open() error {
+	if f.err != nil || f.temp != nil {
+		return f.err
+	}
+	if f.done {
+		return f.fail("write", fs.ErrClosed)
+	}
+	if target, err := filepath.EvalSymlinks(f.path); err == nil {
+		f.path = target
+	}
+	if info, err := os.Lstat(f.path); err == nil && !info.Mode().IsRegular() {
+		return f.fail("replace", errors.New("it is not a regular file"))
+	}
+	temp, err := os.CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+".*.tmp")
+	if err != nil {
+		return f.fail("create a temporary file for", err)
+	}
+	f.temp = temp
+	return f.fail("set the permissions of", temp.Chmod(f.perm))
+}
+
+// Commit puts the new version in place of the old one, on the disk: when it
+// returns nil a power cut does not take it back. Without any Write the new version
+// is an empty file. When it returns an error the old version is still there,
+// unless only the directory could not be synchronised.
+func (f *File) Commit() error {
+	if err := f.open(); err != nil {
+		return err
+	}
+	if err := f.temp.Sync(); err != nil {
+		return f.fail("synchronise", err)
+	}
+	if err := f.temp.Close(); err != nil {
+		return f.fail("close", err)
+	}
+	if err := atomic.ReplaceFile(f.temp.Name(), f.path); err != nil {
+		return f.fail("replace", err)
+	}
+	f.done, f.temp = true, nil
+	return f.fail("synchronise the directory of", syncDir(filepath.Dir(f.path)))
+}
+
+// Discard forgets the new version unless it was committed. It may be called at
+// any time, more than once.
+func (f *File) Discard() {
+	if f.temp != nil {
+		f.temp.Close()
+		os.Remove(f.temp.Name())
+		f.temp = nil
+	}
+	f.done = true
+}
+
+func (f *File) fail(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	f.err = fmt.Errorf("%s %s: %w", what, f.path, err)
+	return f.err
+}
+
+// syncDir makes a rename in a directory lasting. Windows cannot synchronise
+// directories; there the rename itself was written through.
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// WriteFile replaces the file at path by what write writes, whole or not at all.
+func WriteFile(path string, write func(io.Writer) error, perm fs.FileMode) error {
+	f := Create(path, perm)
+	defer f.Discard()
+	if err := write(f); err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return f.Commit()
+}
