@@ -1,0 +1,341 @@
+package packfile
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+)
+
+// Pack is an open pack and its index. It is read by position, so all methods may
+// be called concurrently, and a pack deleted meanwhile stays readable.
+type Pack struct {
+	*index
+	path    string
+	file    *os.File
+	size    int64 // without the trailer
+	limit   int64 // the largest object that is read, in bytes
+	workers sync.Pool
+}
+
+const headerSize = 12 // of a pack
+
+// DefaultLimit is the size, in bytes, of the largest object that a Pack reads
+// unless told otherwise.
+const DefaultLimit = 128 << 20
+
+// Open opens the pack at a path that ends in .pack, with the .idx file beside it.
+func Open(path string) (*Pack, error) {
+	x, err := readIndex(strings.TrimSuffix(path, ".pack") + ".idx")
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pack{index: x, path: path, file: f, limit: DefaultLimit}
+	p.workers.New = func() any { return &reader{inflater: newInflater()} }
+	if err := p.check(); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("open pack %s: %w", path, err)
+	}
+	return p, nil
+}
+
+// check compares the pack's header with the index. A truncated pack is no error
+// here: what it still holds is read.
+func (p *Pack) check() error {
+	info, err := p.file.Stat()
+	if err != nil {
+		return err
+	}
+	p.size = info.Size() - Size
+	var head [headerSize]byte
+	if _, err := p.file.ReadAt(head[:], 0); err != nil {
+		return fmt.Errorf("read header: %w", err)
+	}
+	if string(head[:4]) != "PACK" {
+		return errors.New("not a pack")
+	}
+	if v := binary.BigEndian.Uint32(head[4:]); v != 2 && v != 3 {
+		return fmt.Errorf("version %d is not supported", v)
+	}
+	return nil
+}
+
+// Intact compares the pack's trailer with its index. An error means that the file
+// was cut or belongs to another index; its objects are checked one by one anyway.
+func (p *Pack) Intact() error {
+	var trailer ID
+	if _, err := p.file.ReadAt(trailer[:], max(p.size, 0)); err != nil {
+		return fmt.Errorf("read trailer of %s: %w", p.path, err)
+	}
+	if trailer != p.trailer {
+		return fmt.Errorf("trailer of %s does not match its index", p.path)
+	}
+	return nil
+}
+
+// SetLimit sets the size, in bytes, of the largest object that is read. Call it
+// before anything else.
+func (p *Pack) SetLimit(n int64) { p.limit = n }
+
+// Path is the file's name.
+func (p *Pack) Path() string { return p.path }
+
+// Close closes the file.
+func (p *Pack) Close() error { return p.file.Close() }
+
+// Len is the number of objects.
+func (p *Pack) Len() int { return len(p.ids) }
+
+// ID is the id of the object at an index.
+func (p *Pack) ID(i int) ID { return p.ids[i] }
+
+// Find returns the index of an object.
+func (p *Pack) Find(id ID) (int, bool) { return p.find(id) }
+
+// FindPrefix returns the ids that begin with the lower-case hexadecimal digits.
+func (p *Pack) FindPrefix(digits string) []ID { return p.findPrefix(digits) }
+
+// TooLarge is the error of an object over the limit.
+type TooLarge struct {
+	ID   ID
+	Size uint64
+}
+
+func (e *TooLarge) Error() string {
+	return fmt.Sprintf("object %s has %d bytes, more than the memory limit allows", e.ID, e.Size)
+}
+
+// reader is what one goroutine needs to read entries.
+type reader struct {
+	*inflater
+	window      []byte // a stretch of the pack
+	windowStart int64
+}
+
+// windowSize is how much of the pack is read at once: deltas of one family stand
+// close together.
+const windowSize = 128 << 10
+
+// entry kinds that are not object types.
+const (
+	offsetDelta = 6
+	refDelta    = 7
+)
+
+// entry is the header of an object in a pack.
+type entry struct {
+	kind byte // an object type, offsetDelta or refDelta
+	size uint64
+	base int64 // offset of the base, for offsetDelta
+	ref  ID    // id of the base, for refDelta
+	data int64 // offset of the zlib stream
+	end  int64 // no byte of the entry lies beyond
+}
+
+// bytes returns the pack's bytes [from, to), valid until the next call.
+func (r *reader) bytes(p *Pack, from, to int64) ([]byte, error) {
+	to = min(to, p.size)
+	if from >= to {
+		return nil, errTruncated
+	}
+	if from < r.windowStart || to > r.windowStart+int64(len(r.window)) {
+		n := max(to-from, min(windowSize, p.size-from))
+		if int64(cap(r.window)) < n {
+			r.window = make([]byte, n)
+		}
+		r.window = r.window[:n]
+		r.windowStart = from
+		if got, err := p.file.ReadAt(r.window, from); err != nil {
+			r.window = r.window[:got]
+			if to > from+int64(got) {
+				if errors.Is(err, io.EOF) {
+					err = errTruncated
+				}
+				return nil, err
+			}
+		}
+	}
+	return r.window[from-r.windowStart : to-r.windowStart], nil
+}
+
+// endOf is where the entry at a place in the order of offsets must end.
+func (p *Pack) endOf(place int) int64 {
+	if place+1 < len(p.byOffset) {
+		return p.offsets[p.byOffset[place+1]]
+	}
+	return p.size
+}
+
+// maxHeader is the longest entry header: ten bytes of size, and a base.
+const maxHeader = 10 + Size
+
+func (r *reader) header(p *Pack, place int) (entry, error) {
+	from := p.offsets[p.byOffset[place]]
+	end := p.endOf(place)
+	b, err := r.bytes(p, from, min(from+maxHeader, end))
+	if err != nil {
+		return entry{}, err
+	}
+	e, n, err := parseHeader(b, from)
+	if err != nil {
+		return entry{}, err
+	}
+	e.data, e.end = from+int64(n), end
+	// deflate cannot do better than 1032 to 1
+	if e.size > uint64(end-e.data)*1032 {
+		return entry{}, fmt.Errorf("impossible size %d", e.size)
+	}
+	return e, nil
+}
+
+var errHeader = errors.New("corrupt object header")
+
+// parseHeader reads an entry's header at an offset of the pack, and returns its
+// length.
+func parseHeader(b []byte, offset int64) (e entry, n int, err error) {
+	if len(b) == 0 {
+		return e, 0, errTruncated
+	}
+	c := b[0]
+	n = 1
+	e.kind, e.size = c>>4&7, uint64(c&15)
+	for shift := uint(4); c&0x80 != 0; shift += 7 {
+		if n >= len(b) || shift > 57 {
+			return e, 0, errHeader
+		}
+		c = b[n]
+		n++
+		e.size |= uint64(c&0x7F) << shift
+	}
+	switch e.kind {
+	case byte(Commit), byte(Tree), byte(Blob), byte(Tag):
+	case offsetDelta:
+		var back int64
+		for i := 0; ; i++ {
+			if n >= len(b) || i > 8 {
+				return e, 0, errHeader
+			}
+			c = b[n]
+			n++
+			if i > 0 {
+				back++
+			}
+			back = back<<7 | int64(c&0x7F)
+			if c&0x80 == 0 {
+				break
+			}
+		}
+		if back <= 0 || back > offset-headerSize {
+			return e, 0, errHeader
+		}
+		e.base = offset - back
+	case refDelta:
+		if n+Size > len(b) {
+			return e, 0, errHeader
+		}
+		e.ref = ID(b[n:])
+		n += Size
+	default:
+		return e, 0, errHeader
+	}
+	return e, n, nil
+}
+
+// content inflates an entry into buf, which is grown as needed.
+func (r *reader) content(p *Pack, e *entry, buf []byte) ([]byte, error) {
+	src, err := r.bytes(p, e.data, e.end)
+	if err != nil {
+		return nil, err
+	}
+	if uint64(cap(buf)) < e.size {
+		buf = make([]byte, e.size)
+	}
+	buf = buf[:e.size]
+	_, err = r.inflate(buf, src)
+	return buf, err
+}
+
+// base returns the place of a delta's base in the order of offsets.
+func (p *Pack) base(e *entry) (int, bool) {
+	if e.kind == offsetDelta {
+		return p.at(e.base)
+	}
+	i, ok := p.find(e.ref)
+	if !ok {
+		return 0, false
+	}
+	return p.at(p.offsets[i])
+}
+
+var errNoBase = errors.New("the base of a delta is not in the pack")
+
+// Read returns the object at an index, resolving deltas.
+func (p *Pack) Read(i int) (Type, []byte, error) {
+	r := p.workers.Get().(*reader)
+	defer p.workers.Put(r)
+	t, data, err := p.resolve(r, i)
+	if err != nil {
+		return 0, nil, fmt.Errorf("read object %s of %s: %w", p.ids[i], p.path, err)
+	}
+	return t, data, nil
+}
+
+// resolve reads the chain of deltas down to its base, then builds the object.
+func (p *Pack) resolve(r *reader, i int) (Type, []byte, error) {
+	place, _ := p.at(p.offsets[i])
+	var deltas [][]byte
+	var held uint64
+	for n := 0; ; n++ {
+		e, err := r.header(p, place)
+		if err != nil {
+			return 0, nil, err
+		}
+		if held += e.size; held > uint64(p.limit) {
+			return 0, nil, &TooLarge{p.ids[i], e.size}
+		}
+		data, err := r.content(p, &e, nil)
+		if err != nil {
+			return 0, nil, err
+		}
+		if e.kind != offsetDelta && e.kind != refDelta {
+			data, err = p.apply(deltas, data, i)
+			return Type(e.kind), data, err
+		}
+		deltas = append(deltas, data)
+		var ok bool
+		if place, ok = p.base(&e); !ok {
+			return 0, nil, errNoBase
+		}
+		if n > len(p.ids) {
+			return 0, nil, errCycle
+		}
+	}
+}
+
+var errCycle = errors.New("deltas form a cycle")
+
+// apply applies deltas to a base, the last one first.
+func (p *Pack) apply(deltas [][]byte, data []byte, i int) ([]byte, error) {
+	for k := len(deltas) - 1; k >= 0; k-- {
+		size, err := targetSize(deltas[k], len(data))
+		if err != nil {
+			return nil, err
+		}
+		if size > uint64(p.limit) {
+			return nil, &TooLarge{p.ids[i], size}
+		}
+		target := make([]byte, size)
+		if _, err := patch(target, data, deltas[k], nil); err != nil {
+			return nil, err
+		}
+		data = target
+	}
+	return data, nil
+}
