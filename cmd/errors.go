@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/scan/report"
 )
 
 // The exit codes, the same for every command.
@@ -94,10 +96,10 @@ func explain(err error) (message, hint string, code int) {
 func conclude(term *terminal, err error) int {
 	message, hint, code := explain(err)
 	if message != "" {
-		fmt.Fprintf(term.err, "keywright: error: %s\n", escape(message))
+		fmt.Fprintf(term.err, "keywright: error: %s\n", report.Escape(message))
 	}
 	for line := range strings.Lines(hint) {
-		fmt.Fprintf(term.err, "keywright: hint: %s\n", escape(strings.TrimSuffix(line, "\n")))
+		fmt.Fprintf(term.err, "keywright: hint: %s\n", report.Escape(strings.TrimSuffix(line, "\n")))
 	}
 	return code
 }
@@ -142,16 +144,15 @@ func foreignFlag(name string) string {
 	return ""
 }
 
+// bare takes the operation and the path off an error that is told with both.
+func bare(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
 // quote puts a name that came from outside in quotes, with everything escaped
 // that could move a terminal's cursor.
 func quote(s string) string { return strconv.Quote(s) }
-
-// escape makes a whole sentence safe to print.
-func escape(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\t' || strconv.IsPrint(r) {
-			return r
-		}
-		return '�'
-	}, s)
-}

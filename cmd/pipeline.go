@@ -5,9 +5,17 @@ import (
 	"errors"
 
 	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/rules"
 )
 
 // pipelineScan does the job with the built-in rules.
 func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Report, error) {
+	chosen, err := selectRules(rules.All(), job.rules)
+	if err != nil {
+		return nil, err
+	}
+	p := newProgress(term)
+	defer p.clear()
+	p.show("scanning", "rules", int64(len(chosen)), 0)
 	return nil, errors.New("scanning is not built yet")
 }

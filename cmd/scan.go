@@ -1,14 +1,18 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/report"
 )
 
 // scanOptions are the flags of scan, as they were typed.
@@ -109,7 +113,7 @@ func newScan(term *terminal, scanning scanFunc) *cobra.Command {
 		},
 	}
 	o.addFlags(c.Flags())
-	complete(c, "format", formats)
+	complete(c, "format", report.Formats())
 	complete(c, "confidence", []string{"low", "medium", "high", "certain"})
 	return c
 }
@@ -124,14 +128,36 @@ func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptio
 	if err != nil {
 		return err
 	}
-	report, err := scanning(ctx, term, job)
+	if err := cmp.Or(checkOutput(o.output), checkPath(job)); err != nil {
+		return err
+	}
+	r, err := scanning(ctx, term, job)
 	if err != nil {
 		return err
 	}
-	if err := writeReport(term, o, report); err != nil && !closedPipe(err) {
+	if err := writeReport(term, o, r); err != nil && !closedPipe(err) {
 		return fmt.Errorf("write the report: %w", err)
 	}
-	return verdict(report, o.allowIncomplete)
+	return verdict(r, o.allowIncomplete)
+}
+
+// checkPath refuses a path that cannot be scanned at all.
+func checkPath(job scanJob) error {
+	if job.mode == scanStdin {
+		return nil
+	}
+	info, err := os.Stat(job.path)
+	if err != nil {
+		return usageError{fmt.Errorf("scan %s: %w", quote(job.path), bare(err)), "check the path; without one, the current directory is scanned"}
+	}
+	if !info.IsDir() && !info.Mode().IsRegular() {
+		return usagef("to scan a stream: keywright scan - <"+job.path, "scan %s: it is neither a file nor a directory", quote(job.path))
+	}
+	f, err := os.Open(job.path)
+	if err != nil {
+		return usageError{fmt.Errorf("scan %s: %w", quote(job.path), bare(err)), "run keywright as a user who may read it"}
+	}
+	return f.Close()
 }
 
 // verdict chooses the exit code of a scan that ended.
@@ -163,7 +189,7 @@ func (o scanOptions) job(args []string) (scanJob, error) {
 	if job.maxMemory, err = parseSize(o.maxMemory); err != nil {
 		return job, usageError{fmt.Errorf("--max-memory: %w", err), "for example: --max-memory 512MiB"}
 	}
-	if !known(formats, o.format) {
+	if formats := report.Formats(); !slices.Contains(formats, o.format) {
 		return job, usagef("the formats are "+strings.Join(formats, ", "), "unknown format %s", quote(o.format))
 	}
 	job.rules = o.rules

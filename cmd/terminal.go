@@ -17,8 +17,9 @@ type terminal struct {
 	out, err io.Writer
 	inTTY    bool // a person types
 	outTTY   bool // a person reads the output
-	errTTY   bool // a person watches: progress may be shown
+	errTTY   bool // a person watches, and progress can be shown
 	width    int  // columns of the output, 0 if unknown
+	errWidth int  // columns of standard error, 0 if unknown
 	noColour bool // by the environment or by --no-color
 }
 
@@ -33,15 +34,24 @@ func systemTerminal() *terminal {
 		inTTY:    term.IsTerminal(int(os.Stdin.Fd())),
 		outTTY:   term.IsTerminal(int(os.Stdout.Fd())),
 		errTTY:   term.IsTerminal(int(os.Stderr.Fd())),
-		noColour: os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb",
+		noColour: os.Getenv("NO_COLOR") != "",
 	}
 	if t.outTTY {
-		if width, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil {
-			t.width = width
-		}
+		t.width = columns(os.Stdout)
+		t.noColour = !prepare(os.Stdout) || t.noColour
 	}
-	if os.Getenv("TERM") == "dumb" {
-		t.errTTY = false // no line can be rewritten
+	if t.errTTY {
+		t.errWidth = columns(os.Stderr)
+		t.errTTY = prepare(os.Stderr) // a line can be rewritten
 	}
 	return t
+}
+
+// columns is the width of a terminal, 0 of anything else.
+func columns(f *os.File) int {
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return width
 }

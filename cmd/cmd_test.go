@@ -1,0 +1,385 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/scan"
+)
+
+// screen is a terminal of buffers.
+type screen struct {
+	terminal
+	stdout, stderr bytes.Buffer
+}
+
+func newScreen() *screen {
+	s := &screen{}
+	s.terminal = terminal{in: strings.NewReader(""), out: &s.stdout, err: &s.stderr, width: 80, errWidth: 80}
+	return s
+}
+
+// runWith runs scan with a stand-in for the pipeline, which gets the job.
+func runWith(s *screen, r *scan.Report, fail error, args ...string) (scanJob, int) {
+	var got scanJob
+	scanning := func(_ context.Context, _ *terminal, job scanJob) (*scan.Report, error) {
+		got = job
+		return r, fail
+	}
+	c := newScan(&s.terminal, scanning)
+	c.SilenceErrors, c.SilenceUsage = true, true
+	c.SetFlagErrorFunc(flagError)
+	c.SetOut(&s.stdout)
+	c.SetArgs(args)
+	return got, conclude(&s.terminal, c.ExecuteContext(context.Background()))
+}
+
+func TestExplain(t *testing.T) {
+	hinted := hintedError{}
+	for _, tt := range []struct {
+		name          string
+		err           error
+		message, hint string
+		code          int
+	}{
+		{"none", nil, "", "", 0},
+		{"findings", outcome(exitFindings), "", "", 1},
+		{"wrapped outcome", fmt.Errorf("x: %w", outcome(exitIncomplete)), "", "", 3},
+		{"usage", usagef("do that", "wrong %d", 1), "wrong 1", "do that", 2},
+		{"wrapped usage", fmt.Errorf("scan: %w", usagef("do that", "wrong")), "scan: wrong", "do that", 2},
+		{"another room's usage", fmt.Errorf("scan: %w", hinted), "scan: no such revision", "fetch it", 2},
+		{"failure", errors.New("it broke"), "it broke", "", 4},
+		{"interrupted", fmt.Errorf("scan: %w", context.Canceled), "interrupted", "", 130},
+		{"closed pipe", fmt.Errorf("write: %w", &fs.PathError{Op: "write", Path: "1", Err: syscall.EPIPE}), "", "", 0},
+		{"disk full", &fs.PathError{Op: "write", Path: "f", Err: syscall.ENOSPC}, "write f: " + syscall.ENOSPC.Error(), "make room on that disk and try again", 4},
+	} {
+		message, hint, code := explain(tt.err)
+		if message != tt.message || hint != tt.hint || code != tt.code {
+			t.Errorf("%s: got (%q, %q, %d), want (%q, %q, %d)", tt.name, message, hint, code, tt.message, tt.hint, tt.code)
+		}
+	}
+}
+
+type hintedError struct{}
+
+func (hintedError) Error() string { return "no such revision" }
+func (hintedError) Hint() string  { return "fetch it" }
+func (hintedError) Usage() bool   { return true }
+
+func TestErrorsAreEscaped(t *testing.T) {
+	s := newScreen()
+	conclude(&s.terminal, usagef("look at \x1b[2J", "no file \x1b[31m"))
+	if got, want := s.stderr.String(), "keywright: error: no file \\x1b[31m\nkeywright: hint: look at \\x1b[2J\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
+func TestScanFlags(t *testing.T) {
+	dir := t.TempDir()
+	base := scanJob{path: ".", level: scan.Medium, maxMemory: 512 << 20}
+	with := func(change func(*scanJob)) scanJob {
+		job := base
+		change(&job)
+		return job
+	}
+	for _, tt := range []struct {
+		args []string
+		want scanJob
+	}{
+		{nil, base},
+		{[]string{dir}, with(func(j *scanJob) { j.path = dir })},
+		{[]string{"-"}, with(func(j *scanJob) { j.mode = scanStdin })},
+		{[]string{"--stdin"}, with(func(j *scanJob) { j.mode = scanStdin })},
+		{[]string{"--staged"}, with(func(j *scanJob) { j.mode = scanStaged })},
+		{[]string{"--no-history"}, with(func(j *scanJob) { j.mode = scanFiles })},
+		{[]string{"--history-only", "--since", "2026-01-01"}, with(func(j *scanJob) { j.mode, j.since = scanHistory, "2026-01-01" })},
+		{[]string{"--range", "main..HEAD"}, with(func(j *scanJob) { j.mode, j.revisions = scanRange, "main..HEAD" })},
+		{[]string{"--range", "main.."}, with(func(j *scanJob) { j.mode, j.revisions = scanRange, "main.." })},
+		{[]string{"--exclude", "a,b", "--exclude", "c"}, with(func(j *scanJob) { j.exclude = []string{"a,b", "c"} })},
+		{[]string{"--rules", "a,-b"}, with(func(j *scanJob) { j.rules = []string{"a", "-b"} })},
+		{[]string{"--confidence", "low", "--max-memory", "1g", "--no-ignore", "--no-cache"}, with(func(j *scanJob) { j.level, j.maxMemory, j.noIgnore, j.noCache = scan.Low, 1<<30, true, true })},
+	} {
+		s := newScreen()
+		if got, code := runWith(s, &scan.Report{}, nil, tt.args...); code != 0 || !reflect.DeepEqual(fill(got), fill(tt.want)) {
+			t.Errorf("%q: exit %d, %s\ngot  %+v\nwant %+v", tt.args, code, s.stderr.String(), got, tt.want)
+		}
+	}
+}
+
+// fill makes empty and absent lists the same.
+func fill(j scanJob) scanJob {
+	j.rules = append([]string{}, j.rules...)
+	j.exclude = append([]string{}, j.exclude...)
+	return j
+}
+
+func TestScanRefuses(t *testing.T) {
+	dir := t.TempDir()
+	for _, tt := range []struct {
+		args []string
+		hint string // part of it
+	}{
+		{[]string{"--no-history", "--history-only"}, "leave out both"},
+		{[]string{"--staged", "--range", "a..b"}, "give one"},
+		{[]string{"--staged", "--no-history"}, "--staged alone"},
+		{[]string{"--range", "a..b", "--history-only"}, "--range alone"},
+		{[]string{"--staged", "--since", "2026-01-01"}, "leave out --staged"},
+		{[]string{"--no-history", "--since", "2026-01-01"}, "leave out --no-history"},
+		{[]string{"-", "--staged"}, "give one"},
+		{[]string{"--stdin", dir}, "leave out"},
+		{[]string{"--range", "main"}, "--range main..HEAD"},
+		{[]string{"--range", "a...b"}, "--range a..b"},
+		{[]string{"--range", "..b"}, "--history-only"},
+		{[]string{"--range", "main", "HEAD"}, "--range main..HEAD"},
+		{[]string{"a", "b"}, "one after the other"},
+		{[]string{""}, "give no path"},
+		{[]string{filepath.Join(dir, "none")}, "check the path"},
+		{[]string{"--confidence", "hihg"}, "--confidence high"},
+		{[]string{"--format", "xml"}, "text, json, jsonl, sarif"},
+		{[]string{"--max-memory", "lots"}, "512MiB"},
+		{[]string{"--json"}, "--format json"},
+		{[]string{"--report-path", "x"}, "--output"},
+		{[]string{"--redact"}, "always redacted"},
+		{[]string{"--frobnicate"}, "scan --help"},
+		{[]string{"--range"}, "scan --help"},
+		{[]string{"-o", dir}, "give a file in it"},
+		{[]string{"-o", filepath.Join(dir, "none", "f")}, "make the directory"},
+	} {
+		s := newScreen()
+		_, code := runWith(s, &scan.Report{}, nil, tt.args...)
+		got := s.stderr.String()
+		if _, hint, ok := strings.Cut(got, "\nkeywright: hint: "); code != exitUsage || !ok || !strings.Contains(hint, tt.hint) {
+			t.Errorf("%q: exit %d, want 2 and the hint %q, got %s", tt.args, code, tt.hint, got)
+		}
+		if s.stdout.Len() > 0 {
+			t.Errorf("%q: prints %q", tt.args, s.stdout.String())
+		}
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	finding := []scan.Finding{{Rule: &scan.Rule{ID: "r"}, Places: []scan.Place{{Path: "f", Line: 1, Column: 1}}}}
+	gaps := scan.Coverage{Gaps: []scan.Gap{{What: "f", Why: "gone"}}}
+	for _, tt := range []struct {
+		name   string
+		report scan.Report
+		fail   error
+		args   []string
+		want   int
+	}{
+		{"clean", scan.Report{}, nil, nil, 0},
+		{"findings", scan.Report{Findings: finding}, nil, nil, 1},
+		{"findings and gaps", scan.Report{Findings: finding, Coverage: gaps}, nil, nil, 1},
+		{"findings and gaps, allowed", scan.Report{Findings: finding, Coverage: gaps}, nil, []string{"--allow-incomplete"}, 1},
+		{"gaps", scan.Report{Coverage: gaps}, nil, nil, 3},
+		{"gaps, allowed", scan.Report{Coverage: gaps}, nil, []string{"--allow-incomplete"}, 0},
+		{"interrupted", scan.Report{Findings: finding, Interrupted: true}, nil, nil, 130},
+		{"failed", scan.Report{}, errors.New("it broke"), nil, 4},
+		{"canceled", scan.Report{}, context.Canceled, nil, 130},
+	} {
+		s := newScreen()
+		if _, got := runWith(s, &tt.report, tt.fail, tt.args...); got != tt.want {
+			t.Errorf("%s: exit %d, want %d: %s", tt.name, got, tt.want, s.stderr.String())
+		}
+		if tt.fail == nil && s.stdout.Len() == 0 {
+			t.Errorf("%s: no report", tt.name)
+		}
+	}
+}
+
+// closedWriter is standard output whose reader has gone.
+type closedWriter struct{}
+
+func (closedWriter) Write([]byte) (int, error) {
+	return 0, &fs.PathError{Op: "write", Path: "/dev/stdout", Err: syscall.EPIPE}
+}
+
+func TestClosedOutputIsQuiet(t *testing.T) {
+	s := newScreen()
+	s.out = closedWriter{}
+	finding := scan.Finding{Rule: &scan.Rule{ID: "r"}, Places: []scan.Place{{Path: "f", Line: 1, Column: 1}}}
+	if _, code := runWith(s, &scan.Report{Findings: []scan.Finding{finding}}, nil); code != 1 || s.stderr.Len() > 0 {
+		t.Errorf("exit %d, want what was found; stderr %q", code, s.stderr.String())
+	}
+}
+
+func TestOutputFile(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "report.json")
+	s := newScreen()
+	if _, code := runWith(s, &scan.Report{}, nil, "--format", "json", "-o", name); code != 0 || s.stdout.Len() > 0 {
+		t.Fatalf("exit %d, stdout %q, stderr %q", code, s.stdout.String(), s.stderr.String())
+	}
+	if content, err := os.ReadFile(name); err != nil || !strings.Contains(string(content), `"schema"`) {
+		t.Errorf("got %q, %v", content, err)
+	}
+	entries, _ := os.ReadDir(filepath.Dir(name))
+	if len(entries) != 1 {
+		t.Errorf("%d files, want the report alone", len(entries))
+	}
+}
+
+func TestReplaceFileKeepsTheOldOnFailure(t *testing.T) {
+	name := filepath.Join(t.TempDir(), "f")
+	if err := os.WriteFile(name, []byte("old"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("broken")
+	err := replaceFile(name, 0o600, func(w io.Writer) error {
+		io.WriteString(w, "half of the n")
+		return broken
+	})
+	content, _ := os.ReadFile(name)
+	entries, _ := os.ReadDir(filepath.Dir(name))
+	if err != broken || string(content) != "old" || len(entries) != 1 {
+		t.Errorf("got %v, content %q, %d files", err, content, len(entries))
+	}
+	if err := replaceFile(name, 0o600, func(w io.Writer) error { _, err := io.WriteString(w, "new"); return err }); err != nil {
+		t.Error(err)
+	}
+	if content, _ := os.ReadFile(name); string(content) != "new" {
+		t.Errorf("content %q, want the new", content)
+	}
+}
+
+func TestRoot(t *testing.T) {
+	for _, tt := range []struct {
+		args     []string
+		code     int
+		out, err string // parts
+	}{
+		{nil, 0, "Available Commands", ""},
+		{[]string{"--help"}, 0, "EXIT STATUS", ""},
+		{[]string{"help", "scan"}, 0, "EXIT STATUS", ""},
+		{[]string{"scan", "--help"}, 0, "--staged", ""},
+		{[]string{"version"}, 0, "keywright ", ""},
+		{[]string{"version", "x"}, 2, "", "takes no argument"},
+		{[]string{"scna"}, 2, "", "did you mean 'keywright scan'?"},
+		{[]string{"help", "scna"}, 2, "", "did you mean 'keywright scan'?"},
+		{[]string{"cmd_test.go"}, 2, "", "to scan it: keywright scan"},
+		{[]string{"--frobnicate"}, 2, "", "unknown flag"},
+		{[]string{"completion", "bash"}, 0, "keywright", ""},
+	} {
+		s := newScreen()
+		code := run(context.Background(), &s.terminal, tt.args)
+		if code != tt.code || !strings.Contains(s.stdout.String(), tt.out) || !strings.Contains(s.stderr.String(), tt.err) {
+			t.Errorf("%q: exit %d, stdout %.200q, stderr %q", tt.args, code, s.stdout.String(), s.stderr.String())
+		}
+		if tt.err == "" && s.stderr.Len() > 0 {
+			t.Errorf("%q: stderr %q", tt.args, s.stderr.String())
+		}
+	}
+}
+
+func TestEveryCommandListsItsExitStatus(t *testing.T) {
+	var check func(*cobra.Command)
+	check = func(c *cobra.Command) {
+		if strings.Count(c.Long, exitStatus) != 1 {
+			t.Errorf("%s: the help does not list the exit codes once", c.CommandPath())
+		}
+		for _, sub := range c.Commands() {
+			check(sub)
+		}
+	}
+	check(newRoot(&newScreen().terminal))
+}
+
+func TestParseSize(t *testing.T) {
+	for in, want := range map[string]int64{"1": 1, "7b": 7, "2k": 2 << 10, "2KB": 2 << 10, "512MiB": 512 << 20, "3 GiB": 3 << 30, "1T": 1 << 40} {
+		if got, err := parseSize(in); err != nil || got != want {
+			t.Errorf("%q: got %d, %v, want %d", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "0", "-1", "MiB", "1.5G", "1X", "1MM", "1ib", "9999999T", "99999999999999999999"} {
+		if got, err := parseSize(in); err == nil {
+			t.Errorf("%q: got %d, want an error", in, got)
+		}
+	}
+}
+
+func TestSelectRules(t *testing.T) {
+	var all []*scan.Rule
+	for _, id := range []string{"aws-key", "github-app", "github-token", "jwt"} {
+		all = append(all, &scan.Rule{ID: id})
+	}
+	for list, want := range map[string]string{
+		"jwt":                "jwt",
+		"github-*":           "github-app github-token",
+		"-github-*":          "aws-key jwt",
+		"github-*,-*-app":    "github-token",
+		"jwt, aws-key":       "aws-key jwt",
+		"-jwt,github-*,-jwt": "github-app github-token",
+	} {
+		got, err := selectRules(all, strings.Split(list, ","))
+		var ids []string
+		for _, r := range got {
+			ids = append(ids, r.ID)
+		}
+		if err != nil || strings.Join(ids, " ") != want {
+			t.Errorf("%q: got %q, %v, want %q", list, ids, err, want)
+		}
+	}
+	for list, hint := range map[string]string{"githb": "by id or glob", "github-tokn": "github-app, github-token", "-*": "clean", "jwt,-jwt": "clean", "[": "globs"} {
+		_, err := selectRules(all, strings.Split(list, ","))
+		if _, got, code := explain(err); code != exitUsage || !strings.Contains(got, hint) {
+			t.Errorf("%q: got %v, hint %q, want %q", list, err, got, hint)
+		}
+	}
+	if got, err := selectRules(all, nil); err != nil || len(got) != len(all) {
+		t.Errorf("no list: got %d rules, %v", len(got), err)
+	}
+}
+
+func TestProgress(t *testing.T) {
+	var out bytes.Buffer
+	clock := time.Unix(0, 0)
+	p := &progress{out: &out, width: 40, now: func() time.Time { return clock }, next: clock.Add(progressDelay)}
+	p.show("reading", "objects", 1, 1000)
+	p.clear()
+	if out.Len() > 0 {
+		t.Errorf("at once: %q", out.String())
+	}
+	clock = clock.Add(time.Second)
+	p.show("reading", "objects", 500, 12345)
+	p.show("reading", "objects", 501, 12345) // too soon
+	if got, want := out.String(), "\rreading    4 %  500 of 12,345 objects\x1b[K"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	out.Reset()
+	p.clear()
+	if got, want := out.String(), "\r\x1b[K"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	out.Reset()
+	clock = clock.Add(time.Second)
+	p.show(strings.Repeat("long ", 20), "objects", 7, 0)
+	if n := out.Len() - len("\r\x1b[K"); n != 39 {
+		t.Errorf("a line of %d columns on a terminal of 40", n)
+	}
+	if newProgress(&newScreen().terminal) != nil {
+		t.Error("progress without a terminal")
+	}
+	var none *progress
+	none.show("reading", "objects", 1, 2)
+	none.clear()
+}
+
+func TestColour(t *testing.T) {
+	for _, tt := range []struct{ tty, no, want bool }{{true, false, true}, {true, true, false}, {false, false, false}} {
+		if got := (&terminal{outTTY: tt.tty, noColour: tt.no}).colour(); got != tt.want {
+			t.Errorf("terminal %v, forbidden %v: got %v", tt.tty, tt.no, got)
+		}
+	}
+}
