@@ -11,7 +11,9 @@ import (
 // families are the files of this package, in the order of their names. A test
 // fails when a rule is written and not listed.
 var families = []func() []scan.Rule{
+	codeHosts,
 	github,
+	gitlab,
 }
 
 // All returns the built-in rules in the order of their ids. The rules are new

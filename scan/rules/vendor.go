@@ -1,0 +1,114 @@
+package rules
+
+import (
+	"strings"
+
+	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/proof"
+)
+
+// What a name says of a value that is a secret.
+const secretWord = "key|token|secret|pass|pwd|auth|cred"
+
+// assigned stands between a name and its value: an operator with quotes, with a
+// type before it or a bracket of os.environ["NAME"]; the name/value pairs of
+// Kubernetes, ECS and .NET; the blank of a flag or of Dockerfile's ENV; the end
+// of an XML tag.
+const assigned = `(?:` +
+	`\\?["'` + "`" + `]?[\])]{0,2}[ \t]{0,8}(?::[ \t]{0,2}[Ss]tr(?:ing)?[ \t]{0,2})?(?:=>|:=|==|\?=|=|:|,)\s{0,12}(?:Bearer |Basic |[brfu@])?\\?["'` + "`" + `]?` +
+	`|["']?,?\s{0,24}["']?[Vv]alue["']?\s{0,2}[:=]\s{0,2}\\?["']?` +
+	`|["']?[ \t]{1,4}\\?["']?` +
+	`|>)`
+
+// named is an expression for a value without a shape of its own, told by its
+// name: the vendor's name, at most 32 bytes to a word for what it is (one of the
+// alternatives of word), an assignment, and the value, which must end there. The
+// word may stand below the vendor's name, as in YAML or an object. Vendor, word
+// and value are RE2 expressions; the first two are matched without regard to case.
+func named(vendor, word, value string) string {
+	return `(?i:` + vendor + `)(?i:[0-9a-z_.\s"'()\[{:=>-]{0,32}?(?:` + word + `)[0-9a-z_-]{0,12})` + assigned + `(?P<secret>` + value + `)` + quote
+}
+
+// looksRandom rejects values that read as names. It is the check of rules that
+// only a name tells.
+func looksRandom(c scan.Candidate) scan.Evidence {
+	if proof.LooksRandom(c.Secret()) < 0.5 {
+		return scan.Rejected
+	}
+	return scan.Evidence{}
+}
+
+// inContexts writes a credential as it stands in .env files, shell, JSON, YAML,
+// code, headers and addresses. name is in upper snake case.
+func inContexts(name, value string) []string {
+	return append(inAssignments(name, value),
+		"curl -H \"Authorization: Bearer "+value+"\" https://api.test/v1\n",
+		"see https://api.test/v1?"+strings.ToLower(name)+"="+value+"&limit=10 for more\n",
+		"client := api.New(\""+value+"\")\n",
+	)
+}
+
+// inAssignments writes a credential as the value of a name in upper snake case.
+func inAssignments(name, value string) []string {
+	lower, camel := strings.ToLower(name), camelCase(name)
+	return []string{
+		"DEBUG=1\n" + name + "=" + value + "\nPORT=8080\n",
+		"export " + name + "=\"" + value + "\"\n",
+		"{\n  \"" + lower + "\": \"" + value + "\",\n  \"port\": 8080\n}\n",
+		"config:\n  " + lower + ": " + value + "\n  port: 8080\n",
+		"const " + camel + " = '" + value + "';\n",
+		"const " + camel + ": string = \"" + value + "\"\n",
+		"os.environ[\"" + name + "\"] = \"" + value + "\"\n",
+		"env:\n  - name: " + name + "\n    value: " + value + "\n",
+	}
+}
+
+func camelCase(name string) string {
+	parts := strings.Split(strings.ToLower(name), "_")
+	for i, p := range parts[1:] {
+		parts[i+1] = strings.ToUpper(p[:1]) + p[1:]
+	}
+	return strings.Join(parts, "")
+}
+
+// shaped makes samples for a token with a shape of its own, described by an
+// expression without boundaries. name is one that it is often given.
+func shaped(name, token string) func(*scan.Gen) scan.Samples {
+	return sealed(name, func(g *scan.Gen) string { return g.Expr(token) })
+}
+
+// sealed is shaped for a token that make completes with a checksum.
+func sealed(name string, make func(*scan.Gen) string) func(*scan.Gen) scan.Samples {
+	return func(g *scan.Gen) scan.Samples {
+		value := make(g)
+		return scan.Samples{
+			Match: inContexts(name, value),
+			NoMatch: []string{
+				name + "=x" + value + "\n",
+				name + "=" + value[:len(value)/3] + "\n",
+				name + "=" + value[:len(value)/3] + strings.Repeat("x", len(value)-len(value)/3) + "\n",
+				name + "=${" + name + "}\n",
+			},
+		}
+	}
+}
+
+// bound makes samples for a value that only its name tells, described by an
+// expression. Other names, references and placeholders are no secrets.
+func bound(name, value string) func(*scan.Gen) scan.Samples {
+	return func(g *scan.Gen) scan.Samples {
+		v := g.Expr(value)
+		return scan.Samples{
+			Match: inAssignments(name, v),
+			NoMatch: []string{
+				"commit: " + v + "\n",
+				"\"integrity\": \"" + v + "\"\n",
+				name + "=${" + name + "}\n",
+				"const x = process.env." + name + ";\n",
+				name + "=your_" + strings.ToLower(name) + "_here\n",
+				name + "=" + strings.Repeat("x", len(v)) + "\n",
+				name + "=" + v + v + v + "\n",
+			},
+		}
+	}
+}
