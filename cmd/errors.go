@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/scan/files"
+	"github.com/keywright/keywright/scan/gitrepo"
 	"github.com/keywright/keywright/scan/report"
 )
 
@@ -53,26 +56,13 @@ type outcome int
 
 func (o outcome) Error() string { return "exit status " + strconv.Itoa(int(o)) }
 
-// hinter is implemented by errors that know what to do about them.
-type hinter interface{ Hint() string }
-
-// usager is implemented by errors of other rooms that mean "what was asked
-// cannot be", rather than "it failed".
-type usager interface{ Usage() bool }
-
 // explain is the table from an error to what is printed and the exit code. An
 // empty message prints nothing.
 func explain(err error) (message, hint string, code int) {
 	var (
 		done  outcome
 		usage usageError
-		hints hinter
-		asked usager
-		path  *fs.PathError
 	)
-	if errors.As(err, &hints) {
-		hint = hints.Hint()
-	}
 	switch {
 	case err == nil:
 		return "", "", exitOK
@@ -84,12 +74,36 @@ func explain(err error) (message, hint string, code int) {
 		return "interrupted", "", exitInterrupted
 	case errors.As(err, &usage):
 		return err.Error(), usage.hint, exitUsage
-	case errors.As(err, &asked) && asked.Usage():
-		return err.Error(), hint, exitUsage
-	case errors.As(err, &path) && errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC):
 		return err.Error(), "make room on that disk and try again", exitFailed
 	}
-	return err.Error(), hint, exitFailed
+	if hint, ok := explainRepository(err); ok {
+		return err.Error(), hint, exitUsage
+	}
+	return err.Error(), "", exitFailed
+}
+
+// explainRepository knows the errors that mean "what was asked cannot be, here".
+func explainRepository(err error) (hint string, ok bool) {
+	var (
+		revision    *gitrepo.RevisionError
+		shallow     *gitrepo.ShallowError
+		unsupported *gitrepo.UnsupportedError
+		special     *files.NotRegularError
+	)
+	switch {
+	case errors.Is(err, gitrepo.ErrNotRepository):
+		return "run it in a repository, or scan files alone: keywright scan PATH", true
+	case errors.As(err, &shallow):
+		return "fetch what is missing: " + shallow.Hint(), true
+	case errors.As(err, &revision):
+		return cmp.Or(revision.Hint, "'git branch --all' and 'git tag' list what there is; 'git fetch' brings more"), true
+	case errors.As(err, &unsupported):
+		return "to scan its files alone: git archive HEAD | tar -xC DIR, then keywright scan DIR", true
+	case errors.As(err, &special):
+		return "to scan a stream: keywright scan -", true
+	}
+	return "", false
 }
 
 // conclude prints an error as keywright's errors look and returns the exit code.

@@ -2,12 +2,12 @@ package cmd
 
 import (
 	"bytes"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 
+	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/report"
 )
@@ -20,7 +20,7 @@ func writeReport(term *terminal, o scanOptions, r *scan.Report) error {
 		return report.Write(term.out, o.format, r, options)
 	}
 	options.Colour = false
-	perm := os.FileMode(0o666) // less the umask
+	perm := os.FileMode(0o644)
 	if o.showSecrets {
 		perm = 0o600
 	}
@@ -42,32 +42,13 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
-// replaceFile writes a file under another name first, so that no one ever sees
-// half of it. What is no regular file (a pipe, a terminal) is written to as it is.
+// replaceFile replaces a file whole or not at all. What is no regular file (a pipe,
+// a terminal) is written to as it is.
 func replaceFile(name string, perm os.FileMode, write func(io.Writer) error) error {
 	if info, err := os.Stat(name); err == nil && !info.Mode().IsRegular() {
 		return writeThrough(name, write)
 	}
-	if real, err := filepath.EvalSymlinks(name); err == nil {
-		name = real // replace what a link leads to, not the link
-	}
-	temporary := filepath.Join(filepath.Dir(name), ".keywright-"+rand.Text())
-	f, err := os.OpenFile(temporary, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary) // fails when all went well
-	err = write(f)
-	if err == nil {
-		err = f.Sync()
-	}
-	if closing := f.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(temporary, name)
+	return durable.WriteFile(name, write, perm)
 }
 
 // writeThrough writes to what is no regular file, all at once.

@@ -250,22 +250,11 @@ func (o scanOptions) mode(job *scanJob) error {
 	if o.since != "" && job.mode != scanEverything && job.mode != scanHistory {
 		return usagef("--since narrows the history that is scanned: leave out "+chosen, "--since does not go with %s", chosen)
 	}
+	if job.mode == scanRange && !strings.Contains(o.revisions, "..") {
+		return usagef(fmt.Sprintf("the commits since then: --range %s..HEAD", o.revisions), "--range %s is one revision, not a range", quote(o.revisions))
+	}
 	if job.mode == scanRange {
-		return o.revisionRange(job)
+		job.revisions = o.revisions
 	}
-	return nil
-}
-
-func (o scanOptions) revisionRange(job *scanJob) error {
-	from, to, found := strings.Cut(o.revisions, "..")
-	switch {
-	case !found:
-		return usagef(fmt.Sprintf("the commits since then: --range %s..HEAD", from), "--range %s is one revision, not a range", quote(o.revisions))
-	case strings.HasPrefix(to, "."):
-		return usagef(fmt.Sprintf("with two dots: --range %s..%s", from, to[1:]), "--range %s has three dots", quote(o.revisions))
-	case from == "":
-		return usagef("everything up to a revision: scan --history-only", "--range %s has no beginning", quote(o.revisions))
-	}
-	job.revisions = o.revisions
 	return nil
 }
