@@ -580,16 +580,3 @@ func parseCacheNode(b []byte, depth int) (*cacheTree, []byte, bool) {
 	}
 	return node, b, true
 }
-
-// child finds the node of a subdirectory; nil if there is none.
-func (t *cacheTree) child(name []byte) *cacheTree {
-	if t == nil {
-		return nil
-	}
-	for _, c := range t.children {
-		if c.name == string(name) {
-			return c
-		}
-	}
-	return nil
-}
