@@ -15,10 +15,13 @@ import (
 
 // index is a pack index: the ids of a pack's objects in order, and where each
 // stands in the pack. See gitformat-pack(5), versions 1 and 2.
+//
+// An object's place is its rank in the order of offsets.
 type index struct {
 	ids      []ID
-	offsets  []int64
-	byOffset []int32 // indexes into ids, in the order of offsets
+	placeOf  []int32 // by index into ids
+	byOffset []int32 // indexes into ids, by place
+	offsets  []int64 // by place
 	trailer  ID      // the pack's checksum
 }
 
@@ -57,71 +60,80 @@ func parseIndex(data []byte) (*index, error) {
 	n := int64(binary.BigEndian.Uint32(data[head+fanoutSize-4:]))
 	body := data[head+fanoutSize : len(data)-trailers]
 	x := &index{trailer: ID(data[len(data)-trailers : len(data)-Size])}
-	var err error
+	read := x.readV1
 	if version2 {
-		err = x.readV2(body, n)
-	} else {
-		err = x.readV1(body, n)
+		read = x.readV2
 	}
+	offsets, err := read(body, n)
 	if err != nil {
 		return nil, err
 	}
-	return x, x.order()
+	return x, x.order(offsets)
 }
 
 const fanoutSize = 256 * 4
 
-func (x *index) readV1(body []byte, n int64) error {
+func (x *index) readV1(body []byte, n int64) ([]int64, error) {
 	const entry = 4 + Size
 	if int64(len(body)) != n*entry {
-		return fmt.Errorf("%d bytes for %d objects", len(body), n)
+		return nil, fmt.Errorf("%d bytes for %d objects", len(body), n)
 	}
-	x.ids, x.offsets = make([]ID, n), make([]int64, n)
+	x.ids = make([]ID, n)
+	offsets := make([]int64, n)
 	for i := range x.ids {
 		e := body[i*entry:]
-		x.offsets[i] = int64(binary.BigEndian.Uint32(e))
+		offsets[i] = int64(binary.BigEndian.Uint32(e))
 		x.ids[i] = ID(e[4:entry])
 	}
-	return nil
+	return offsets, nil
 }
 
-func (x *index) readV2(body []byte, n int64) error {
+func (x *index) readV2(body []byte, n int64) ([]int64, error) {
 	if int64(len(body)) < n*(Size+4+4) {
-		return fmt.Errorf("%d bytes for %d objects", len(body), n)
+		return nil, fmt.Errorf("%d bytes for %d objects", len(body), n)
 	}
-	ids, offsets := body[:n*Size], body[n*(Size+4):n*(Size+4+4)]
-	large := body[n*(Size+4+4):]
-	x.ids, x.offsets = make([]ID, n), make([]int64, n)
+	ids, small, large := body[:n*Size], body[n*(Size+4):n*(Size+4+4)], body[n*(Size+4+4):]
+	x.ids = make([]ID, n)
+	offsets := make([]int64, n)
 	for i := range x.ids {
 		x.ids[i] = ID(ids[i*Size:])
-		o := int64(binary.BigEndian.Uint32(offsets[i*4:]))
+		o := int64(binary.BigEndian.Uint32(small[i*4:]))
 		if o&(1<<31) != 0 { // the rest is an index into the table of 64-bit offsets
 			k := (o &^ (1 << 31)) * 8
 			if k+8 > int64(len(large)) {
-				return errors.New("64-bit offset out of bounds")
+				return nil, errors.New("64-bit offset out of bounds")
 			}
 			o = int64(binary.BigEndian.Uint64(large[k:]))
 		}
-		x.offsets[i] = o
+		offsets[i] = o
 	}
-	return nil
+	return offsets, nil
 }
 
-// order checks that ids and offsets are distinct, and sorts by offset.
-func (x *index) order() error {
+// order checks that ids and offsets, given by index, are distinct, and sorts by
+// offset.
+func (x *index) order(offsets []int64) error {
 	for i := 1; i < len(x.ids); i++ {
 		if bytes.Compare(x.ids[i-1][:], x.ids[i][:]) >= 0 {
 			return errors.New("object ids are not in order")
 		}
 	}
-	x.byOffset = make([]int32, len(x.ids))
-	for i := range x.byOffset {
-		x.byOffset[i] = int32(i)
+	type located struct {
+		offset int64
+		index  int32
 	}
-	slices.SortFunc(x.byOffset, func(a, b int32) int { return cmp.Compare(x.offsets[a], x.offsets[b]) })
-	for i, k := range x.byOffset {
-		if o := x.offsets[k]; o < headerSize || i > 0 && o <= x.offsets[x.byOffset[i-1]] {
-			return fmt.Errorf("impossible offset %d", o)
+	order := make([]located, len(offsets))
+	for i, o := range offsets {
+		order[i] = located{o, int32(i)}
+	}
+	slices.SortFunc(order, func(a, b located) int { return cmp.Compare(a.offset, b.offset) })
+	x.byOffset, x.placeOf = make([]int32, len(order)), make([]int32, len(order))
+	x.offsets = offsets // of which order holds a copy
+	for place, l := range order {
+		x.byOffset[place], x.placeOf[l.index] = l.index, int32(place)
+		x.offsets[place] = l.offset
+		if l.offset < headerSize || place > 0 && l.offset <= x.offsets[place-1] {
+			return fmt.Errorf("impossible offset %d", l.offset)
 		}
 	}
 	return nil
@@ -133,11 +145,8 @@ func (x *index) find(id ID) (int, bool) {
 	return i, i < len(x.ids) && x.ids[i] == id
 }
 
-// at returns the place, in the order of offsets, of the object at an offset.
-func (x *index) at(offset int64) (place int, ok bool) {
-	i := sort.Search(len(x.byOffset), func(i int) bool { return x.offsets[x.byOffset[i]] >= offset })
-	return i, i < len(x.byOffset) && x.offsets[x.byOffset[i]] == offset
-}
+// at returns the place of the object at an offset.
+func (x *index) at(offset int64) (place int, ok bool) { return slices.BinarySearch(x.offsets, offset) }
 
 // findPrefix returns the ids that begin with the hexadecimal digits.
 func (x *index) findPrefix(prefix string) []ID {

@@ -38,7 +38,7 @@ func Open(path string) (*Pack, error) {
 		return nil, err
 	}
 	p := &Pack{index: x, path: path, file: f, limit: DefaultLimit}
-	p.workers.New = func() any { return &reader{inflater: newInflater()} }
+	p.workers.New = func() any { return &reader{inflater: newInflater(), step: objectStep} }
 	if err := p.check(); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("open pack %s: %w", path, err)
@@ -117,11 +117,15 @@ type reader struct {
 	*inflater
 	window      []byte // a stretch of the pack
 	windowStart int64
+	step        int64 // how much is read at once, at least
 }
 
-// windowSize is how much of the pack is read at once: deltas of one family stand
-// close together.
-const windowSize = 128 << 10
+// How much of a pack is read at once. Headers are read in order; deltas of one
+// family stand close together.
+const (
+	headerStep = 1 << 20
+	objectStep = 16 << 10
+)
 
 // entry kinds that are not object types.
 const (
@@ -146,7 +150,7 @@ func (r *reader) bytes(p *Pack, from, to int64) ([]byte, error) {
 		return nil, errTruncated
 	}
 	if from < r.windowStart || to > r.windowStart+int64(len(r.window)) {
-		n := max(to-from, min(windowSize, p.size-from))
+		n := max(to-from, min(r.step, p.size-from))
 		if int64(cap(r.window)) < n {
 			r.window = make([]byte, n)
 		}
@@ -167,8 +171,8 @@ func (r *reader) bytes(p *Pack, from, to int64) ([]byte, error) {
 
 // endOf is where the entry at a place in the order of offsets must end.
 func (p *Pack) endOf(place int) int64 {
-	if place+1 < len(p.byOffset) {
-		return p.offsets[p.byOffset[place+1]]
+	if place+1 < len(p.offsets) {
+		return p.offsets[place+1]
 	}
 	return p.size
 }
@@ -177,7 +181,7 @@ func (p *Pack) endOf(place int) int64 {
 const maxHeader = 10 + Size
 
 func (r *reader) header(p *Pack, place int) (entry, error) {
-	from := p.offsets[p.byOffset[place]]
+	from := p.offsets[place]
 	end := p.endOf(place)
 	b, err := r.bytes(p, from, min(from+maxHeader, end))
 	if err != nil {
@@ -271,7 +275,7 @@ func (p *Pack) base(e *entry) (int, bool) {
 	if !ok {
 		return 0, false
 	}
-	return p.at(p.offsets[i])
+	return int(p.placeOf[i]), true
 }
 
 var errNoBase = errors.New("the base of a delta is not in the pack")
@@ -289,7 +293,7 @@ func (p *Pack) Read(i int) (Type, []byte, error) {
 
 // resolve reads the chain of deltas down to its base, then builds the object.
 func (p *Pack) resolve(r *reader, i int) (Type, []byte, error) {
-	place, _ := p.at(p.offsets[i])
+	place := int(p.placeOf[i])
 	var deltas [][]byte
 	var held uint64
 	for n := 0; ; n++ {
