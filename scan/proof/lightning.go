@@ -25,7 +25,7 @@ func LNDMacaroon(c scan.Candidate) scan.Evidence {
 			return scan.Rejected
 		}
 	}
-	m, ok := parseMacaroonV2(raw)
+	m, ok := parseLNDMacaroon(raw)
 	switch {
 	case !ok && bytes.HasPrefix(raw, []byte("\x02\x01\x03lnd")):
 		return scan.Fails("the macaroon is damaged: edited, truncated or an example")
@@ -42,71 +42,71 @@ func LNDMacaroon(c scan.Candidate) scan.Evidence {
 	return scan.Holds(reason)
 }
 
-// macaroonV2 is a macaroon in the binary format of version 2.
-type macaroonV2 struct {
+// lndMacaroonFields is a macaroon in the binary format of version 2.
+type lndMacaroonFields struct {
 	location, identifier string
 	caveats              int
 }
 
 // The field types of the format; zero ends a section.
 const (
-	macaroonEnd        = 0
-	macaroonLocation   = 1
-	macaroonIdentifier = 2
-	macaroonVerifier   = 4
-	macaroonSignature  = 6
+	lndMacaroonEnd        = 0
+	lndMacaroonLocation   = 1
+	lndMacaroonIdentifier = 2
+	lndMacaroonVerifier   = 4
+	lndMacaroonSignature  = 6
 )
 
-// parseMacaroonV2 reads a macaroon to its last byte: version, location,
+// parseLNDMacaroon reads a macaroon to its last byte: version, location,
 // identifier, end; caveats, each a section of its own; end; a signature of 32
 // bytes.
-func parseMacaroonV2(b []byte) (m macaroonV2, ok bool) {
+func parseLNDMacaroon(b []byte) (m lndMacaroonFields, ok bool) {
 	if len(b) == 0 || b[0] != 2 {
 		return m, false
 	}
 	b = b[1:]
-	kind, data, b, ok := macaroonField(b)
-	if ok && kind == macaroonLocation {
+	kind, data, b, ok := lndMacaroonField(b)
+	if ok && kind == lndMacaroonLocation {
 		m.location = string(data)
-		kind, data, b, ok = macaroonField(b)
+		kind, data, b, ok = lndMacaroonField(b)
 	}
-	if !ok || kind != macaroonIdentifier {
+	if !ok || kind != lndMacaroonIdentifier {
 		return m, false
 	}
 	m.identifier = string(data)
-	if kind, _, b, ok = macaroonField(b); !ok || kind != macaroonEnd {
+	if kind, _, b, ok = lndMacaroonField(b); !ok || kind != lndMacaroonEnd {
 		return m, false
 	}
 	for {
-		if kind, _, b, ok = macaroonField(b); !ok {
+		if kind, _, b, ok = lndMacaroonField(b); !ok {
 			return m, false
 		}
-		if kind == macaroonEnd {
+		if kind == lndMacaroonEnd {
 			break
 		}
-		for kind != macaroonEnd {
-			if kind > macaroonVerifier {
+		for kind != lndMacaroonEnd {
+			if kind > lndMacaroonVerifier {
 				return m, false
 			}
-			if kind, _, b, ok = macaroonField(b); !ok {
+			if kind, _, b, ok = lndMacaroonField(b); !ok {
 				return m, false
 			}
 		}
 		m.caveats++
 	}
-	kind, data, b, ok = macaroonField(b)
-	return m, ok && kind == macaroonSignature && len(data) == 32 && len(b) == 0
+	kind, data, b, ok = lndMacaroonField(b)
+	return m, ok && kind == lndMacaroonSignature && len(data) == 32 && len(b) == 0
 }
 
-// macaroonField reads one field: a type, and unless it ends a section, a length
+// lndMacaroonField reads one field: a type, and unless it ends a section, a length
 // and that many bytes.
-func macaroonField(b []byte) (kind uint64, data, rest []byte, ok bool) {
+func lndMacaroonField(b []byte) (kind uint64, data, rest []byte, ok bool) {
 	kind, n := binary.Uvarint(b)
 	if n <= 0 {
 		return 0, nil, nil, false
 	}
 	b = b[n:]
-	if kind == macaroonEnd {
+	if kind == lndMacaroonEnd {
 		return kind, nil, b, true
 	}
 	size, n := binary.Uvarint(b)
