@@ -35,9 +35,6 @@ import (
 // Prefix begins every fingerprint of this version.
 const Prefix = "k1:"
 
-// Size is the length of a fingerprint in bytes of text.
-const Size = len(Prefix) + 2*tagSize
-
 const (
 	tagSize = 16
 
@@ -92,19 +89,6 @@ func mac(key []byte, parts ...[]byte) []byte {
 		h.Write(p)
 	}
 	return h.Sum(nil)
-}
-
-// Valid reports whether s has the form of a fingerprint of this version.
-func Valid(s string) bool {
-	if len(s) != Size || s[:len(Prefix)] != Prefix {
-		return false
-	}
-	for _, c := range []byte(s[len(Prefix):]) {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
-			return false
-		}
-	}
-	return true
 }
 
 // Bits estimates, low rather than high, how many bits a guesser must get right.
