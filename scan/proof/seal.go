@@ -100,7 +100,7 @@ func SealAtlassianDC(id uint32, random []byte) string {
 }
 
 // SealJFrogReference makes a JFrog reference token of an expiry in Unix seconds
-// (0 is never) and a body of 32 base-62 characters.
+// (0 is never) and a body of 27 base-62 characters.
 func SealJFrogReference(expiry uint64, body string) string {
 	return sealText(base64.RawStdEncoding, fmt.Sprintf("reftkn:01:%010d:%s", expiry, body))
 }
@@ -214,12 +214,12 @@ func SealPyPI(host, id string, signature []byte) string {
 // SealFly makes one fm2_ macaroon of 16 and 32 random bytes.
 func SealFly(id, tail []byte) string {
 	const location = "https://api.fly.io/v1"
-	b := []byte{0x94, 0x93, 0xce, 0, 0, 0, 1, 0xc4, byte(len(id))}
-	b = append(b, id...)
-	b = append(append(b, 0xa0|byte(len(location))), location...)
-	b = append(b, 0x90, 0xc4, byte(len(tail)))
-	b = append(b, tail...)
-	return "fm2_" + base64.StdEncoding.EncodeToString(b)
+	bin := func(b, value []byte) []byte { return append(append(b, 0xc4, byte(len(value))), value...) }
+	b := []byte{0x94, 0x93}
+	b = bin(bin(b, id), id)
+	b = append(append(b, 0xc2, 0xa0|byte(len(location))), location...)
+	b = append(b, 0x92, 0x00, 0x91, 0xcf, 0, 0, 0, 0, 0, 0, 0, 1)
+	return "fm2_" + base64.StdEncoding.EncodeToString(bin(b, tail))
 }
 
 // SealVault makes a Vault service token of an inner token of 24 base-62
