@@ -34,23 +34,14 @@ type MissingError struct{ ID ID }
 
 func (e *MissingError) Error() string { return "object " + e.ID.String() + " is missing" }
 
-// TooLargeError says that an object exceeds the store's limit.
-type TooLargeError struct {
-	ID   ID
-	Size int64 // in bytes
-}
-
-func (e *TooLargeError) Error() string {
-	return fmt.Sprintf("object %s has %d bytes, more than the limit", e.ID, e.Size)
-}
-
 // DefaultMaxObject is the largest object, in bytes, that a Store reads into
 // memory unless told otherwise.
 const DefaultMaxObject = 256 << 20
 
 // Store finds objects in every place that the repository keeps them: packs and
 // loose files of its own and of its alternates. Where one copy is damaged,
-// another is used. It notices packs that a concurrent repack made.
+// another is used: what is read is compared with its id. It notices packs that a
+// concurrent repack made.
 type Store struct {
 	// MaxObject bounds what is read into memory; set it before the first use.
 	MaxObject int64
@@ -70,7 +61,7 @@ type Store struct {
 // storePack is a pack, opened when it is first asked.
 type storePack struct {
 	path string
-	open func() (pack, error)
+	open func() (*packfile.Lookup, error)
 }
 
 // Store opens the repository's object stores. It must be closed.
@@ -338,7 +329,7 @@ func (s *Store) readLoose(dir string, id ID) (packfile.Type, []byte, error) {
 	}
 	defer o.Close()
 	if o.Size > s.MaxObject {
-		return 0, nil, &TooLargeError{id, o.Size}
+		return 0, nil, &packfile.TooLarge{ID: id, Size: uint64(o.Size)}
 	}
 	data, err := readAllSize(o, o.Size)
 	if err != nil {
@@ -369,7 +360,7 @@ func objectID(typ packfile.Type, data []byte) ID {
 }
 
 // Object returns the object of this id, with no replacement applied. The error
-// is a *MissingError if no copy exists, a *TooLargeError, or what is wrong with
+// is a *MissingError if no copy exists, a *packfile.TooLarge, or what is wrong with
 // the only copies there are.
 func (s *Store) Object(id ID) (packfile.Type, []byte, error) {
 	typ, data, err := s.lookup(id)
@@ -435,17 +426,13 @@ func (s *Store) readPacked(sp *storePack, id ID) (typ packfile.Type, data []byte
 		return 0, nil, false, nil
 	}
 	if err != nil {
-		return 0, nil, false, fmt.Errorf("object %s: open %s: %w", id, filepath.Base(sp.path), err)
+		return 0, nil, false, fmt.Errorf("look for object %s: %w", id, err)
 	}
-	i, ok := p.Find(id)
-	if !ok {
-		return 0, nil, false, nil
+	typ, data, found, err = p.Object(id, s.MaxObject)
+	if found && err == nil && objectID(typ, data) != id {
+		err = fmt.Errorf("object %s of %s: content does not match its id", id, sp.path)
 	}
-	typ, data, err = p.Read(i)
-	if err != nil {
-		return 0, nil, true, fmt.Errorf("object %s in %s: %w", id, filepath.Base(sp.path), err)
-	}
-	return typ, data, true, nil
+	return typ, data, found, err
 }
 
 // allPacks lists the packs, once.
@@ -477,8 +464,8 @@ func (s *Store) list() error {
 			if known[file] != nil {
 				continue
 			}
-			sp := &storePack{path: file, open: sync.OnceValues(func() (pack, error) { return openPack(file) })}
-			s.packs = append(s.packs, sp)
+			open := sync.OnceValues(func() (*packfile.Lookup, error) { return packfile.OpenLookup(file) })
+			s.packs = append(s.packs, &storePack{file, open})
 		}
 	}
 	return nil
@@ -511,11 +498,11 @@ func (s *Store) reload() bool {
 // order, each once.
 func (s *Store) FindPrefix(prefix string) ([]ID, error) {
 	prefix = strings.ToLower(prefix)
+	if len(prefix) < 2 {
+		return nil, fmt.Errorf("%q is too short for an object id", prefix)
+	}
 	found := map[ID]bool{}
 	for _, dir := range s.dirs {
-		if len(prefix) < 2 {
-			break
-		}
 		entries, err := os.ReadDir(filepath.Join(dir, prefix[:2]))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("list loose objects: %w", err)
@@ -535,7 +522,11 @@ func (s *Store) FindPrefix(prefix string) ([]ID, error) {
 		if err != nil {
 			continue // an object that only it has is reported when it is asked for
 		}
-		for _, id := range p.FindPrefix(prefix) {
+		ids, err := p.FindPrefix(prefix)
+		if err != nil {
+			return nil, err
+		}
+		for _, id := range ids {
 			found[id] = true
 		}
 	}
