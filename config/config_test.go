@@ -91,7 +91,7 @@ func TestParseErrors(t *testing.T) {
 		{"[[rule]]\nid = 'a'\n[[rule.partner]]\nnear = 3", `f:4:1: unknown key "rule.partner.near"`, "role, expr, within"},
 		{"[scan]\nconfidence = 'sure'", `f:2:14: unknown confidence "sure"`, ""},
 		{"[scan]\nmax_memory = '5 apples'", `f:2:14: "5 apples" is not a size`, ""},
-		{"[scan]\nmax_memory = true", `f:2:14: "true" is not a size`, ""},
+		{"[scan]\nmax_memory = true", `f: "true" is not a size`, ""},
 		{"[scan]\nexclude = ['a', '[b']", `f:2:17: pattern "[b" is malformed`, ""},
 		{"[scan]\nexclude = 'a'", `f:2:`, ""},
 		{"[scan]\nrules = ['-']", `f:2:10: "-" is neither`, ""},
