@@ -84,7 +84,7 @@ func TestErrorsAreEscaped(t *testing.T) {
 
 func TestScanFlags(t *testing.T) {
 	dir := t.TempDir()
-	base := scanJob{path: ".", level: scan.Medium, maxMemory: 512 << 20}
+	base := scanJob{path: "."}
 	with := func(change func(*scanJob)) scanJob {
 		job := base
 		change(&job)
@@ -287,52 +287,6 @@ func TestEveryCommandListsItsExitStatus(t *testing.T) {
 		}
 	}
 	check(newRoot(&newScreen().terminal))
-}
-
-func TestParseSize(t *testing.T) {
-	for in, want := range map[string]int64{"1": 1, "7b": 7, "2k": 2 << 10, "2KB": 2 << 10, "512MiB": 512 << 20, "3 GiB": 3 << 30, "1T": 1 << 40} {
-		if got, err := parseSize(in); err != nil || got != want {
-			t.Errorf("%q: got %d, %v, want %d", in, got, err, want)
-		}
-	}
-	for _, in := range []string{"", "0", "-1", "MiB", "1.5G", "1X", "1MM", "1ib", "9999999T", "99999999999999999999"} {
-		if got, err := parseSize(in); err == nil {
-			t.Errorf("%q: got %d, want an error", in, got)
-		}
-	}
-}
-
-func TestSelectRules(t *testing.T) {
-	var all []*scan.Rule
-	for _, id := range []string{"aws-key", "github-app", "github-token", "jwt"} {
-		all = append(all, &scan.Rule{ID: id})
-	}
-	for list, want := range map[string]string{
-		"jwt":                "jwt",
-		"github-*":           "github-app github-token",
-		"-github-*":          "aws-key jwt",
-		"github-*,-*-app":    "github-token",
-		"jwt, aws-key":       "aws-key jwt",
-		"-jwt,github-*,-jwt": "github-app github-token",
-	} {
-		got, err := selectRules(all, strings.Split(list, ","))
-		var ids []string
-		for _, r := range got {
-			ids = append(ids, r.ID)
-		}
-		if err != nil || strings.Join(ids, " ") != want {
-			t.Errorf("%q: got %q, %v, want %q", list, ids, err, want)
-		}
-	}
-	for list, hint := range map[string]string{"githb": "by id or glob", "github-tokn": "github-app, github-token", "-*": "clean", "jwt,-jwt": "clean", "[": "globs"} {
-		_, err := selectRules(all, strings.Split(list, ","))
-		if _, got, code := explain(err); code != exitUsage || !strings.Contains(got, hint) {
-			t.Errorf("%q: got %v, hint %q, want %q", list, err, got, hint)
-		}
-	}
-	if got, err := selectRules(all, nil); err != nil || len(got) != len(all) {
-		t.Errorf("no list: got %d rules, %v", len(got), err)
-	}
 }
 
 func TestProgress(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/config"
 	"github.com/keywright/keywright/scan/files"
 	"github.com/keywright/keywright/scan/gitrepo"
 	"github.com/keywright/keywright/scan/report"
@@ -79,6 +80,10 @@ func explain(err error) (message, hint string, code int) {
 	}
 	if hint, ok := explainRepository(err); ok {
 		return err.Error(), hint, exitUsage
+	}
+	var configured *config.Error
+	if errors.As(err, &configured) {
+		return err.Error(), configured.Hint(), exitUsage
 	}
 	return err.Error(), "", exitFailed
 }

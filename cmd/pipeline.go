@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 
+	"github.com/keywright/keywright/config"
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/rules"
 )
 
 // pipelineScan does the job with the built-in rules.
 func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Report, error) {
-	chosen, err := selectRules(rules.All(), job.rules)
+	chosen, err := new(config.Config).SelectRules(rules.All(), job.rules)
 	if err != nil {
 		return nil, err
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/keywright/keywright/config"
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/report"
 )
@@ -45,13 +46,13 @@ func (o *scanOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.stdin, "stdin", false, "scan standard input (as does PATH '-')")
 	f.StringVar(&o.format, "format", "text", "report as `FORMAT`: text, json, jsonl or sarif")
 	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE`, whole or not at all")
-	f.StringVar(&o.confidence, "confidence", "medium", "report findings from `LEVEL` up: low, medium, high or certain")
+	f.StringVar(&o.confidence, "confidence", "", "report findings from `LEVEL` up: low, medium, high or certain (default medium)")
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "show the secrets themselves in the report")
 	f.BoolVar(&o.noIgnore, "no-ignore", false, "report what allow-comments and ignore files silence, too")
 	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out paths that match `GLOB` (may be repeated)")
 	f.StringSliceVar(&o.rules, "rules", nil, "use only the rules in `LIST` of ids or globs; a leading '-' leaves them out")
 	f.BoolVar(&o.noCache, "no-cache", false, "neither read nor write the cache")
-	f.StringVar(&o.maxMemory, "max-memory", "512MiB", "keep working memory below `SIZE`")
+	f.StringVar(&o.maxMemory, "max-memory", "", "keep working memory below `SIZE` (default 512MiB)")
 	f.BoolVar(&o.allowIncomplete, "allow-incomplete", false, "exit 0 instead of 3 when nothing was found but not everything could be read")
 }
 
@@ -64,12 +65,12 @@ type scanJob struct {
 	mode      scanMode
 	revisions string // A..B, with scanRange
 	since     string
-	level     scan.Confidence
+	level     scan.Confidence // zero: as configured
 	rules     []string
 	exclude   []string
 	noIgnore  bool
 	noCache   bool
-	maxMemory int64
+	maxMemory int64 // bytes; zero: as configured
 }
 
 type scanMode int
@@ -183,11 +184,15 @@ func (o scanOptions) job(args []string) (scanJob, error) {
 		return job, err
 	}
 	var err error
-	if job.level, err = scan.ParseConfidence(o.confidence); err != nil {
-		return job, usageError{err, "for example: --confidence high"}
+	if o.confidence != "" {
+		if job.level, err = scan.ParseConfidence(o.confidence); err != nil {
+			return job, usageError{err, "for example: --confidence high"}
+		}
 	}
-	if job.maxMemory, err = parseSize(o.maxMemory); err != nil {
-		return job, usageError{fmt.Errorf("--max-memory: %w", err), "for example: --max-memory 512MiB"}
+	if o.maxMemory != "" {
+		if job.maxMemory, err = config.ParseSize(o.maxMemory); err != nil {
+			return job, usageError{fmt.Errorf("--max-memory: %w", err), "for example: --max-memory 512MiB"}
+		}
 	}
 	if formats := report.Formats(); !slices.Contains(formats, o.format) {
 		return job, usagef("the formats are "+strings.Join(formats, ", "), "unknown format %s", quote(o.format))
