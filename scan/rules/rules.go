@@ -11,9 +11,18 @@ import (
 // families are the files of this package, in the order of their names. A test
 // fails when a rule is written and not listed.
 var families = []func() []scan.Rule{
+	aws,
+	chainBase58,
+	chainBech32,
+	chainHex,
+	chainPairs,
+	chainPhrases,
+	chainRuns,
 	codeHosts,
+	ethereum,
 	github,
 	gitlab,
+	google,
 }
 
 // All returns the built-in rules in the order of their ids. The rules are new

@@ -1,0 +1,192 @@
+package rules
+
+import (
+	"bytes"
+	"encoding/hex"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/proof"
+)
+
+// Keys of Ethereum and the many chains that use its accounts are 32 bytes in
+// hexadecimal, without a checksum: what stands before them has to tell.
+const (
+	// ethereumLabel is a name that such a key is given, or a call that takes one:
+	// in .env files, code of ethers, viem, web3, go-ethereum and foundry, and on
+	// their command lines.
+	ethereumLabel = `(?i:priv(?:ate)?[_. -]?key|(?:deployer|signer|wallet|relayer|operator|owner|keeper|faucet|minter|bundler|executor|validator)[_-]?(?:key|pk)` +
+		`|(?:eth|evm|bsc|tron|test)_pk|new wallet|ethers\.wallet|from_key|hextoecdsa|startbroadcast|accounts?\.add|wallet\.add|remember_?key|hdwalletprovider|vm\.addr|vm\.sign)`
+	// ethereumName is what may follow it within the name.
+	ethereumName = `[0-9A-Za-z_]{0,20}`
+	// ethereumAssign stands between label and key: an operator, perhaps with a type
+	// or a default's before it, a bracket, a blank.
+	ethereumAssign = `["'` + "`" + `)\]]{0,3}(?:[ \t]{0,2}:[ \t]{0,2}&?[A-Za-z0-9_<>]{3,16})?[ \t]{0,4}(?:=>|:=|==|=|:|,|>|\(|\|\||\?\?|or\b)?[ \t\r\n]{0,12}(?:[brfu]?["'` + "`" + `]|\\["'])?`
+	ethereumKey    = `(?P<secret>(?:0[xX])?[0-9a-fA-F]{64})`
+	ethereumEnd    = `(?:["'` + "`" + `\\ \t\r\n,;<)}\]&#|]|$)`
+)
+
+const (
+	whyEthereum = "Whoever holds it can move everything at its address on every chain, and act as the owner of its contracts."
+	fixEthereum = "Move the funds to a new account at once, transfer the ownership of contracts, and take the key out of roles and multisigs; nothing can revoke it."
+	refEthereum = "https://ethereum.org/en/developers/docs/accounts/"
+)
+
+func ethereum() []scan.Rule {
+	return []scan.Rule{
+		{
+			ID: "ethereum-private-key", Provider: "ethereum", Title: "Ethereum private key",
+			Why: whyEthereum, Fix: fixEthereum, Reference: refEthereum, Confidence: scan.High,
+			Expr:  ethereumLabel + ethereumName + ethereumAssign + ethereumKey + ethereumEnd,
+			Check: refusing(ethereumCheck, notPrivate...), MinEntropy: 3,
+			Samples: ethereumSamples,
+		},
+		{
+			ID: "ethereum-key-with-address", Provider: "ethereum", Title: "Ethereum private key, with its address",
+			Why: whyEthereum, Fix: fixEthereum, Reference: refEthereum, Confidence: scan.High,
+			Expr:     ethereumLabel + ethereumName + ethereumAssign + ethereumKey + ethereumEnd,
+			Partners: []scan.Partner{{Role: "address", Expr: `\b(0x[0-9a-fA-F]{40})\b`, Within: 512, Required: true}},
+			Public:   []string{"address"},
+			Check:    proof.EthereumKey, NeedsProof: true,
+			Samples: func(g *scan.Gen) scan.Samples {
+				key := keyBytes(g)
+				address, _ := proof.EthereumAddress(key)
+				return scan.Samples{
+					Match: []string{
+						"ADDRESS=" + address + "\nPRIVATE_KEY=" + hex.EncodeToString(key) + "\n",
+						`{"private_key": "0x` + hex.EncodeToString(key) + `", "address": "` + strings.ToLower(address) + `"}`,
+					},
+					NoMatch: []string{"PRIVATE_KEY=" + hex.EncodeToString(key) + "\nTOKEN=0x" + g.Hex(40) + "\n"},
+				}
+			},
+		},
+		{
+			ID: "ethereum-dotenv-key", Provider: "ethereum", Title: "Ethereum private key",
+			Why: whyEthereum, Fix: fixEthereum, Reference: refEthereum, Confidence: scan.High,
+			Expr:  `(?:PK=|pk=)["']?` + ethereumKey + ethereumEnd,
+			Check: ethereumCheck, MinEntropy: 3,
+			Samples: func(g *scan.Gen) scan.Samples {
+				return scan.Samples{
+					Match:   []string{"PK=" + keyHex(g) + "\n", "export PK=\"0x" + keyHex(g) + "\"\n"},
+					NoMatch: []string{"PK=" + g.Hex(40) + "\n", "https://x.test/?pk=1"},
+				}
+			},
+		},
+		keyListRule("ethereum-accounts", "list of Ethereum private keys (accounts)", "accounts", `(?i)\baccounts["']?\s{0,4}[:=]\s{0,4}\[`),
+		keyListRule("ethereum-private-keys", "list of Ethereum private keys", "private", `(?i)\bprivate_?keys["']?\s{0,4}[:=]\s{0,4}\[|HDWalletProvider\(\s{0,16}\[`),
+	}
+}
+
+// ethereumCheck is proof.EthereumKey without a number outside the curve: what is
+// no key is no finding when only a name says that it is one.
+func ethereumCheck(c scan.Candidate) scan.Evidence {
+	ev := proof.EthereumKey(c)
+	if ev.Proof == scan.Failed {
+		return scan.Rejected
+	}
+	return ev
+}
+
+func ethereumSamples(g *scan.Gen) scan.Samples {
+	key := func() string { return keyHex(g) }
+	return scan.Samples{
+		Match: []string{
+			"PRIVATE_KEY=" + key() + "\n", "DEPLOYER_PRIVATE_KEY=\"0x" + key() + "\"\n", "export ETH_PRIVATE_KEY=0x" + key() + "\n",
+			"HYPERLIQUID_PRIVATE_KEY: 0x" + key() + "\n", "deployer_pk = \"" + key() + "\"\n", "WALLET_KEY=" + key() + "\n",
+			`{"privateKey": "` + key() + `"}`, `const privateKey: Hex = "0x` + key() + `";`, `PRIVATE_KEY_2='` + key() + `'`,
+			`const k = process.env.PRIVATE_KEY || "0x` + key() + `";`, `os.getenv("PRIVATE_KEY", "0x` + key() + `")`, `os.environ["PRIVATE_KEY"] = "` + key() + `"`,
+			`const w = new ethers.Wallet("0x` + key() + `", provider);`, `privateKeyToAccount('0x` + key() + `')`, `Account.from_key("` + key() + `")`,
+			`crypto.HexToECDSA("` + key() + `")`, "forge script x --private-key 0x" + key() + " --broadcast\n", "vm.startBroadcast(0x" + key() + ");",
+			"  from_key: 0x" + key() + "\n", "uint256 deployerPrivateKey = 0x" + key() + ";", "Private Key: 0x" + key() + "\n", "<privateKey>" + key() + "</privateKey>",
+			`web3.eth.accounts.wallet.add("0x` + key() + `")`, `{"TRON_PRIVATE_KEY":"` + key() + `"}`, "private_key: str = '" + key() + "'\n", `privateKey = flag.String("key", "x"); privKey := "` + key() + `"`,
+		},
+		NoMatch: []string{
+			"PRIVATE_KEY=" + g.Hex(63) + "\n", "PRIVATE_KEY=" + g.Hex(65) + "\n", "PRIVATE_KEY_HASH=" + key() + "\n", "txHash: 0x" + key() + "\n",
+			"PRIVATE_KEY=${PRIVATE_KEY}\n", "sha256 = \"" + key() + "\"\n", "PRIVATE_KEY=0x" + strings.Repeat("0", 64) + "\n", "bytes32 root = 0x" + key() + ";",
+			"PRIVATE_KEY=0x" + strings.Repeat("0", 63) + "1\n", "privateKeyFingerprint: " + key() + "\n", `"accounts": ["` + g.Hex(40) + `"]`,
+		},
+	}
+}
+
+// keyListRule finds the private keys of a list, as hardhat, truffle and ganache
+// configure accounts. open matches up to the list's bracket.
+func keyListRule(id, title, gate, open string) scan.Rule {
+	compiled := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(open) })
+	return scan.Rule{
+		ID: id, Provider: "ethereum", Title: title, Why: whyEthereum, Fix: fixEthereum, Confidence: scan.High,
+		Reference: "https://hardhat.org/hardhat-runner/docs/config",
+		Object:    &scan.Object{Gate: gate, Parse: func(data []byte) []scan.ObjectMatch { return keyList(data, compiled()) }},
+		Samples: func(g *scan.Gen) scan.Samples {
+			lists := map[string]string{
+				"accounts": "networks: { sepolia: {\n  url: x,\n  accounts: [\n    \"0x" + keyHex(g) + "\", // deployer\n  ] } }\n",
+				"private":  "privateKeys = [\n  '" + keyHex(g) + "'\n]\n",
+			}
+			return scan.Samples{
+				Match:   []string{lists[gate]},
+				NoMatch: []string{"accounts: [process.env.PRIVATE_KEY],\n", `accounts: ["0x` + g.Hex(40) + `"]`, "privateKeys: []"},
+			}
+		},
+	}
+}
+
+// maxKeyList bounds the keys that are read of one list.
+const maxKeyList = 64
+
+// keyList returns the keys of all lists whose beginning matches open: 64
+// hexadecimal digits between quotes and commas, with comments.
+func keyList(data []byte, open *regexp.Regexp) []scan.ObjectMatch {
+	var found []scan.ObjectMatch
+	for _, loc := range open.FindAllIndex(data, 256) {
+		i := loc[1]
+		for range maxKeyList {
+			start, end, ok := listedKey(data, skipListSpace(data, i))
+			if !ok {
+				break
+			}
+			span := scan.Span{Role: scan.RoleSecret, Start: start, End: end}
+			c := scan.Candidate{Text: data[start:end], Roles: []string{scan.RoleSecret}, Spans: [][]byte{data[start:end]}}
+			if ev := ethereumCheck(c); !ev.Reject {
+				if proof.Placeholder(data[start:end]) {
+					ev.Cap, ev.Reason = scan.Low, "looks like a placeholder"
+				}
+				found = append(found, scan.ObjectMatch{Parts: []scan.Span{span}, Evidence: ev})
+			}
+			i = end
+		}
+	}
+	return found
+}
+
+// skipListSpace skips what stands between the keys of a list.
+func skipListSpace(data []byte, i int) int {
+	for i < len(data) {
+		switch {
+		case bytes.IndexByte([]byte(" \t\r\n,\"'`"), data[i]) >= 0:
+			i++
+		case bytes.HasPrefix(data[i:], []byte("//")) || data[i] == '#':
+			n := bytes.IndexByte(data[i:], '\n')
+			if n < 0 {
+				return len(data)
+			}
+			i += n
+		default:
+			return i
+		}
+	}
+	return i
+}
+
+// listedKey reads a key of 64 hexadecimal digits, perhaps after 0x, at i.
+func listedKey(data []byte, i int) (start, end int, ok bool) {
+	start = i
+	if bytes.HasPrefix(data[i:], []byte("0x")) {
+		i += 2
+	}
+	end = i
+	for end < len(data) && end-i <= 64 && strings.IndexByte("0123456789abcdefABCDEF", data[end]) >= 0 {
+		end++
+	}
+	return start, end, end-i == 64
+}
