@@ -64,6 +64,7 @@ func decodeB64(s []byte) ([]byte, bool) {
 	if bytes.ContainsAny(s, "-_") {
 		enc = base64.RawURLEncoding
 	}
+	enc = enc.Strict()
 	b := make([]byte, enc.DecodedLen(len(s)))
 	n, err := enc.Decode(b, s)
 	return b[:n], err == nil && n > 0

@@ -356,6 +356,7 @@ func CosmosArmor(c scan.Candidate) scan.Evidence {
 	if !ok || !ok2 {
 		return scan.Rejected
 	}
+	s = strings.ReplaceAll(s, `\n`, "\n") // as in a JSON string
 	headers, body, ok := strings.Cut(s, "\n\n")
 	if !ok || !strings.Contains(headers, "kdf:") || !strings.Contains(headers, "salt:") {
 		return scan.Fails("the armor has no headers")

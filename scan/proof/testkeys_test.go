@@ -63,6 +63,9 @@ var hexKeys = []struct{ key, name string }{
 	{"b6b15c8cb491557369f3c7d2c287b053" + "eb229daa9c22138887752191c9520659", "Arbitrum Nitro development account"},
 	{"7726827caac94a7f9e1b160f7ea819f1" + "72f7b6f9d2a97f992c38edeab82d4110", "zkSync local rich account 0"},
 	{"69a8c4cbb9f64e8a0798f6e1ac65d06c" + "316292905" + "6bcf4cdb7d3738d1855f363", "Stellar's test suites"},
+	{"e5be9a5092b81bca64be81d212e7f2f9" + "eba183bb7a90954f7b76361f6edb5c0a", "Substrate development account Alice"},
+	{"398f0c28f98885e046333d4a41c19cee" + "4c37368a9832c6502f6cfd182e2aef89", "Substrate development account Bob"},
+	{"db484b828e64b2d8f12ce3c0a0e93a0b" + "8cce7af1bb8f39c97732394482538e10", "Hedera's test suites"},
 	{"67dea2ed018072d675f5415ecfaed7d2" + "597555e202d85b3d65ea4e58d2d92ffa", "NIP-19 example"},
 	{"9d61b19deffd5a60ba844af492ec2cc4" + "4449c5697b326919703bac031cae7f60", "RFC 8032 test 1"},
 	{"4ccd089b28ff96da9db6c346ec114e0f" + "5b8a319f35aba624da8cf6ed4fb8a6fb", "RFC 8032 test 2"},
@@ -121,6 +124,16 @@ var bip32Vectors = []struct {
 	{"3ddd5602285899a946114506157c7997" + "e5444528f3003f6134712147db19b678", []uint32{hardened, 1 | hardened}, "BIP-32 vector 4"},
 }
 
+// moneroPhrases are seeds of Monero's documentation and functional tests.
+var moneroPhrases = []string{
+	"vocal either anvil films dolphin zeal bacon " + "cuisine quote syndrome rejoices envy okay " + "pancakes tulips lair greater petals organs " + "enmity dedicated oust thwart tomorrow tomorrow",
+	"velvet lymph giddy number token physics poetry " + "unquoted nibs useful sabotage limits benches " + "lifestyle eden nitrogen anvil fewest avoid batch " + "vials washing fences goat unquoted",
+	"peeled mixture ionic radar utopia puddle buying " + "illness nuns gadget river spout cavernous bounced " + "paradise drunk looking cottage jump tequila melting " + "went winter adjust spout",
+}
+
+// substrateAccounts are derived from Substrate's development phrase.
+var substrateAccounts = []string{"Alice", "Bob", "Charlie", "Dave", "Eve", "Ferdie"}
+
 // base64Keys are the private members of the keys in the JOSE documents.
 var base64Keys = []struct{ key, name string }{
 	{"870MB6gfuTJ4HtUnUvYMyJpr" + "5eUZNP4Bk43bVdj3eAE", "RFC 7517 example"},
@@ -177,6 +190,14 @@ func publishedKeys(t testing.TB) []publishedKey {
 	}
 	master := sha512.Sum512([]byte("masterpassphrase"))
 	add(master[:16], "XRP Ledger genesis account")
+	for _, p := range moneroPhrases {
+		add([]byte(p), "Monero's documentation and tests")
+	}
+	root := substrateSeed(t)
+	add(root, "Substrate development seed")
+	for _, name := range substrateAccounts {
+		add(substrateChild(root, name), "Substrate development account "+name+", ed25519")
+	}
 	nats, _, ok := strkey([]byte("SUACSSL3UAHUDXKFSNVUZRF5UHPMW" + "Z6BFDTJ7M6USDXIEDNPPQYYYCU3VY"))
 	if !ok {
 		t.Fatal("NATS documentation")
@@ -254,6 +275,12 @@ func TestPatternedKeys(t *testing.T) {
 // TestDerivation checks the tests' own BIP-32 against addresses that Hardhat and
 // Ganache print at their start.
 func TestDerivation(t *testing.T) {
+	if got := hex.EncodeToString(substrateSeed(t)[:4]); got != "fac7959d" {
+		t.Errorf("Substrate: %s", got)
+	}
+	if got := hex.EncodeToString(substrateChild(substrateSeed(t), "Alice")[:4]); got != "abf8e5bd" {
+		t.Errorf("Alice: %s", got)
+	}
 	for _, tt := range []struct {
 		phrase, address string
 		account         uint32
@@ -271,6 +298,28 @@ func TestDerivation(t *testing.T) {
 			t.Errorf("account %d: %s, want %s", tt.account, got, tt.address)
 		}
 	}
+}
+
+// substrateSeed is the seed of the development phrase: PBKDF2 over the entropy, not
+// over the words.
+func substrateSeed(t testing.TB) []byte {
+	words := bytes.Fields([]byte(phrases[3].phrase))
+	idx := make([]int, len(words))
+	english().indexes(idx, words)
+	entropy, _ := bip39Entropy(idx)
+	seed, err := pbkdf2.Key(sha512.New, string(entropy), []byte("mnemonic"), 2048, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seed[:32]
+}
+
+// substrateChild is the hard derivation of ed25519 accounts: //Alice.
+func substrateChild(seed []byte, name string) []byte {
+	scale := func(s string) []byte { return append([]byte{byte(len(s) << 2)}, s...) }
+	code := make([]byte, 32)
+	copy(code, scale(name))
+	return blake2bOf(32, scale("Ed25519HDKD"), seed, code)
 }
 
 const hardened = 1 << 31
