@@ -2,6 +2,7 @@ package packfile
 
 import (
 	"bytes"
+	"container/list"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
@@ -26,6 +27,9 @@ type Lookup struct {
 	stride      int64 // from one id to the next
 	version2    bool
 	inflaters   sync.Pool
+
+	mu    sync.Mutex
+	bases baseCache
 }
 
 // OpenLookup opens the pack at a path that ends in .pack, with the .idx file
@@ -86,40 +90,53 @@ func (l *Lookup) Close() error {
 // Len is the number of objects that the index claims.
 func (l *Lookup) Len() int { return int(l.fanout[255]) }
 
-// readID reads the id at a position of the index.
-func (l *Lookup) readID(i int64) (id ID, err error) {
-	_, err = l.index.ReadAt(id[:], l.ids+i*l.stride)
-	return id, err
+// readIDs reads the part of the index that holds the ids from a position on.
+func (l *Lookup) readIDs(b []byte, from int64) error {
+	if _, err := l.index.ReadAt(b, l.ids+from*l.stride); err != nil {
+		return fmt.Errorf("read pack index of %s: %w", l.path, err)
+	}
+	return nil
 }
 
-// search returns the position of the first id that is not less than id, within
-// the ids that begin with its first byte.
-func (l *Lookup) search(id ID) (at, end int64, err error) {
-	end = int64(l.fanout[id[0]])
+// idWindow is how many ids are read at once when few enough are left.
+const idWindow = 128
+
+// search returns the position of the first id that is not less than id among
+// those that begin with its first byte, and whether it is id.
+func (l *Lookup) search(id ID) (at int64, found bool, err error) {
+	var lo, hi int64 = 0, int64(l.fanout[id[0]])
 	if id[0] > 0 {
-		at = int64(l.fanout[id[0]-1])
+		lo = int64(l.fanout[id[0]-1])
 	}
-	n := sort.Search(int(end-at), func(i int) bool {
-		got, readErr := l.readID(at + int64(i))
-		if readErr != nil {
-			err = readErr
+	var buf [(idWindow + 1) * (Size + 4)]byte
+	for hi-lo > idWindow {
+		mid := lo + (hi-lo)/2
+		if err := l.readIDs(buf[:Size], mid); err != nil {
+			return 0, false, err
 		}
-		return bytes.Compare(got[:], id[:]) >= 0
-	})
-	if err != nil {
-		return 0, 0, fmt.Errorf("read pack index of %s: %w", l.path, err)
+		if bytes.Compare(buf[:Size], id[:]) < 0 {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
 	}
-	return at + int64(n), end, nil
+	hi = min(hi+1, int64(l.fanout[id[0]])) // the id at hi may be the one
+	if lo == hi {
+		return lo, false, nil
+	}
+	window := buf[:(hi-lo-1)*l.stride+Size]
+	if err := l.readIDs(window, lo); err != nil {
+		return 0, false, err
+	}
+	one := func(i int) []byte { return window[int64(i)*l.stride:][:Size] }
+	n := sort.Search(int(hi-lo), func(i int) bool { return bytes.Compare(one(i), id[:]) >= 0 })
+	return lo + int64(n), n < int(hi-lo) && bytes.Equal(one(n), id[:]), nil
 }
 
 // find returns the offset of an object in the pack.
 func (l *Lookup) find(id ID) (offset int64, ok bool, err error) {
-	at, end, err := l.search(id)
-	if err != nil || at == end {
-		return 0, false, err
-	}
-	got, err := l.readID(at)
-	if err != nil || got != id {
+	at, ok, err := l.search(id)
+	if err != nil || !ok {
 		return 0, false, err
 	}
 	offset, err = l.offset(at)
@@ -148,7 +165,8 @@ func (l *Lookup) offset(at int64) (int64, error) {
 }
 
 // Object reads an object of at most limit bytes, resolving deltas. found says
-// whether the pack claims to have it. The content is not compared with the id.
+// whether the pack claims to have it. The content, which must not be changed, is
+// not compared with the id.
 func (l *Lookup) Object(id ID, limit int64) (t Type, data []byte, found bool, err error) {
 	offset, found, err := l.find(id)
 	if err != nil || !found {
@@ -163,12 +181,23 @@ func (l *Lookup) Object(id ID, limit int64) (t Type, data []byte, found bool, er
 	return t, data, true, nil
 }
 
-// resolve reads the chain of deltas down to its base, then builds the object.
+// link is one delta of a chain, and where it stands.
+type link struct {
+	offset int64
+	delta  []byte
+}
+
+// resolve reads the chain of deltas down to its base, or to a result that is
+// still known, then builds the object.
 func (l *Lookup) resolve(z *inflater, offset int64, id ID, limit uint64) (Type, []byte, error) {
-	var deltas [][]byte
+	var deltas []link
 	var held uint64
 	seen := map[int64]bool{}
 	for {
+		if t, data, ok := l.cached(offset); ok {
+			data, err := l.applyAll(deltas, t, data, id, limit)
+			return t, data, err
+		}
 		if seen[offset] {
 			return 0, nil, errCycle
 		}
@@ -184,6 +213,7 @@ func (l *Lookup) resolve(z *inflater, offset int64, id ID, limit uint64) (Type, 
 		if err != nil {
 			return 0, nil, err
 		}
+		at := offset
 		switch e.kind {
 		case offsetDelta:
 			offset = e.base
@@ -193,17 +223,18 @@ func (l *Lookup) resolve(z *inflater, offset int64, id ID, limit uint64) (Type, 
 				return 0, nil, errors.Join(errNoBase, err)
 			}
 		default:
-			data, err = applyAll(deltas, data, id, limit)
+			l.cache(at, Type(e.kind), data)
+			data, err = l.applyAll(deltas, Type(e.kind), data, id, limit)
 			return Type(e.kind), data, err
 		}
-		deltas = append(deltas, data)
+		deltas = append(deltas, link{at, data})
 	}
 }
 
 // applyAll applies deltas to a base, the last one first.
-func applyAll(deltas [][]byte, data []byte, id ID, limit uint64) ([]byte, error) {
+func (l *Lookup) applyAll(deltas []link, t Type, data []byte, id ID, limit uint64) ([]byte, error) {
 	for k := len(deltas) - 1; k >= 0; k-- {
-		size, err := targetSize(deltas[k], len(data))
+		size, err := targetSize(deltas[k].delta, len(data))
 		if err != nil {
 			return nil, err
 		}
@@ -211,12 +242,66 @@ func applyAll(deltas [][]byte, data []byte, id ID, limit uint64) ([]byte, error)
 			return nil, &TooLarge{id, size}
 		}
 		target := make([]byte, size)
-		if _, err := patch(target, data, deltas[k], nil); err != nil {
+		if _, err := patch(target, data, deltas[k].delta, nil); err != nil {
 			return nil, err
 		}
 		data = target
+		l.cache(deltas[k].offset, t, data)
 	}
 	return data, nil
+}
+
+// What a Lookup keeps, in bytes: trees of neighbouring commits are deltas of each
+// other, so that most of a chain was built a moment ago.
+const (
+	maxCached  = 32 << 20
+	maxOneBase = 256 << 10
+)
+
+// baseCache keeps the objects built last, by their offset.
+type baseCache struct {
+	used  int
+	order list.List // of builtObject, the latest first
+	at    map[int64]*list.Element
+}
+
+type builtObject struct {
+	offset int64
+	t      Type
+	data   []byte
+}
+
+func (l *Lookup) cached(offset int64) (Type, []byte, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	e, ok := l.bases.at[offset]
+	if !ok {
+		return 0, nil, false
+	}
+	l.bases.order.MoveToFront(e)
+	o := e.Value.(builtObject)
+	return o.t, o.data, true
+}
+
+func (l *Lookup) cache(offset int64, t Type, data []byte) {
+	if len(data) > maxOneBase || t == Commit {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	c := &l.bases
+	if c.at[offset] != nil {
+		return
+	}
+	if c.at == nil {
+		c.at = map[int64]*list.Element{}
+	}
+	c.at[offset] = c.order.PushFront(builtObject{offset, t, data})
+	for c.used += len(data); c.used > maxCached; {
+		old := c.order.Remove(c.order.Back()).(builtObject)
+		delete(c.at, old.offset)
+		c.used -= len(old.data)
+	}
 }
 
 func (l *Lookup) header(offset int64) (entry, error) {
@@ -267,15 +352,15 @@ func (l *Lookup) FindPrefix(digits string) ([]ID, error) {
 	if n, err := hex.Decode(first[:], []byte(low)); err != nil || n != Size || len(digits) < 2 {
 		return nil, fmt.Errorf("not the beginning of an object id: %q", digits)
 	}
-	at, end, err := l.search(first)
+	at, _, err := l.search(first)
 	if err != nil {
 		return nil, err
 	}
 	var ids []ID
-	for ; at < end; at++ {
-		id, err := l.readID(at)
-		if err != nil {
-			return nil, fmt.Errorf("read pack index of %s: %w", l.path, err)
+	for ; at < int64(l.fanout[first[0]]); at++ {
+		var id ID
+		if err := l.readIDs(id[:], at); err != nil {
+			return nil, err
 		}
 		if !strings.HasPrefix(id.String(), digits) {
 			break

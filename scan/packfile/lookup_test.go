@@ -1,0 +1,162 @@
+package packfile
+
+import (
+	"crypto/sha1"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// packedRepo makes a repository with one pack of several hundred objects, deltas
+// among them, and returns the pack's path and every id with its type.
+func packedRepo(t *testing.T, args ...string) (pack string, objects map[string]string) {
+	t.Helper()
+	dir := t.TempDir()
+	git := func(args ...string) string {
+		cmd := exec.Command("git", args...)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL="+os.DevNull,
+			"GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@x", "GIT_COMMITTER_NAME=a", "GIT_COMMITTER_EMAIL=a@x")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %v: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	git("init", "-q")
+	var text strings.Builder
+	for i := range 400 {
+		fmt.Fprintf(&text, "line %d of a file that grows and grows\n", i*i)
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("f%d", i)), []byte(text.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	git("add", ".")
+	git("commit", "-q", "-m", "all")
+	git("tag", "-a", "-m", "a tag", "v1")
+	git(append(args, "repack", "-adfq")...)
+	objects = map[string]string{}
+	for _, line := range strings.Split(strings.TrimSpace(git("cat-file", "--batch-all-objects", "--batch-check")), "\n") {
+		f := strings.Fields(line)
+		objects[f[0]] = f[1]
+	}
+	packs, err := filepath.Glob(filepath.Join(dir, ".git/objects/pack/*.pack"))
+	if err != nil || len(packs) != 1 {
+		t.Fatalf("packs: %v %v", packs, err)
+	}
+	return packs[0], objects
+}
+
+func TestLookup(t *testing.T) {
+	for name, config := range map[string][]string{
+		"offset deltas":    nil,
+		"reference deltas": {"-c", "repack.useDeltaBaseOffset=false"},
+		"index version 1":  {"-c", "pack.indexVersion=1"},
+		"no compression":   {"-c", "pack.compression=0", "-c", "core.compression=0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path, objects := packedRepo(t, config...)
+			l, err := OpenLookup(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			if l.Len() != len(objects) {
+				t.Errorf("%d objects, want %d", l.Len(), len(objects))
+			}
+			for hex, kind := range objects {
+				checkLookup(t, l, hex, kind)
+			}
+			if _, _, found, err := l.Object(ID{1, 2, 3}, 1<<20); found || err != nil {
+				t.Errorf("an id that is not there: found %v, error %v", found, err)
+			}
+		})
+	}
+}
+
+func checkLookup(t *testing.T, l *Lookup, hex, kind string) {
+	t.Helper()
+	id, err := ParseID(hex)
+	if err != nil {
+		t.Fatal(err)
+	}
+	typ, data, found, err := l.Object(id, 1<<20)
+	if err != nil || !found {
+		t.Fatalf("object %s: found %v, error %v", hex, found, err)
+	}
+	sum := sha1.Sum(fmt.Appendf(nil, "%s %d\x00%s", typ, len(data), data))
+	if typ.String() != kind || sum != id {
+		t.Errorf("object %s: wrong type %s or content", hex, typ)
+	}
+	for _, digits := range []string{hex, hex[:7]} {
+		ids, err := l.FindPrefix(digits)
+		if err != nil || len(ids) != 1 || ids[0] != id {
+			t.Errorf("prefix %s: %v, %v", digits, ids, err)
+		}
+	}
+}
+
+func TestLookupLimit(t *testing.T) {
+	path, objects := packedRepo(t)
+	l, err := OpenLookup(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	refused := 0
+	for hex := range objects {
+		id, _ := ParseID(hex)
+		_, data, _, err := l.Object(id, 1000)
+		var tooLarge *TooLarge
+		switch {
+		case errors.As(err, &tooLarge):
+			refused++
+		case err != nil || len(data) > 1000:
+			t.Errorf("object %s: %d bytes, error %v", hex, len(data), err)
+		}
+	}
+	if refused == 0 {
+		t.Error("no object was too large")
+	}
+}
+
+// Damage anywhere must give an error or the right content by its id, no panic.
+func TestLookupDamage(t *testing.T) {
+	path, objects := packedRepo(t)
+	index := strings.TrimSuffix(path, ".pack") + ".idx"
+	for _, file := range []string{path, index} {
+		whole, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chmod(file, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for i := range 40 {
+			bad := append([]byte(nil), whole...)
+			bad[i*len(bad)/40] ^= 0x55
+			if i%4 == 3 {
+				bad = bad[:len(bad)*i/40]
+			}
+			if err := os.WriteFile(file, bad, 0o644); err != nil {
+				t.Fatal(err)
+			}
+			l, err := OpenLookup(path)
+			if err != nil {
+				continue
+			}
+			for hex := range objects {
+				id, _ := ParseID(hex)
+				_, _, _, _ = l.Object(id, 1<<20) // must return
+			}
+			l.Close()
+		}
+		if err := os.WriteFile(file, whole, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
