@@ -15,7 +15,7 @@ const secretWord = "key|token|secret|pass|pwd|auth|cred"
 // Kubernetes, ECS and .NET; the blank of a flag or of Dockerfile's ENV; the end
 // of an XML tag.
 const assigned = `(?:` +
-	`\\?["'` + "`" + `]?[\])]{0,2}[ \t]{0,8}(?::[ \t]{0,2}[Ss]tr(?:ing)?[ \t]{0,2})?(?:=>|:=|==|\?=|=|:|,)\s{0,12}(?:Bearer |Basic |[brfu@])?\\?["'` + "`" + `]?` +
+	`\\?["'` + "`" + `]?[\])]{0,2}[ \t]{0,8}(?::[ \t]{0,2}[Ss]tr(?:ing)?[ \t]{0,2})?(?:=>|:=|==|\?=|=|:|,)\s{0,12}(?:[brfu@]?\\?["'` + "`" + `])?(?:Bearer |[Tt]oken )?` +
 	`|["']?,?\s{0,24}["']?[Vv]alue["']?\s{0,2}[:=]\s{0,2}\\?["']?` +
 	`|["']?[ \t]{1,4}\\?["']?` +
 	`|>)`
