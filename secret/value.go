@@ -13,15 +13,16 @@ import (
 const redacted = "[redacted]"
 
 // Value is a secret. Every way of printing or encoding it gives "[redacted]";
-// Reveal alone gives the bytes. The zero Value is empty. The bytes lie behind a
-// pointer, because fmt cannot call methods on values in unexported fields and
-// would print what it finds there.
-type Value struct{ p *[]byte }
+// Reveal alone gives the bytes. The zero Value is empty. The bytes lie behind two
+// pointers: fmt cannot call methods on values in unexported fields, and follows one
+// pointer to a slice there when the verb does not fit ("%s"), but never two.
+type Value struct{ p **[]byte }
 
 // New returns a Value with a copy of b.
 func New(b []byte) Value {
 	c := append([]byte(nil), b...)
-	return Value{&c}
+	p := &c
+	return Value{&p}
 }
 
 // Reveal returns the bytes themselves, not a copy. Whoever calls it must not
@@ -30,7 +31,7 @@ func (v Value) Reveal() []byte {
 	if v.p == nil {
 		return nil
 	}
-	return *v.p
+	return **v.p
 }
 
 // Len is the number of bytes.

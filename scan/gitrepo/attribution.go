@@ -1,0 +1,468 @@
+package gitrepo
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/keywright/keywright/scan/packfile"
+)
+
+// Introduction is a place in history: a file of a commit that holds a secret
+// while no parent's file at that path does.
+type Introduction struct {
+	Secret      int // the caller's number
+	Blob        ID
+	Path        string // raw bytes; empty for a blob that no tree holds
+	Commit      ID     // zero if no commit holds the file
+	AtTip       bool   // the file at that path of some branch tip holds the secret
+	Unreachable bool   // no ref, reflog or stash leads to the commit
+	Note        bool   // only refs/notes leads to it
+	Versions    int    // distinct blobs at that path that hold the secret
+}
+
+// HistoryText is the message of a commit or of an annotated tag.
+type HistoryText struct {
+	ID          ID
+	Type        packfile.Type
+	Unreachable bool
+}
+
+// Graph is what the trees and commits of a history say.
+type Graph struct {
+	h       *History
+	trees   *treeIndex
+	commits *commitIndex
+	secrets map[int32][]int // of a blob, by its number; sorted
+	marks   map[ID]uint8    // commits by how they are reached
+	direct  map[ID]bool     // blobs that a root names
+
+	kids    [][]child // of a tree, by its number: those below which hits lie
+	state   []uint8   // of computing kids
+	seen    map[int32]bool
+	results map[introKey]*Introduction
+	version map[versionKey]map[int32]bool
+	tips    map[versionKey]bool
+}
+
+type introKey struct {
+	secret int
+	path   string
+	commit ID
+	blob   ID
+}
+
+type versionKey struct {
+	secret int
+	path   string
+}
+
+// How a commit is reached.
+const (
+	byHistory uint8 = 1
+	byNotes   uint8 = 2
+)
+
+// Commits is the number of commits in the stores.
+func (g *Graph) Commits() int { return len(g.commits.commits) }
+
+// Submodules is the number of distinct submodule commits that trees refer to.
+func (g *Graph) Submodules() int { return len(g.trees.gitlinks) }
+
+// Reachable reports whether some ref, reflog or stash leads to a commit or tag.
+func (g *Graph) Reachable(id ID) bool { return g.marks[id] != 0 }
+
+// Graph walks commits, then trees, once each. Text, if set, is called with each
+// message, by goroutines with distinct workers. Secrets gives the numbers of the
+// secrets in the blobs that have some. Objects that are referred to and missing
+// become gaps.
+func (h *History) Graph(ctx context.Context, secrets map[ID][]int, text func(worker int, id ID, t packfile.Type, message []byte)) (*Graph, error) {
+	g := &Graph{h: h, secrets: map[int32][]int{}, marks: map[ID]uint8{}, direct: map[ID]bool{}, results: map[introKey]*Introduction{},
+		version: map[versionKey]map[int32]bool{}, tips: map[versionKey]bool{}, seen: map[int32]bool{}}
+	hits := map[int32]bool{}
+	for id, s := range secrets {
+		if n, ok := h.objects.find(id); ok {
+			g.secrets[n], hits[n] = s, true
+		}
+	}
+	var err error
+	if g.commits, err = h.indexCommits(ctx, text); err != nil {
+		return nil, err
+	}
+	if err := g.commits.substitute(); err != nil {
+		return nil, err
+	}
+	missing, err := g.reach(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if g.trees, err = h.indexTrees(ctx, hits, len(hits) > 0); err != nil {
+		return nil, err
+	}
+	return g, g.reportMissing(ctx, missing)
+}
+
+// reach marks commits, from all roots but notes first.
+func (g *Graph) reach(ctx context.Context) (missing []ID, err error) {
+	roots, gaps, err := g.h.repo.Roots(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, gap := range gaps {
+		g.h.gap(gap.What, gap.Why, gap.Hint)
+	}
+	var history, notes []ID
+	for _, r := range roots {
+		switch {
+		case r.Kind == RootIndex:
+			g.direct[r.ID] = true
+			continue
+		case r.Kind == RootReflog && !g.h.Has(r.ID):
+			continue // Git lets reflogs outlive what they name
+		}
+		g.marks[r.ID] = 0
+		id := g.commits.peel(r.ID)
+		if r.Kind == RootRef && strings.HasPrefix(r.Name, "refs/notes/") {
+			notes = append(notes, r.ID, id)
+		} else {
+			history = append(history, r.ID, id)
+		}
+		g.direct[id] = true
+	}
+	missing = g.commits.reach(history, byHistory, g.marks)
+	return append(missing, g.commits.reach(notes, byNotes, g.marks)...), nil
+}
+
+// reportMissing turns missing objects that something reachable needs into gaps.
+func (g *Graph) reportMissing(ctx context.Context, commits []ID) error {
+	needed := g.neededTrees
+	hint := "git fsck"
+	if g.h.repo.Partial() {
+		hint = "git fetch --refetch --no-filter"
+	}
+	for _, r := range g.commits.commits {
+		if g.marks[r.id] != 0 && !g.h.Has(r.tree) && r.tree != emptyTree {
+			commits = append(commits, r.tree)
+		}
+	}
+	if len(g.trees.missing) > 0 {
+		reachable, err := needed(ctx)
+		if err != nil {
+			return err
+		}
+		for id, trees := range g.trees.missing {
+			if slices.ContainsFunc(trees, func(t int32) bool { return reachable[t] }) {
+				commits = append(commits, id)
+			}
+		}
+	}
+	slices.SortFunc(commits, compareIDs)
+	commits = slices.Compact(commits)
+	const named = 5
+	for i, id := range commits {
+		if i == named {
+			g.h.gap(fmt.Sprintf("%d more objects", len(commits)-named), g.missingWhy(), hint)
+			break
+		}
+		g.h.gap("object "+id.String(), g.missingWhy(), hint)
+	}
+	return nil
+}
+
+func (g *Graph) missingWhy() string {
+	if g.h.repo.Partial() {
+		return "it is missing: this is a partial clone"
+	}
+	return "it is missing"
+}
+
+// neededTrees is the set of trees that reachable commits hold. Garbage may refer
+// to what is gone.
+func (g *Graph) neededTrees(ctx context.Context) (map[int32]bool, error) {
+	x := g.trees
+	if !x.keep {
+		var err error
+		if x, err = g.h.indexTrees(ctx, nil, true); err != nil {
+			return nil, err
+		}
+	}
+	reachable := map[int32]bool{}
+	var stack []int32
+	push := func(id ID) {
+		if n, ok := g.h.objects.find(id); ok && !reachable[n] {
+			reachable[n] = true
+			stack = append(stack, n)
+		}
+	}
+	for _, r := range g.commits.commits {
+		if g.marks[r.id] != 0 {
+			push(r.tree)
+		}
+	}
+	for id := range g.direct {
+		push(id)
+	}
+	for len(stack) > 0 {
+		n := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, c := range x.children[n] {
+			if c.dir && !reachable[c.object] {
+				reachable[c.object] = true
+				stack = append(stack, c.object)
+			}
+		}
+	}
+	return reachable, nil
+}
+
+// Introductions lists where the secrets came in, in the order of secrets, paths
+// and commits.
+func (g *Graph) Introductions(ctx context.Context) ([]Introduction, error) {
+	if len(g.secrets) == 0 {
+		return nil, nil
+	}
+	g.kids = make([][]child, len(g.h.objects.ids))
+	g.state = make([]uint8, len(g.h.objects.ids))
+	if err := g.tipFiles(); err != nil {
+		return nil, err
+	}
+	for i, r := range g.commits.sorted() {
+		if i&0xFF == 0 && ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		g.commit(r)
+	}
+	g.danglingTrees()
+	g.danglingBlobs()
+	out := make([]Introduction, 0, len(g.results))
+	for _, in := range g.results {
+		in.Versions = max(1, len(g.version[versionKey{in.Secret, in.Path}]))
+		out = append(out, *in)
+	}
+	slices.SortFunc(out, func(a, b Introduction) int {
+		return cmp.Or(cmp.Compare(a.Secret, b.Secret), cmp.Compare(a.Path, b.Path), compareIDs(a.Commit, b.Commit), compareIDs(a.Blob, b.Blob))
+	})
+	return out, nil
+}
+
+func compareIDs(a, b ID) int { return slices.Compare(a[:], b[:]) }
+
+// below returns the entries of a tree that are hits or lead to some.
+func (g *Graph) below(tree int32) []child {
+	const busy, done = 1, 2
+	if g.state[tree] == done {
+		return g.kids[tree]
+	}
+	type frame struct {
+		tree int32
+		next int
+	}
+	g.state[tree] = busy
+	stack := []frame{{tree, 0}}
+	for len(stack) > 0 {
+		f := &stack[len(stack)-1]
+		all := g.trees.children[f.tree]
+		descended := false
+		for f.next < len(all) {
+			c := all[f.next]
+			if c.dir && g.state[c.object] == 0 {
+				g.state[c.object] = busy
+				stack = append(stack, frame{c.object, 0})
+				descended = true
+				break
+			}
+			if !c.dir || len(g.kids[c.object]) > 0 {
+				g.kids[f.tree] = append(g.kids[f.tree], c)
+			}
+			f.next++
+		}
+		if !descended {
+			g.state[f.tree] = done
+			stack = stack[:len(stack)-1]
+		}
+	}
+	return g.kids[tree]
+}
+
+func (g *Graph) belowID(tree ID) (int32, []child) {
+	n, ok := g.h.objects.find(tree)
+	if !ok {
+		return -1, nil
+	}
+	return n, g.below(n)
+}
+
+// tipFiles notes which paths of which tips hold which secrets.
+func (g *Graph) tipFiles() error {
+	tips, err := g.h.repo.Tips()
+	if err != nil {
+		return err
+	}
+	if id := g.h.repo.Head.ID; !id.IsZero() {
+		tips = append(tips, Root{ID: id})
+	}
+	seen := map[ID]bool{}
+	for _, tip := range tips {
+		r := g.commits.find(g.commits.peel(tip.ID))
+		if r == nil || seen[r.tree] {
+			continue
+		}
+		seen[r.tree] = true
+		if n, kids := g.belowID(r.tree); n >= 0 {
+			g.files("", kids, func(path string, blob int32) {
+				for _, s := range g.secrets[blob] {
+					g.tips[versionKey{s, path}] = true
+				}
+			})
+		}
+	}
+	return nil
+}
+
+// files calls f for every file with a hit below some entries.
+func (g *Graph) files(prefix string, kids []child, f func(path string, blob int32)) {
+	for _, c := range kids {
+		path := prefix + g.trees.names[c.name]
+		if c.dir {
+			g.files(path+"/", g.below(c.object), f)
+		} else {
+			f(path, c.object)
+		}
+	}
+}
+
+// commit finds what one commit brought: it looks into the entries that differ
+// from every parent's.
+func (g *Graph) commit(r *commitRecord) {
+	tree, kids := g.belowID(r.tree)
+	if len(kids) == 0 {
+		return
+	}
+	g.visit(tree)
+	parents := make([][]child, 0, len(r.parents))
+	for _, id := range r.parents {
+		p := g.commits.find(id)
+		if p == nil {
+			continue
+		}
+		if p.tree == r.tree {
+			return
+		}
+		_, theirs := g.belowID(p.tree)
+		parents = append(parents, theirs)
+	}
+	g.compare(r, "", kids, parents)
+}
+
+func (g *Graph) compare(r *commitRecord, prefix string, kids []child, parents [][]child) {
+	for _, c := range kids {
+		same := false
+		var theirs []child // the parents' entries of that name
+		for _, p := range parents {
+			if i := slices.IndexFunc(p, func(q child) bool { return q.name == c.name }); i >= 0 {
+				same = same || p[i].object == c.object
+				theirs = append(theirs, p[i])
+			}
+		}
+		if same {
+			continue
+		}
+		path := prefix + g.trees.names[c.name]
+		if !c.dir {
+			g.file(r, path, c.object, theirs)
+			continue
+		}
+		var below [][]child
+		for _, t := range theirs {
+			if t.dir {
+				below = append(below, g.below(t.object))
+			}
+		}
+		g.compare(r, path+"/", g.below(c.object), below)
+	}
+}
+
+// file records the secrets that a commit brought to a path.
+func (g *Graph) file(r *commitRecord, path string, blob int32, parents []child) {
+	for _, s := range g.secrets[blob] {
+		key := versionKey{s, path}
+		if g.version[key] == nil {
+			g.version[key] = map[int32]bool{}
+		}
+		g.version[key][blob] = true
+		if slices.ContainsFunc(parents, func(p child) bool { return !p.dir && slices.Contains(g.secrets[p.object], s) }) {
+			continue
+		}
+		mark := g.marks[r.id]
+		g.add(Introduction{Secret: s, Blob: g.h.objects.ids[blob], Path: path, Commit: r.id,
+			AtTip: g.tips[key], Unreachable: mark == 0, Note: mark == byNotes})
+	}
+}
+
+func (g *Graph) add(in Introduction) {
+	g.results[introKey{in.Secret, in.Path, in.Commit, in.Blob}] = &in
+}
+
+// visit marks everything below a tree as held by some commit.
+func (g *Graph) visit(tree int32) {
+	if g.seen[tree] {
+		return
+	}
+	g.seen[tree] = true
+	for _, c := range g.below(tree) {
+		if c.dir {
+			g.visit(c.object)
+		} else {
+			g.seen[c.object] = true
+		}
+	}
+}
+
+// danglingTrees records hits in trees that no commit holds, from the topmost.
+func (g *Graph) danglingTrees() {
+	held := map[int32]bool{}
+	var loose []int32
+	for n := range g.trees.children {
+		tree := int32(n)
+		if len(g.below(tree)) == 0 || g.seen[tree] {
+			continue
+		}
+		loose = append(loose, tree)
+		for _, c := range g.below(tree) {
+			held[c.object] = true
+		}
+	}
+	for _, tree := range loose {
+		if held[tree] {
+			continue
+		}
+		unreachable := !g.direct[g.h.objects.ids[tree]]
+		g.files("", g.below(tree), func(path string, blob int32) {
+			if !g.seen[blob] {
+				g.orphan(path, blob, unreachable)
+			}
+		})
+	}
+	for _, tree := range loose {
+		if !held[tree] {
+			g.visit(tree)
+		}
+	}
+}
+
+// danglingBlobs records hits in blobs that no tree holds.
+func (g *Graph) danglingBlobs() {
+	for blob := range g.secrets {
+		if !g.seen[blob] {
+			g.orphan("", blob, !g.direct[g.h.objects.ids[blob]])
+		}
+	}
+}
+
+func (g *Graph) orphan(path string, blob int32, unreachable bool) {
+	for _, s := range g.secrets[blob] {
+		g.add(Introduction{Secret: s, Blob: g.h.objects.ids[blob], Path: path, Unreachable: unreachable})
+	}
+}

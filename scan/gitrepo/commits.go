@@ -1,0 +1,176 @@
+package gitrepo
+
+import (
+	"bytes"
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/packfile"
+)
+
+// commitIndex is every commit and annotated tag of the stores.
+type commitIndex struct {
+	h    *History
+	text func(worker int, id ID, t packfile.Type, message []byte)
+
+	mu      sync.Mutex
+	commits map[int32]*commitRecord // by number
+	tags    map[int32]ID            // what annotated tags point to
+	bad     map[ID]error
+}
+
+// commitRecord is what attribution needs of a commit, after grafts and
+// replacements.
+type commitRecord struct {
+	id      ID
+	tree    ID
+	parents []ID
+}
+
+// indexCommits walks commits and annotated tags. If text is set, it is called
+// with each one's message, by several goroutines with distinct workers.
+func (h *History) indexCommits(ctx context.Context, text func(worker int, id ID, t packfile.Type, message []byte)) (*commitIndex, error) {
+	x := &commitIndex{h: h, text: text, commits: map[int32]*commitRecord{}, tags: map[int32]ID{}, bad: map[ID]error{}}
+	types := packfile.Types(packfile.Commit, packfile.Tag)
+	if err := WalkHistory[struct{}](ctx, h, types, x); err != nil {
+		return nil, err
+	}
+	if err := Recover[struct{}](ctx, h, types, x); err != nil {
+		return nil, err
+	}
+	for id, err := range x.bad {
+		h.gap("commit "+id.String(), err.Error(), "git fsck")
+	}
+	return x, nil
+}
+
+// Lost does nothing: History keeps count of what is lost.
+func (x *commitIndex) Lost(packfile.Object, error) {}
+
+// Visit records a commit or a tag.
+func (x *commitIndex) Visit(worker int, o packfile.Object, content []byte, _ *struct{}, _ []scan.Copy) struct{} {
+	number, _ := x.h.objects.find(o.ID)
+	var message []byte
+	if o.Type == packfile.Tag {
+		tag, err := ParseTag(content)
+		x.mu.Lock()
+		if err != nil {
+			x.bad[o.ID] = err
+		} else {
+			x.tags[number] = tag.Target
+		}
+		x.mu.Unlock()
+		message = tag.Message
+	} else {
+		var c Commit
+		err := ParseCommit(content, &c)
+		x.mu.Lock()
+		if err != nil {
+			x.bad[o.ID] = err
+		} else {
+			x.commits[number] = &commitRecord{o.ID, c.Tree, slices.Clone(c.Parents)}
+		}
+		x.mu.Unlock()
+		message = c.Message
+	}
+	if x.text != nil && len(message) > 0 {
+		x.text(worker, o.ID, o.Type, message)
+	}
+	return struct{}{}
+}
+
+// substitute applies replacements, grafts and shallow boundaries, as Git does
+// when it walks history.
+func (x *commitIndex) substitute() error {
+	replaced, err := x.h.repo.Replacements()
+	if err != nil {
+		return err
+	}
+	grafts, err := x.h.repo.Grafts()
+	if err != nil {
+		return err
+	}
+	shallow, err := x.h.repo.Shallow()
+	if err != nil {
+		return err
+	}
+	originals := map[ID]commitRecord{}
+	for from, to := range replaced {
+		if r := x.find(to); r != nil {
+			originals[from] = *r
+		}
+	}
+	for from, to := range originals {
+		if r := x.find(from); r != nil {
+			r.tree, r.parents = to.tree, to.parents
+		}
+	}
+	for id, parents := range grafts {
+		if r := x.find(id); r != nil {
+			r.parents = parents
+		}
+	}
+	for id := range shallow {
+		if r := x.find(id); r != nil && len(r.parents) > 0 {
+			r.parents = nil
+			x.h.gap("history before commit "+id.String(), "this is a shallow clone", fetchAll)
+		}
+	}
+	return nil
+}
+
+func (x *commitIndex) find(id ID) *commitRecord {
+	n, ok := x.h.objects.find(id)
+	if !ok {
+		return nil
+	}
+	return x.commits[n]
+}
+
+// peel follows annotated tags.
+func (x *commitIndex) peel(id ID) ID {
+	for range 10 {
+		n, ok := x.h.objects.find(id)
+		if !ok {
+			break
+		}
+		target, ok := x.tags[n]
+		if !ok {
+			break
+		}
+		id = target
+	}
+	return id
+}
+
+// sorted lists the commits by id.
+func (x *commitIndex) sorted() []*commitRecord {
+	all := make([]*commitRecord, 0, len(x.commits))
+	for _, r := range x.commits {
+		all = append(all, r)
+	}
+	slices.SortFunc(all, func(a, b *commitRecord) int { return bytes.Compare(a.id[:], b.id[:]) })
+	return all
+}
+
+// reach marks what is reachable from ids with a mark, and returns the ids that
+// are missing.
+func (x *commitIndex) reach(ids []ID, mark uint8, marks map[ID]uint8) (missing []ID) {
+	stack := slices.Clone(ids)
+	for len(stack) > 0 {
+		id := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		if marks[id] != 0 {
+			continue
+		}
+		marks[id] = mark
+		if r := x.find(id); r != nil {
+			stack = append(stack, r.parents...)
+		} else if !x.h.Has(id) {
+			missing = append(missing, id)
+		}
+	}
+	return missing
+}

@@ -1,0 +1,338 @@
+package gitrepo
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/packfile"
+)
+
+// History is every object of a repository, in whatever packs and loose files,
+// its alternates' included, numbered. Walks meet each of them once; what cannot
+// be read from one copy is read from another, and is a gap only if none can.
+type History struct {
+	repo    *Repo
+	options HistoryOptions
+	dirs    []string
+	packs   []*historyPack
+	loose   []looseFile
+	objects objectTable
+
+	mu   sync.Mutex
+	lost map[ID]error // objects of which a copy could not be read
+	read map[ID]bool  // those of them of which another copy could
+	gaps []scan.Gap
+}
+
+// HistoryOptions bound the walks.
+type HistoryOptions struct {
+	Workers   int
+	Memory    int64 // bytes of object contents held at once
+	MaxObject int64 // bytes of the largest object that is read
+	// Progress, if set, is told how many objects have been read.
+	Progress func(objects int)
+}
+
+type historyPack struct {
+	pack   *packfile.Pack
+	forest *packfile.Forest
+}
+
+type looseFile struct {
+	dir string
+	id  ID
+}
+
+// OpenHistory opens all packs and lists all loose objects. What cannot be opened
+// is a gap. It must be closed.
+func (r *Repo) OpenHistory(ctx context.Context, o HistoryOptions) (*History, error) {
+	dirs, err := r.ObjectDirs()
+	if err != nil {
+		return nil, err
+	}
+	h := &History{repo: r, options: o, dirs: dirs, lost: map[ID]error{}, read: map[ID]bool{}}
+	if err := h.open(ctx); err != nil {
+		h.Close()
+		return nil, err
+	}
+	h.number()
+	return h, nil
+}
+
+func (h *History) open(ctx context.Context) error {
+	for _, dir := range h.dirs {
+		packs, orphans, err := PackFiles(dir)
+		if err != nil {
+			return err
+		}
+		for _, path := range orphans {
+			h.gap(filepath.Base(path), "its index is missing", "git index-pack "+path)
+		}
+		for _, path := range packs {
+			if err := h.openPack(ctx, path); err != nil {
+				return err
+			}
+		}
+		err = EachLoose(ctx, dir, func(id ID) error {
+			h.loose = append(h.loose, looseFile{dir, id})
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *History) openPack(ctx context.Context, path string) error {
+	p, err := packfile.Open(path)
+	if err != nil {
+		h.gap(filepath.Base(path), plainError(err), "")
+		return nil
+	}
+	p.SetLimit(h.options.MaxObject)
+	if err := p.Intact(); err != nil {
+		h.gap(filepath.Base(path), err.Error(), "git fsck")
+	}
+	f, err := packfile.NewForest(ctx, p)
+	if err != nil {
+		p.Close()
+		return err
+	}
+	h.packs = append(h.packs, &historyPack{p, f})
+	return nil
+}
+
+// Close closes the packs.
+func (h *History) Close() error {
+	var errs []error
+	for _, p := range h.packs {
+		errs = append(errs, p.pack.Close())
+	}
+	return errors.Join(errs...)
+}
+
+func (h *History) gap(what, why, hint string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.gaps = append(h.gaps, scan.Gap{What: what, Why: why, Hint: hint})
+}
+
+// number gives every distinct id a number.
+func (h *History) number() {
+	n := len(h.loose)
+	for _, p := range h.packs {
+		n += p.pack.Len()
+	}
+	h.objects.grow(n)
+	for _, p := range h.packs {
+		for i := range p.pack.Len() {
+			h.objects.add(p.pack.ID(i))
+		}
+	}
+	for _, l := range h.loose {
+		h.objects.add(l.id)
+	}
+}
+
+// Has reports whether any store lists the object.
+func (h *History) Has(id ID) bool {
+	_, ok := h.objects.find(id)
+	return ok
+}
+
+// objectTable numbers object ids. It is read concurrently once filled.
+type objectTable struct {
+	ids   []ID
+	slots []uint32 // number+1, by the first bytes of the id
+}
+
+func (t *objectTable) grow(n int) {
+	size := 1024
+	for size < 2*n {
+		size *= 2
+	}
+	t.ids, t.slots = make([]ID, 0, n), make([]uint32, size)
+}
+
+func (t *objectTable) add(id ID) {
+	mask := uint32(len(t.slots) - 1)
+	for i := binary.LittleEndian.Uint32(id[:]) & mask; ; i = (i + 1) & mask {
+		switch n := t.slots[i]; {
+		case n == 0:
+			t.ids = append(t.ids, id)
+			t.slots[i] = uint32(len(t.ids))
+			return
+		case t.ids[n-1] == id:
+			return
+		}
+	}
+}
+
+func (t *objectTable) find(id ID) (number int32, ok bool) {
+	mask := uint32(len(t.slots) - 1)
+	for i := binary.LittleEndian.Uint32(id[:]) & mask; ; i = (i + 1) & mask {
+		switch n := t.slots[i]; {
+		case n == 0:
+			return 0, false
+		case t.ids[n-1] == id:
+			return int32(n - 1), true
+		}
+	}
+}
+
+// WalkHistory brings every object of the types to the visitor: those of packs
+// along their delta chains, then the loose ones. An object that several stores
+// hold is visited once for each. Lost is not passed on: see Gaps.
+func WalkHistory[S any](ctx context.Context, h *History, types packfile.TypeSet, v packfile.Visitor[S]) error {
+	hv := &historyVisitor[S]{Visitor: v, h: h}
+	for _, p := range h.packs {
+		o := packfile.Options{Types: types, Workers: h.options.Workers, Memory: h.options.Memory}
+		if err := packfile.Walk[S](ctx, p.forest, o, hv); err != nil {
+			return err
+		}
+	}
+	return walkLoose(ctx, h, types, hv)
+}
+
+// historyVisitor keeps count of objects, and of copies that could not be read.
+type historyVisitor[S any] struct {
+	packfile.Visitor[S]
+	h *History
+}
+
+// Lost remembers that a copy of an object could not be read.
+func (v *historyVisitor[S]) Lost(o packfile.Object, err error) {
+	v.h.mu.Lock()
+	defer v.h.mu.Unlock()
+	v.h.lost[o.ID] = err
+}
+
+func walkLoose[S any](ctx context.Context, h *History, types packfile.TypeSet, v *historyVisitor[S]) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for worker := range h.options.Workers {
+		g.Go(func() error {
+			for i := worker; i < len(h.loose); i += h.options.Workers {
+				if ctx.Err() != nil {
+					return ctx.Err()
+				}
+				l := h.loose[i]
+				typ, data, err := h.readLoose(l, types)
+				switch {
+				case errors.Is(err, fs.ErrNotExist): // packed meanwhile
+					h.vanished(l.id, types, func(t packfile.Type, data []byte) {
+						v.Visit(worker, packfile.Object{ID: l.id, Type: t}, data, nil, nil)
+					})
+				case err != nil:
+					v.Lost(packfile.Object{ID: l.id}, err)
+				case data != nil:
+					v.Visit(worker, packfile.Object{ID: l.id, Type: typ}, data, nil, nil)
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// readLoose reads a loose object if it is of the types; otherwise data is nil.
+func (h *History) readLoose(l looseFile, types packfile.TypeSet) (packfile.Type, []byte, error) {
+	o, err := OpenLoose(LooseFile(l.dir, l.id))
+	if err != nil {
+		return 0, nil, err
+	}
+	defer o.Close()
+	if !types.Has(o.Type) {
+		return o.Type, nil, nil
+	}
+	if o.Size > h.options.MaxObject {
+		return 0, nil, &packfile.TooLarge{ID: l.id, Size: uint64(o.Size)}
+	}
+	data, err := io.ReadAll(o)
+	if err == nil && objectID(o.Type, data) != l.id {
+		err = errors.New("content does not match its id")
+	}
+	if data == nil {
+		data = []byte{}
+	}
+	return o.Type, data, err
+}
+
+// vanished reads an object that was listed as loose and is not any more: a
+// concurrent gc has packed it, or pruned it if nothing needs it.
+func (h *History) vanished(id ID, types packfile.TypeSet, visit func(packfile.Type, []byte)) {
+	s, err := h.repo.Store()
+	if err != nil {
+		return
+	}
+	defer s.Close()
+	if t, data, err := s.Object(id); err == nil && types.Has(t) {
+		visit(t, data)
+	}
+}
+
+// Recover reads objects that a walk lost from another copy, and brings them to
+// the visitor. Call it after the walks of the same types.
+func Recover[S any](ctx context.Context, h *History, types packfile.TypeSet, v packfile.Visitor[S]) error {
+	if len(h.lost) == 0 {
+		return nil
+	}
+	s, err := h.repo.Store()
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	s.MaxObject = h.options.MaxObject
+	ids := make([]ID, 0, len(h.lost))
+	for id := range h.lost {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
+	for _, id := range ids {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		t, data, err := s.Object(id)
+		if err != nil {
+			continue
+		}
+		h.read[id] = true
+		if types.Has(t) {
+			v.Visit(0, packfile.Object{ID: id, Type: t}, data, nil, nil)
+		}
+	}
+	return nil
+}
+
+// Gaps lists what could not be opened or read so far.
+func (h *History) Gaps() []scan.Gap {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	gaps := slices.Clone(h.gaps)
+	for id, err := range h.lost {
+		if h.read[id] {
+			continue
+		}
+		g := scan.Gap{What: "object " + id.String(), Why: err.Error()}
+		var large *packfile.TooLarge
+		if errors.As(err, &large) {
+			g.Why = fmt.Sprintf("it has %d bytes, more than the memory limit allows", large.Size)
+			g.Hint = "raise --max-memory"
+		}
+		gaps = append(gaps, g)
+	}
+	slices.SortFunc(gaps, func(a, b scan.Gap) int { return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why)) })
+	return gaps
+}

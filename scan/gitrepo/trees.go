@@ -1,0 +1,189 @@
+package gitrepo
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/packfile"
+)
+
+// child is an entry of a tree that attribution may need: a directory, or a file
+// with a hit.
+type child struct {
+	at     uint32 // offset of the entry in the tree
+	name   uint32 // number of the name
+	object int32  // number of the object
+	dir    bool
+}
+
+// treeIndex is what a walk over all trees learns: which references lead nowhere,
+// and of each tree its directories and the files with hits. Each distinct tree
+// is parsed once, and only where it differs from the one it is a delta of.
+type treeIndex struct {
+	h    *History
+	hits map[int32]bool // numbers of blobs with hits
+	keep bool           // whether children are wanted
+
+	mu       sync.Mutex
+	children [][]child // by the tree's number
+	names    []string
+	nameOf   map[string]uint32
+	missing  map[ID][]int32 // the trees that refer to it
+	gitlinks map[ID]bool    // distinct commits of submodules
+	bad      map[ID]error
+}
+
+// treeState is what is known of a tree when another is made of it.
+type treeState struct {
+	offsets  []uint32 // where each entry begins
+	end      uint32   // where the last one ends
+	children []child
+}
+
+func (h *History) indexTrees(ctx context.Context, hits map[int32]bool, keep bool) (*treeIndex, error) {
+	x := &treeIndex{
+		h: h, hits: hits, keep: keep,
+		nameOf: map[string]uint32{},
+		missing: map[ID][]int32{}, gitlinks: map[ID]bool{}, bad: map[ID]error{},
+	}
+	if keep {
+		x.children = make([][]child, len(h.objects.ids))
+	}
+	if err := WalkHistory[treeState](ctx, h, packfile.Types(packfile.Tree), x); err != nil {
+		return nil, err
+	}
+	if err := Recover[treeState](ctx, h, packfile.Types(packfile.Tree), x); err != nil {
+		return nil, err
+	}
+	for id, err := range x.bad {
+		h.gap("tree "+id.String(), err.Error(), "git fsck")
+	}
+	return x, nil
+}
+
+// Lost does nothing: History keeps count of what is lost.
+func (x *treeIndex) Lost(packfile.Object, error) {}
+
+// Visit reads the entries of a tree that are not its base's.
+func (x *treeIndex) Visit(_ int, o packfile.Object, content []byte, base *treeState, copies []scan.Copy) treeState {
+	number, _ := x.h.objects.find(o.ID)
+	t := treeReader{index: x, number: number, content: content}
+	if base == nil {
+		copies = nil
+	}
+	for _, c := range copies {
+		if !t.to(c.Start) {
+			break
+		}
+		t.carry(base, c)
+	}
+	if !t.to(len(content)) {
+		x.mu.Lock()
+		x.bad[o.ID] = errTree
+		x.mu.Unlock()
+	}
+	if x.keep && len(t.state.children) > 0 {
+		x.mu.Lock() // an object may stand in two packs
+		x.children[number] = t.state.children
+		x.mu.Unlock()
+	}
+	t.state.end = uint32(t.pos)
+	return t.state
+}
+
+// treeReader reads one tree from front to back.
+type treeReader struct {
+	index   *treeIndex
+	number  int32
+	content []byte
+	pos     int
+	state   treeState
+}
+
+// to reads entries until the position is at least limit. It reports false on a
+// malformed entry.
+func (t *treeReader) to(limit int) bool {
+	for t.pos < limit {
+		e, rest, err := NextEntry(t.content[t.pos:])
+		if err != nil {
+			return false
+		}
+		t.entry(e)
+		t.state.offsets = append(t.state.offsets, uint32(t.pos))
+		t.pos = len(t.content) - len(rest)
+	}
+	return true
+}
+
+// carry takes over the base's entries that lie inside the copy.
+func (t *treeReader) carry(base *treeState, c scan.Copy) {
+	shift := c.Start - c.Base
+	from, aligned := slices.BinarySearch(base.offsets, uint32(max(0, t.pos-shift)))
+	if !aligned && from < len(base.offsets) {
+		// the copy begins inside an entry: read up to the next of the base's
+		if next := int(base.offsets[from]) + shift; next > c.Start+c.Len || !t.to(next) || t.pos != next {
+			return
+		}
+	}
+	limit := uint32(c.Base + c.Len)
+	to, _ := slices.BinarySearch(base.offsets, limit)
+	for to > from && entryEnd(base, to-1) > limit {
+		to--
+	}
+	if to <= from || int(base.offsets[from])+shift != t.pos {
+		return
+	}
+	for _, o := range base.offsets[from:to] {
+		t.state.offsets = append(t.state.offsets, uint32(int(o)+shift))
+	}
+	for _, k := range base.children {
+		if k.at >= base.offsets[from] && k.at < entryEnd(base, to-1) {
+			k.at = uint32(int(k.at) + shift)
+			t.state.children = append(t.state.children, k)
+		}
+	}
+	t.pos = int(entryEnd(base, to-1)) + shift
+}
+
+func entryEnd(s *treeState, i int) uint32 {
+	if i+1 < len(s.offsets) {
+		return s.offsets[i+1]
+	}
+	return s.end
+}
+
+// entry looks one entry up.
+func (t *treeReader) entry(e TreeEntry) {
+	x := t.index
+	if isGitlink(e.Mode) {
+		x.mu.Lock()
+		x.gitlinks[*e.ID] = true
+		x.mu.Unlock()
+		return
+	}
+	n, ok := x.h.objects.find(*e.ID)
+	if !ok {
+		x.mu.Lock()
+		x.missing[*e.ID] = append(x.missing[*e.ID], t.number)
+		x.mu.Unlock()
+		return
+	}
+	if dir := isDir(e.Mode); x.keep && (dir || x.hits[n]) {
+		t.state.children = append(t.state.children, child{uint32(t.pos), x.name(e.Name), n, dir})
+	}
+}
+
+// name returns the number of a name.
+func (x *treeIndex) name(b []byte) uint32 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n, ok := x.nameOf[string(b)]
+	if !ok {
+		n = uint32(len(x.names))
+		x.names = append(x.names, string(b))
+		x.nameOf[string(b)] = n
+	}
+	return n
+}
