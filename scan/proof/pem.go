@@ -87,23 +87,23 @@ var pemUnescape = strings.NewReplacer(
 	`\\r`, "", `\\n`, "\n", `\r`, "", `\n`, "\n", `\t`, " ", `\/`, "/",
 	`\u003d`, "=", `\u003D`, "=", `\u002b`, "+", `\u002B`, "+", "\r", "\n")
 
-// parsePEM reads the first block of text. ok is false without BEGIN and END.
+// parsePEM reads the first private key of text, or else its last block. ok is
+// false without BEGIN and END.
 func parsePEM(text []byte) (block pemBlock, ok bool) {
-	_, rest, ok := bytes.Cut(text, []byte("-----BEGIN "))
-	if !ok {
-		return block, false
+	for {
+		_, rest, begins := bytes.Cut(text, []byte("-----BEGIN "))
+		label, rest, labelled := bytes.Cut(rest, []byte("-----"))
+		inside, rest, ends := bytes.Cut(rest, []byte("-----END "))
+		if !begins || !labelled || !ends || len(label) > 64 {
+			return block, ok
+		}
+		block, ok = pemBlock{label: string(label)}, true
+		if bytes.Contains(label, []byte("PRIVATE KEY")) {
+			block.fill(pemUnescape.Replace(string(inside)))
+			return block, true
+		}
+		text = rest
 	}
-	label, rest, ok := bytes.Cut(rest, []byte("-----"))
-	if !ok || len(label) > 64 {
-		return block, false
-	}
-	inside, _, ok := bytes.Cut(rest, []byte("-----END "))
-	if !ok {
-		return block, false
-	}
-	block.label = string(label)
-	block.fill(pemUnescape.Replace(string(inside)))
-	return block, true
 }
 
 // fill reads headers and base 64, past quotes, plus signs and other marks that
@@ -155,6 +155,7 @@ type derKey struct {
 	reason string // what was proved
 	blob   []byte // the public half in SSH's wire format, if known
 	wrong  string // what was contradicted
+	small  bool   // too short to protect anything
 }
 
 // knownKeys are private keys that their vendors publish, by the fingerprint of
@@ -162,6 +163,7 @@ type derKey struct {
 var knownKeys = [...]example{
 	{"SHA256:1M4RzhMyWuFS/86uPY/ce2prh/dVTHW7iD2RhpquOZA", "Vagrant's insecure key"},
 	{"SHA256:WkvqjnyPAeC0cbPErYiGP9vqHdgL1MqqvPdIe3lvHgI", "Vagrant's insecure key"},
+	{"SHA256:ebCT4wkJOqO5AIlHG03cHvn3Cr3ZZEEh8m81duHhR3Q", "the key of RFC 8410"},
 }
 
 // evidence turns a parsed key into evidence.
@@ -170,6 +172,9 @@ func (k *derKey) evidence() scan.Evidence {
 		return scan.Fails(k.wrong + ": edited or an example")
 	}
 	e := scan.Holds(k.kind + ": " + k.reason)
+	if k.small {
+		e.Reason, e.Cap = e.Reason+"; too short to protect anything", scan.Medium
+	}
 	if k.blob != nil {
 		e.PublicID = fingerprint(k.blob)
 		for _, known := range knownKeys {
@@ -305,6 +310,7 @@ func parsePKCS1(der []byte) (*derKey, bool) {
 // rsaKey checks that p·q = n, and that e and d undo each other.
 func rsaKey(n, e, d, p, q *big.Int) *derKey {
 	k := &derKey{kind: fmt.Sprintf("RSA, %d bits", n.BitLen()), reason: "its primes multiply to its modulus"}
+	k.small = n.BitLen() < 1000
 	one := big.NewInt(1)
 	switch {
 	case n.BitLen() > maxBits || p.BitLen() > maxBits || q.BitLen() > maxBits || d.BitLen() > maxBits || e.BitLen() > maxBits:
@@ -336,16 +342,32 @@ func parseSEC1(der []byte, curve asn1.ObjectIdentifier) (*derKey, bool) {
 	var p struct {
 		Version int
 		Key     []byte
-		Curve   asn1.RawValue  `asn1:"optional,explicit,tag:0"`
-		Public  asn1.BitString `asn1:"optional,explicit,tag:1"`
+		Curve   asn1.ObjectIdentifier `asn1:"optional,explicit,tag:0"`
+		Public  asn1.BitString        `asn1:"optional,explicit,tag:1"`
+	}
+	if _, err := asn1.Unmarshal(der, &p); err != nil {
+		return parseSEC1Explicit(der)
+	}
+	if p.Version != 1 || len(p.Key) == 0 {
+		return nil, false
+	}
+	if p.Curve != nil {
+		curve = p.Curve
+	}
+	return ecKey(curve.String(), p.Key, p.Public.Bytes), true
+}
+
+// parseSEC1Explicit reads an ECPrivateKey that writes its curve's numbers out.
+func parseSEC1Explicit(der []byte) (*derKey, bool) {
+	var p struct {
+		Version int
+		Key     []byte
+		Curve   asn1.RawValue `asn1:"tag:0"`
 	}
 	if _, err := asn1.Unmarshal(der, &p); err != nil || p.Version != 1 || len(p.Key) == 0 {
 		return nil, false
 	}
-	if curve == nil && len(p.Curve.FullBytes) > 0 {
-		_, _ = asn1.Unmarshal(p.Curve.FullBytes, &curve) // explicit parameters leave it unknown
-	}
-	return ecKey(curve.String(), p.Key, p.Public.Bytes), true
+	return &derKey{kind: "EC", reason: "parses as a private key"}, true
 }
 
 // An ecCurve is a curve on which the public half can be computed.
