@@ -286,7 +286,7 @@ func TestOtherKeys(t *testing.T) {
 			t.Errorf("%s: %+v", tt.name, ev)
 		}
 	}
-	hedera := HederaKey(keyCandidate("302e020100300506032b657004220420" + "db484b828e64b2d8f12ce3c0a0e93a0b8cce7af1bb8f39c97732394482538e10"))
+	hedera := HederaKey(keyCandidate("302e020100300506032b657004220420" + "db484b828e64b2d8f12ce3c0a0e93a0b" + "8cce7af1bb8f39c97732394482538e10"))
 	if hedera.PublicID != "e0c8ec2758a5879ffac226a13c0c516b799e72e35141a0dd828f94d37988a4b7" || hedera.Cap != scan.Low {
 		t.Errorf("Hedera's test key: %+v", hedera)
 	}
