@@ -26,7 +26,7 @@ const assigned = `(?:` +
 // word may stand below the vendor's name, as in YAML or an object. Vendor, word
 // and value are RE2 expressions; the first two are matched without regard to case.
 func named(vendor, word, value string) string {
-	return `(?i:` + vendor + `)(?i:[0-9a-z_.\s"'()\[{:=>-]{0,32}?(?:` + word + `)[0-9a-z_-]{0,12})` + assigned + `(?P<secret>` + value + `)` + quote
+	return `(?i:` + vendor + `)(?i:[0-9a-z_.\s"'()\[\]{:=>-]{0,32}?(?:` + word + `)[0-9a-z_-]{0,12})` + assigned + `(?P<secret>` + value + `)` + quote
 }
 
 // looksRandom rejects values that read as names. It is the check of rules that
