@@ -3,9 +3,7 @@ package rules
 import (
 	"bytes"
 	"encoding/hex"
-	"regexp"
 	"strings"
-	"sync"
 
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/proof"
@@ -74,8 +72,8 @@ func ethereum() []scan.Rule {
 				}
 			},
 		},
-		keyListRule("ethereum-accounts", "list of Ethereum private keys (accounts)", "accounts", `(?i)\baccounts["']?\s{0,4}[:=]\s{0,4}\[`),
-		keyListRule("ethereum-private-keys", "list of Ethereum private keys", "private", `(?i)\bprivate_?keys["']?\s{0,4}[:=]\s{0,4}\[|HDWalletProvider\(\s{0,16}\[`),
+		keyListRule("ethereum-accounts", "list of Ethereum private keys (accounts)", "accounts", "accounts"),
+		keyListRule("ethereum-private-keys", "list of Ethereum private keys", "private", "privateKeys", "private_keys", "PRIVATE_KEYS", "privatekeys"),
 	}
 }
 
@@ -111,21 +109,16 @@ func ethereumSamples(g *scan.Gen) scan.Samples {
 }
 
 // keyListRule finds the private keys of a list, as hardhat, truffle and ganache
-// configure accounts. open matches up to the list's bracket.
-func keyListRule(id, title, gate, open string) scan.Rule {
-	compiled := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(open) })
+// configure accounts. The names are what stands before the list's bracket.
+func keyListRule(id, title, gate string, names ...string) scan.Rule {
 	return scan.Rule{
 		ID: id, Provider: "ethereum", Title: title, Why: whyEthereum, Fix: fixEthereum, Confidence: scan.High,
 		Reference: "https://hardhat.org/hardhat-runner/docs/config",
-		Object:    &scan.Object{Gate: gate, Parse: func(data []byte) []scan.ObjectMatch { return keyList(data, compiled()) }},
+		Object:    &scan.Object{Gate: gate, Parse: func(data []byte) []scan.ObjectMatch { return keyLists(data, names) }},
 		Samples: func(g *scan.Gen) scan.Samples {
-			lists := map[string]string{
-				"accounts": "networks: { sepolia: {\n  url: x,\n  accounts: [\n    \"0x" + keyHex(g) + "\", // deployer\n  ] } }\n",
-				"private":  "privateKeys = [\n  '" + keyHex(g) + "'\n]\n",
-			}
 			return scan.Samples{
-				Match:   []string{lists[gate]},
-				NoMatch: []string{"accounts: [process.env.PRIVATE_KEY],\n", `accounts: ["0x` + g.Hex(40) + `"]`, "privateKeys: []"},
+				Match:   []string{"networks: { sepolia: {\n  url: x,\n  " + names[0] + ": [\n    \"0x" + keyHex(g) + "\", // deployer\n  ] } }\n", names[0] + " = ['" + keyHex(g) + "']"},
+				NoMatch: []string{names[0] + ": [process.env.PRIVATE_KEY],\n", `"` + names[0] + `": ["0x` + g.Hex(40) + `"]`, names[0] + ": []"},
 			}
 		},
 	}
@@ -134,27 +127,60 @@ func keyListRule(id, title, gate, open string) scan.Rule {
 // maxKeyList bounds the keys that are read of one list.
 const maxKeyList = 64
 
-// keyList returns the keys of all lists whose beginning matches open: 64
-// hexadecimal digits between quotes and commas, with comments.
-func keyList(data []byte, open *regexp.Regexp) []scan.ObjectMatch {
+// keyLists returns the keys of all lists that follow one of the names.
+func keyLists(data []byte, names []string) []scan.ObjectMatch {
 	var found []scan.ObjectMatch
-	for _, loc := range open.FindAllIndex(data, 256) {
-		i := loc[1]
-		for range maxKeyList {
-			start, end, ok := listedKey(data, skipListSpace(data, i))
-			if !ok {
+	for _, name := range names {
+		for at := 0; ; {
+			i := bytes.Index(data[at:], []byte(name))
+			if i < 0 {
 				break
 			}
-			span := scan.Span{Role: scan.RoleSecret, Start: start, End: end}
-			c := scan.Candidate{Text: data[start:end], Roles: []string{scan.RoleSecret}, Spans: [][]byte{data[start:end]}}
-			if ev := ethereumCheck(c); !ev.Reject {
-				if proof.Placeholder(data[start:end]) {
-					ev.Cap, ev.Reason = scan.Low, "looks like a placeholder"
-				}
-				found = append(found, scan.ObjectMatch{Parts: []scan.Span{span}, Evidence: ev})
+			at += i + len(name)
+			if start, ok := listStart(data, at); ok {
+				found = append(found, listedKeys(data, start)...)
 			}
-			i = end
 		}
+	}
+	return found
+}
+
+// listStart is the first byte in the bracket that opens shortly after i.
+func listStart(data []byte, i int) (start int, ok bool) {
+	end := min(len(data), i+24)
+	operator := false
+	for ; i < end; i++ {
+		switch c := data[i]; {
+		case c == '[':
+			return i + 1, operator
+		case c == ':' || c == '=' || c == '(':
+			operator = true
+		case bytes.IndexByte([]byte(" \t\r\n\"'"), c) < 0:
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
+// listedKeys reads keys between quotes, commas and comments from i on.
+func listedKeys(data []byte, i int) []scan.ObjectMatch {
+	var found []scan.ObjectMatch
+	for range maxKeyList {
+		start, end, ok := listedKey(data, skipListSpace(data, i))
+		if !ok {
+			break
+		}
+		i = end
+		span := scan.Span{Role: scan.RoleSecret, Start: start, End: end}
+		c := scan.Candidate{Text: data[start:end], Roles: []string{scan.RoleSecret}, Spans: [][]byte{data[start:end]}}
+		ev := ethereumCheck(c)
+		if ev.Reject {
+			continue
+		}
+		if proof.Placeholder(data[start:end]) {
+			ev.Cap, ev.Reason = scan.Low, "looks like a placeholder"
+		}
+		found = append(found, scan.ObjectMatch{Parts: []scan.Span{span}, Evidence: ev})
 	}
 	return found
 }

@@ -12,17 +12,20 @@ import (
 // fails when a rule is written and not listed.
 var families = []func() []scan.Rule{
 	aws,
+	azure,
 	chainBase58,
 	chainBech32,
 	chainHex,
 	chainPairs,
 	chainPhrases,
 	chainRuns,
+	clouds,
 	codeHosts,
 	ethereum,
 	github,
 	gitlab,
 	google,
+	walletFiles,
 }
 
 // All returns the built-in rules in the order of their ids. The rules are new
