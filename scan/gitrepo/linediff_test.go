@@ -123,7 +123,7 @@ func TestAddedLinesOverLimit(t *testing.T) {
 
 func TestAddedLinesAgainstGit(t *testing.T) {
 	g := newTestRepo(t)
-	for seed := range uint64(60) {
+	for seed := range uint64(25) {
 		old, content := randomText(2*seed, 80, 25), randomText(2*seed+1, 80, 25)
 		if seed%2 == 0 { // an edit rather than another text
 			b := splitLines(old)
