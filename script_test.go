@@ -34,7 +34,8 @@ func TestMain(m *testing.M) {
 //
 //	exits CODE program args...  runs a program that must end with this code
 //	sample RULE FILE [SEED]     writes a text that the rule finds, made at run time,
-//	                            and sets $SECRET to the secret in it
+//	                            one line if that is enough, and sets $SECRET to the
+//	                            secret in it
 //	! sample RULE FILE [SEED]   writes one whose proof fails
 //	wide FILE                   makes UTF-16 of a file
 //	repeat COUNT TEXT FILE      writes a text many times
@@ -145,7 +146,7 @@ func sample(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // makeSample makes the first text that a rule must match, or the first whose proof
-// fails, on a line of its own, and finds the secret in it.
+// fails, and finds the secret in it.
 func makeSample(id string, seed uint64, failed bool) (text []byte, secret string, err error) {
 	all := rules.All()
 	i := slices.IndexFunc(all, func(r *scan.Rule) bool { return r.ID == id })
@@ -167,17 +168,27 @@ func makeSample(id string, seed uint64, failed bool) (text []byte, secret string
 	if len(chosen) == 0 {
 		return nil, "", fmt.Errorf("rule %s has no such sample", id)
 	}
-	text = append(bytes.TrimRight([]byte(chosen[0]), "\n"), '\n')
 	engine, err := match.New([]*scan.Rule{r})
 	if err != nil {
 		return nil, "", err
 	}
-	verdicts := engine.Whole(&match.Scratch{}, text).Verdicts()
-	if len(verdicts) == 0 {
+	find := func(text []byte) string {
+		for _, v := range engine.Whole(&match.Scratch{}, text).Verdicts() {
+			return string(text[v.Secret().Start:v.Secret().End])
+		}
+		return ""
+	}
+	text = append(bytes.TrimRight([]byte(chosen[0]), "\n"), '\n')
+	secret = find(text)
+	if secret == "" {
 		return nil, "", fmt.Errorf("rule %s does not find its sample", id)
 	}
-	span := verdicts[0].Secret()
-	return text, string(text[span.Start:span.End]), nil
+	for line := range bytes.Lines(text) {
+		if bytes.Contains(line, []byte(secret)) && find(line) == secret {
+			return line, secret, nil // one line is enough
+		}
+	}
+	return text, secret, nil
 }
 
 // wide makes UTF-16 with a byte order mark of a file.

@@ -59,7 +59,7 @@ was not read.
 	root.SetOut(term.out)
 	root.SetErr(term.err)
 	root.SetFlagErrorFunc(flagError)
-	root.PersistentFlags().BoolVar(&term.noColour, "no-color", false, "print without colour (NO_COLOR does the same)")
+	root.PersistentFlags().BoolVar(&term.plain, "no-color", false, "print without colour (NO_COLOR does the same)")
 	root.AddCommand(newScan(term, pipelineScan), newVersion(term))
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [command]",

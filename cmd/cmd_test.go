@@ -324,9 +324,21 @@ func TestProgress(t *testing.T) {
 }
 
 func TestColour(t *testing.T) {
-	for _, tt := range []struct{ tty, no, want bool }{{true, false, true}, {true, true, false}, {false, false, false}} {
-		if got := (&terminal{outTTY: tt.tty, noColour: tt.no}).colour(); got != tt.want {
-			t.Errorf("terminal %v, forbidden %v: got %v", tt.tty, tt.no, got)
+	for _, tt := range []struct {
+		tty, environment bool
+		args             []string
+		want             bool
+	}{
+		{true, false, nil, true},
+		{true, true, nil, false},
+		{true, false, []string{"--no-color"}, false},
+		{false, false, nil, false},
+	} {
+		s := newScreen()
+		s.outTTY, s.noColour = tt.tty, tt.environment
+		run(context.Background(), &s.terminal, append(tt.args, "version"))
+		if got := s.colour(); got != tt.want {
+			t.Errorf("%+v: got %v", tt, got)
 		}
 	}
 }

@@ -20,12 +20,13 @@ type terminal struct {
 	errTTY   bool // a person watches, and progress can be shown
 	width    int  // columns of the output, 0 if unknown
 	errWidth int  // columns of standard error, 0 if unknown
-	noColour bool // by the environment or by --no-color
+	noColour bool // says the environment
+	plain    bool // says --no-color
 }
 
 // colour reports whether the output is to be coloured. It is asked when flags
 // have been read.
-func (t *terminal) colour() bool { return t.outTTY && !t.noColour }
+func (t *terminal) colour() bool { return t.outTTY && !t.noColour && !t.plain }
 
 // systemTerminal is the process's own terminal.
 func systemTerminal() *terminal {
