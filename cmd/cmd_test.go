@@ -264,6 +264,8 @@ func TestRoot(t *testing.T) {
 		{[]string{"cmd_test.go"}, 2, "", "to scan it: keywright scan"},
 		{[]string{"--frobnicate"}, 2, "", "unknown flag"},
 		{[]string{"completion", "bash"}, 0, "keywright", ""},
+		{[]string{"__complete", "scan", "--format", "s"}, 0, "sarif", "Completion ended"},
+		{[]string{"__complete", "scan", "--rules", "gith"}, 0, "github-pat", "Completion ended"},
 	} {
 		s := newScreen()
 		code := run(context.Background(), &s.terminal, tt.args)

@@ -20,3 +20,12 @@ func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Repor
 	p.show("scanning", "rules", int64(len(chosen)), 0)
 	return nil, errors.New("scanning is not built yet")
 }
+
+// ruleIDs are the ids of the built-in rules.
+func ruleIDs() []string {
+	var ids []string
+	for _, r := range rules.All() {
+		ids = append(ids, r.ID)
+	}
+	return ids
+}

@@ -114,14 +114,18 @@ func newScan(term *terminal, scanning scanFunc) *cobra.Command {
 		},
 	}
 	o.addFlags(c.Flags())
-	complete(c, "format", report.Formats())
-	complete(c, "confidence", []string{"low", "medium", "high", "certain"})
+	complete(c, "format", report.Formats)
+	complete(c, "confidence", func() []string { return []string{"low", "medium", "high", "certain"} })
+	complete(c, "rules", ruleIDs)
 	return c
 }
 
-func complete(c *cobra.Command, flag string, values []string) {
+// complete lets shells complete a flag's values, which are asked for only then.
+func complete(c *cobra.Command, flag string, values func() []string) {
 	// The error says that the flag does not exist; the tests would notice.
-	_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	_ = c.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return values(), cobra.ShellCompDirectiveNoFileComp
+	})
 }
 
 func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptions, args []string) error {
@@ -132,6 +136,9 @@ func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptio
 	if err := cmp.Or(checkOutput(o.output), checkPath(job)); err != nil {
 		return err
 	}
+	if job.mode == scanStdin && term.inTTY && term.errTTY {
+		fmt.Fprintln(term.err, "keywright: reading standard input; end it with", endOfInput())
+	}
 	r, err := scanning(ctx, term, job)
 	if err != nil {
 		return err
@@ -140,6 +147,14 @@ func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptio
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return verdict(r, o.allowIncomplete)
+}
+
+// endOfInput is what one types to end standard input.
+func endOfInput() string {
+	if isWindows {
+		return "Ctrl-Z and Enter"
+	}
+	return "Ctrl-D"
 }
 
 // checkPath refuses a path that cannot be scanned at all.
