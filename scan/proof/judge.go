@@ -185,7 +185,7 @@ const (
 	costCase   = 5   // a small letter before a capital, capitals before a small letter
 	costDigit  = 10  // a digit after a letter, a letter after a digit
 	costDigits = 3.4 // a digit after a digit
-	costOdd    = 2   // punctuation that names do not hold
+	costOdd    = 3.5 // punctuation that names do not hold
 )
 
 // nameCost is what value costs as a name, in bits.
@@ -325,11 +325,12 @@ func follows(a, b byte) bool {
 }
 
 // periodic reports whether value is one text at least twice, or holds at most
-// two different letters and digits.
+// two different characters besides separators.
 func periodic(value []byte) bool {
 	if len(value) < 4 {
 		return false
 	}
+	value = value[:min(len(value), 1024)] // comparing takes time by the square of it
 	for p := 1; p <= len(value)/2; p++ {
 		if bytes.Equal(value[p:], value[:len(value)-p]) {
 			return true
@@ -338,7 +339,7 @@ func periodic(value []byte) bool {
 	var seen [256]bool
 	distinct := 0
 	for _, c := range value {
-		if (asciiLetter(c) || asciiDigit(c)) && !seen[c] {
+		if strings.IndexByte("-_./: ", c) < 0 && !seen[c] {
 			seen[c] = true
 			distinct++
 		}
@@ -357,13 +358,22 @@ var placeholderMarks = [...]string{
 	"qwerty", "asdfgh", "todo:", "fixme", "goes_here", "goes-here", "goeshere", "here>", "0000000000",
 }
 
-// templateMarks open an expression that another program fills in.
-var templateMarks = [...]string{
-	"${", "{{", "$(", "#{", "<%", "%(", "@{", "[[", "process.env", "os.environ", "getenv", "env[",
-	"env.", "secrets.", "vault:", "op://", "keywright://", "ssm:", "arn:aws:", "!vault", "!ref",
-	"!sub", "file://", "env://", "awssm:", "sops:", "doppler:", "keyvault", "config.get",
-	"%s", "%d", "%v", "{}", "{0}", "...", "…",
+// templatePairs open and close an expression that another program fills in.
+var templatePairs = [...][2]string{
+	{"${", "}"}, {"{{", "}}"}, {"$(", ")"}, {"#{", "}"}, {"<%", "%>"}, {"%(", ")s"}, {"@{", "}"}, {"[[", "]]"},
+	{"!{", "}"}, {"{%", "%}"}, {"<<", ">>"},
 }
+
+// templateMarks are what expressions are made of that fetch a secret elsewhere.
+var templateMarks = [...]string{
+	"process.env", "os.environ", "getenv", "env[", "env.", "secrets.", "vault:", "op://", "keywright://",
+	"ssm:", "arn:aws:", "!vault", "!ref", "!sub", "file://", "env://", "awssm:", "sops:", "doppler:",
+	"keyvault", "config.get", "...", "…",
+}
+
+// formatMarks stand in texts that are filled in, and by chance in passwords of
+// many signs.
+var formatMarks = [...]string{"%s", "%d", "%v", "%q", "{}", "{0}"}
 
 // Placeholder reports whether value stands in for a secret instead of being
 // one: empty, repeated or sequential characters, a template (${NAME}, {{ x }},
@@ -382,6 +392,16 @@ func template(lower []byte) bool {
 	if containsAny(lower, templateMarks[:]) {
 		return true
 	}
+	if containsAny(lower, formatMarks[:]) && LooksRandom(lower) < 0.8 {
+		return true
+	}
+	for _, pair := range templatePairs {
+		if _, rest, ok := bytes.Cut(lower, []byte(pair[0])); ok {
+			if inside, _, ok := bytes.Cut(rest, []byte(pair[1])); ok && startsName(inside) {
+				return true
+			}
+		}
+	}
 	first, last := lower[0], lower[len(lower)-1]
 	switch {
 	case first == '<' && last == '>', first == '{' && last == '}', first == '[' && last == ']',
@@ -394,6 +414,13 @@ func template(lower []byte) bool {
 		return true
 	}
 	return isCall(lower)
+}
+
+// startsName reports whether b begins as the inside of a template does: with two
+// characters of names, after blanks and marks.
+func startsName(b []byte) bool {
+	b = bytes.TrimLeft(b, " -.$!=?:\"'")
+	return len(b) >= 2 && isName(b[:2]) || len(b) == 1 && isName(b)
 }
 
 func containsAny(b []byte, marks []string) bool {
@@ -450,7 +477,7 @@ func vocabularyOnly(lower []byte) bool {
 		}
 		i = j
 	}
-	return letters > 0
+	return letters*2 >= len(lower)
 }
 
 // maxWord is the length of the longest entry of fillerWords.

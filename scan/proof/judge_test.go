@@ -30,7 +30,7 @@ var placeholders = []string{
 	"abcdef", "abcdefghijklmnop", "0123456789abcdef", "0123456789ABCDEF0123456789ABCDEF", "987654321",
 	"deadbeefdeadbeefdeadbeefdeadbeef", "abcabcabcabc", "foobar", "foo", "qwerty", "qwerty123",
 	"TODO: set this", "op://vault/item/field", "not-a-real-token", "some-secret-value", "'changeme'",
-	"s3cr3t%s", "{0}", "access_token", "client_secret", "sk-...", "openai_api_key", "a_secret_key",
+	"secret-%s", "Bearer %s", "{0}", "access_token", "client_secret", "sk-...", "openai_api_key", "a_secret_key",
 }
 
 func TestPlaceholder(t *testing.T) {
@@ -169,4 +169,22 @@ func FuzzJudge(f *testing.F) {
 			t.Errorf("LooksRandom = %v", r)
 		}
 	})
+}
+
+// Passwords of any visible characters are seldom taken for placeholders.
+func TestPlaceholderSigns(t *testing.T) {
+	var visible strings.Builder
+	for c := byte('!'); c <= '~'; c++ {
+		visible.WriteByte(c)
+	}
+	g, wrong := scan.NewGen(11), 0
+	const n = 5000
+	for range n {
+		if Placeholder([]byte(g.String(visible.String(), 14))) {
+			wrong++
+		}
+	}
+	if wrong*100 > n {
+		t.Errorf("%d of %d passwords are placeholders", wrong, n)
+	}
 }
