@@ -175,11 +175,13 @@ func sumHolds(b []byte) bool {
 
 // pgpPublicSize is the length of the public numbers of an algorithm.
 func pgpPublicSize(algorithm byte, b []byte) (size int, ok bool) {
-	number := func() bool { // a multiprecision integer: its length in bits, then bytes
-		if len(b) < size+2 {
-			return false
+	numbers := func(n int) bool { // multiprecision integers: a length in bits, then bytes
+		for range n {
+			if len(b) < size+2 {
+				return false
+			}
+			size += 2 + (int(binary.BigEndian.Uint16(b[size:]))+7)/8
 		}
-		size += 2 + (int(binary.BigEndian.Uint16(b[size:]))+7)/8
 		return size <= len(b)
 	}
 	short := func() bool { // a length of one byte, then bytes
@@ -192,15 +194,15 @@ func pgpPublicSize(algorithm byte, b []byte) (size int, ok bool) {
 	fixed := func(n int) bool { size += n; return size <= len(b) }
 	switch algorithm {
 	case 1, 2, 3: // RSA
-		ok = number() && number()
+		ok = numbers(2)
 	case 16, 20: // ElGamal
-		ok = number() && number() && number()
+		ok = numbers(3)
 	case 17: // DSA
-		ok = number() && number() && number() && number()
+		ok = numbers(4)
 	case 18: // ECDH
-		ok = short() && number() && short()
+		ok = short() && numbers(1) && short()
 	case 19, 22: // ECDSA, EdDSA
-		ok = short() && number()
+		ok = short() && numbers(1)
 	case 25, 27: // X25519, Ed25519
 		ok = fixed(32)
 	case 26: // X448
