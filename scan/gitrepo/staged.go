@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 )
 
 // Staged is what the next commit would bring.
@@ -88,7 +89,9 @@ func (s *Store) notIn(changes []Change, commit ID) ([]Change, error) {
 			if *entry.ID == change.New {
 				continue
 			}
-			change.Old = append(change.Old, *entry.ID)
+			if !slices.Contains(change.Old, *entry.ID) {
+				change.Old = append(change.Old, *entry.ID)
+			}
 		}
 		kept = append(kept, change)
 	}

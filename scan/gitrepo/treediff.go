@@ -14,8 +14,8 @@ type Change struct {
 	Mode  uint32
 	Stage int // 1 to 3 for an index entry in conflict
 	New   ID
-	// Old are the blobs at the path in the parents that have one there. A
-	// parent without one is not represented: against it every line is added,
+	// Old are the distinct blobs at the path in the parents that have one there.
+	// A parent without one is not represented: against it every line is added,
 	// which the other parents decide alone.
 	Old []ID
 }
@@ -103,7 +103,9 @@ func (d *treeDiff) entry(dir string, e TreeEntry, cursors []treeCursor) error {
 		}
 		if sameKind(c.entry.Mode, e.Mode) {
 			same = same || *c.entry.ID == *e.ID
-			old = append(old, *c.entry.ID)
+			if !slices.Contains(old, *c.entry.ID) {
+				old = append(old, *c.entry.ID)
+			}
 		}
 		if err := c.next(); err != nil {
 			return err
