@@ -1,8 +1,6 @@
 package rules
 
 import (
-	"bytes"
-
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/proof"
 )
@@ -212,11 +210,7 @@ func awsSecret(c scan.Candidate) scan.Evidence {
 	if ev.Reject || ev.Cap > 0 {
 		return ev
 	}
-	s := c.Secret()
-	if !bytes.ContainsAny(s, scan.Digits) || !bytes.ContainsAny(s, scan.LowerAZ) || !bytes.ContainsAny(s, scan.UpperAZ) {
-		return scan.Rejected
-	}
-	if proof.LooksRandom(s) < 0.5 {
+	if mixedAndRandom(c).Reject {
 		return scan.Rejected
 	}
 	return ev

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/keywright/keywright/scan"
 )
@@ -167,7 +168,9 @@ const (
 var (
 	pemOpen, pemClose = []byte("-----BEGIN PRIVATE KEY-----"), []byte("-----END PRIVATE KEY-----")
 	pemLineEnds       = strings.NewReplacer(`\\n`, "", `\n`, "", `\r`, "", "\n", "", "\r", "", " ", "", "\t", "", `\`, "")
-	accountName       = regexp.MustCompile(`[0-9a-z][0-9a-z-]{3,62}@[0-9a-z.-]{1,64}\.iam\.gserviceaccount\.com`)
+	accountName       = sync.OnceValue(func() *regexp.Regexp {
+		return regexp.MustCompile(`[0-9a-z][0-9a-z-]{3,62}@[0-9a-z.-]{1,64}\.iam\.gserviceaccount\.com`)
+	})
 )
 
 // parseServiceAccounts finds private keys near the name of a service account: in
@@ -204,10 +207,10 @@ func parseServiceAccounts(data []byte) []scan.ObjectMatch {
 // that is where the file has it.
 func accountNear(data []byte, start, end int) (scan.Span, bool) {
 	from, to := max(0, start-maxServiceAccount), min(len(data), end+maxServiceAccount)
-	if m := accountName.FindIndex(data[end:to]); m != nil {
+	if m := accountName().FindIndex(data[end:to]); m != nil {
 		return scan.Span{Role: "id", Start: end + m[0], End: end + m[1]}, true
 	}
-	if all := accountName.FindAllIndex(data[from:start], -1); all != nil {
+	if all := accountName().FindAllIndex(data[from:start], -1); all != nil {
 		m := all[len(all)-1]
 		return scan.Span{Role: "id", Start: from + m[0], End: from + m[1]}, true
 	}

@@ -1,7 +1,10 @@
 package rules
 
 import (
+	"bytes"
+	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/proof"
@@ -111,4 +114,28 @@ func bound(name, value string) func(*scan.Gen) scan.Samples {
 			},
 		}
 	}
+}
+
+// longTokens is a parser that finds every match of an expression, of whatever
+// width: for tokens longer than an expression of a rule may be. The first group
+// is the token.
+func longTokens(expr string) func(data []byte) []scan.ObjectMatch {
+	compiled := sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(expr) })
+	return func(data []byte) []scan.ObjectMatch {
+		var out []scan.ObjectMatch
+		for _, m := range compiled().FindAllSubmatchIndex(data, -1) {
+			out = append(out, scan.ObjectMatch{Parts: []scan.Span{{Role: scan.RoleSecret, Start: m[2], End: m[3]}}})
+		}
+		return out
+	}
+}
+
+// mixedAndRandom is looksRandom for values of mixed letters and digits, which it
+// asks for: names that are joined without a word in them look random, too.
+func mixedAndRandom(c scan.Candidate) scan.Evidence {
+	s := c.Secret()
+	if !bytes.ContainsAny(s, scan.Digits) || !bytes.ContainsAny(s, scan.LowerAZ) || !bytes.ContainsAny(s, scan.UpperAZ) {
+		return scan.Rejected
+	}
+	return looksRandom(c)
 }
