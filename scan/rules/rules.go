@@ -21,10 +21,13 @@ var families = []func() []scan.Rule{
 	chainRuns,
 	clouds,
 	codeHosts,
+	coinbaseCDP,
 	ethereum,
+	exchanges,
 	github,
 	gitlab,
 	google,
+	hosting,
 	walletFiles,
 }
 
