@@ -74,6 +74,22 @@ func (g *Graph) Submodules() int { return len(g.trees.gitlinks) }
 // Reachable reports whether some ref, reflog or stash leads to a commit or tag.
 func (g *Graph) Reachable(id ID) bool { return g.marks[id] != 0 }
 
+// FirstCommit returns the end of a commit's line of first parents, and whether
+// it is one: a commit without parents, not one whose parents are cut away.
+func (g *Graph) FirstCommit(id ID) (first ID, ok bool) {
+	for seen := 0; seen <= len(g.commits.commits); seen++ {
+		r := g.commits.find(id)
+		if r == nil {
+			return ID{}, false
+		}
+		if len(r.parents) == 0 {
+			return id, !r.cut
+		}
+		id = r.parents[0]
+	}
+	return ID{}, false
+}
+
 // Graph walks commits, then trees, once each. Text, if set, is called with each
 // message, by goroutines with distinct workers. Secrets gives the numbers of the
 // secrets in the blobs that have some. Objects that are referred to and missing

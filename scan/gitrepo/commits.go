@@ -27,6 +27,7 @@ type commitRecord struct {
 	id      ID
 	tree    ID
 	parents []ID
+	cut     bool // a shallow boundary hides parents
 }
 
 // indexCommits walks commits and annotated tags. If text is set, it is called
@@ -70,7 +71,7 @@ func (x *commitIndex) Visit(worker int, o packfile.Object, content []byte, _ *st
 		if err != nil {
 			x.bad[o.ID] = err
 		} else {
-			x.commits[number] = &commitRecord{o.ID, c.Tree, slices.Clone(c.Parents)}
+			x.commits[number] = &commitRecord{id: o.ID, tree: c.Tree, parents: slices.Clone(c.Parents)}
 		}
 		x.mu.Unlock()
 		message = c.Message
@@ -114,7 +115,7 @@ func (x *commitIndex) substitute() error {
 	}
 	for id := range shallow {
 		if r := x.find(id); r != nil && len(r.parents) > 0 {
-			r.parents = nil
+			r.parents, r.cut = nil, true
 			x.h.gap("history before commit "+id.String(), "this is a shallow clone", fetchAll)
 		}
 	}

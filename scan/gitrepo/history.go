@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -29,6 +30,8 @@ type History struct {
 	packs   []*historyPack
 	loose   []looseFile
 	objects objectTable
+	met     []atomic.Uint32 // a bit for each number
+	seen    [packfile.Tag + 1]struct{ objects, bytes atomic.Int64 }
 
 	mu   sync.Mutex
 	lost map[ID]error // objects of which a copy could not be read
@@ -145,6 +148,7 @@ func (h *History) number() {
 	for _, l := range h.loose {
 		h.objects.add(l.id)
 	}
+	h.met = make([]atomic.Uint32, (len(h.objects.ids)+31)/32)
 }
 
 // Has reports whether any store lists the object.
@@ -193,6 +197,20 @@ func (t *objectTable) find(id ID) (number int32, ok bool) {
 	}
 }
 
+// Count is how many objects of the types the packs hold, duplicates included.
+func (h *History) Count(types packfile.TypeSet) (n int) {
+	for _, p := range h.packs {
+		n += p.forest.Count(types)
+	}
+	return n
+}
+
+// Seen is how many distinct objects of a type have been visited, and their size
+// in bytes.
+func (h *History) Seen(t packfile.Type) (objects int, bytes int64) {
+	return int(h.seen[t].objects.Load()), h.seen[t].bytes.Load()
+}
+
 // WalkHistory brings every object of the types to the visitor: those of packs
 // along their delta chains, then the loose ones. An object that several stores
 // hold is visited once for each. Lost is not passed on: see Gaps.
@@ -211,6 +229,24 @@ func WalkHistory[S any](ctx context.Context, h *History, types packfile.TypeSet,
 type historyVisitor[S any] struct {
 	packfile.Visitor[S]
 	h *History
+}
+
+// Visit counts an object when it is met first, and passes it on.
+func (v *historyVisitor[S]) Visit(worker int, o packfile.Object, content []byte, base *S, copies []scan.Copy) S {
+	v.h.count(o, len(content))
+	return v.Visitor.Visit(worker, o, content, base, copies)
+}
+
+func (h *History) count(o packfile.Object, size int) {
+	n, ok := h.objects.find(o.ID)
+	if !ok {
+		return
+	}
+	bit := uint32(1) << (n & 31)
+	if old := h.met[n>>5].Or(bit); old&bit == 0 {
+		h.seen[o.Type].objects.Add(1)
+		h.seen[o.Type].bytes.Add(int64(size))
+	}
 }
 
 // Lost remembers that a copy of an object could not be read.
@@ -310,7 +346,9 @@ func Recover[S any](ctx context.Context, h *History, types packfile.TypeSet, v p
 		}
 		h.read[id] = true
 		if types.Has(t) {
-			v.Visit(0, packfile.Object{ID: id, Type: t}, data, nil, nil)
+			o := packfile.Object{ID: id, Type: t}
+			h.count(o, len(data))
+			v.Visit(0, o, data, nil, nil)
 		}
 	}
 	return nil

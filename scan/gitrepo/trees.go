@@ -45,7 +45,7 @@ type treeState struct {
 func (h *History) indexTrees(ctx context.Context, hits map[int32]bool, keep bool) (*treeIndex, error) {
 	x := &treeIndex{
 		h: h, hits: hits, keep: keep,
-		nameOf: map[string]uint32{},
+		nameOf:  map[string]uint32{},
 		missing: map[ID][]int32{}, gitlinks: map[ID]bool{}, bad: map[ID]error{},
 	}
 	if keep {

@@ -1,0 +1,254 @@
+package pipeline
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/fingerprint"
+	"github.com/keywright/keywright/scan/gitrepo"
+)
+
+// report groups what was found: one finding for each distinct secret.
+func (r *run) report(ctx context.Context) (*scan.Report, error) {
+	report := &scan.Report{Version: r.Version, RulesDigest: r.collect.engine.Digest(), Coverage: r.coverage}
+	bySecret := make([][]found, len(r.collect.secrets))
+	for _, f := range r.places {
+		bySecret[f.secret] = append(bySecret[f.secret], f)
+	}
+	for n, all := range bySecret {
+		if len(all) == 0 {
+			continue
+		}
+		f, visible := r.finding(n, all)
+		switch {
+		case !visible:
+			report.Suppressed++
+		case f.Confidence < r.Level:
+			report.BelowLevel++
+		default:
+			report.Findings = append(report.Findings, f)
+		}
+	}
+	if err := r.fingerprints(ctx, report); err != nil {
+		return nil, err
+	}
+	for i := range report.Findings {
+		if err := r.sign(report.Findings[i].Places); err != nil {
+			return nil, err
+		}
+		slices.SortFunc(report.Findings[i].Places, comparePlaces)
+	}
+	slices.SortFunc(report.Findings, compareFindings)
+	slices.SortFunc(report.Coverage.Gaps, func(a, b scan.Gap) int { return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why)) })
+	slices.SortFunc(report.Coverage.Excluded, func(a, b scan.Excluded) int { return cmp.Compare(a.What, b.What) })
+	return report, nil
+}
+
+// finding makes one finding of the places of a secret. It is not visible when
+// comments or patterns silence every place.
+func (r *run) finding(n int, all []found) (f scan.Finding, visible bool) {
+	var best *recognition
+	places := make([]scan.Place, 0, len(all))
+	for _, p := range mergeTips(all) {
+		if !r.NoIgnore && (p.rec.allowed || p.place.Path != "" && r.globs.Match(p.place.Path)) {
+			continue
+		}
+		confidence := onPath(p.rec, p.place.Path)
+		if best == nil || confidence > f.Confidence || confidence == f.Confidence && prefer(p.rec, best) {
+			best = p.rec
+		}
+		f.Confidence = max(f.Confidence, confidence)
+		place := p.place
+		place.Line, place.Column, place.EndLine, place.EndColumn = p.span.line, p.span.column, p.span.endLine, p.span.endColumn
+		if p.via != "" {
+			place.Via = []string{p.via}
+		}
+		places = append(places, place)
+	}
+	if best == nil {
+		return f, false
+	}
+	f.Rule, f.Proof, f.Reasons, f.PublicID = best.rule, best.proof, best.reasons, best.publicID
+	f.Secret = r.collect.secrets[n].value
+	f.Parts = best.scanParts(f.Secret)
+	f.Redacted = f.Parts[0].Redacted
+	f.Places = places
+	return f, true
+}
+
+// prefer settles which of two recognitions of one secret names the finding.
+func prefer(a, b *recognition) bool {
+	return cmp.Or(
+		boolOrder(b.rule.Generic, a.rule.Generic),
+		cmp.Compare(a.proof, b.proof),
+		cmp.Compare(len(a.parts), len(b.parts)),
+		cmp.Compare(b.rule.ID, a.rule.ID),
+		cmp.Compare(strings.Join(b.reasons, "\n"), strings.Join(a.reasons, "\n")),
+		comparePartValues(b, a),
+	) > 0
+}
+
+func comparePartValues(a, b *recognition) int {
+	return slices.CompareFunc(a.parts, b.parts, func(x, y partValue) int {
+		return cmp.Or(cmp.Compare(x.role, y.role), bytes.Compare(x.value.Reveal(), y.value.Reveal()))
+	})
+}
+
+func boolOrder(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// mergeTips makes one place of a work-tree file, the index entry that equals it,
+// and the commit that brought it to a branch tip.
+func mergeTips(all []found) []found {
+	type key struct {
+		path         string
+		line, column int
+	}
+	files := map[key]int{}
+	byPath := map[string][]int{}
+	for i, f := range all {
+		if f.place.Source == scan.SourceFile {
+			files[key{f.place.Path, f.span.line, f.span.column}] = i
+			byPath[f.place.Path] = append(byPath[f.place.Path], i)
+		}
+	}
+	if len(files) == 0 {
+		return all
+	}
+	out := make([]found, 0, len(all))
+	out = append(out, all...)
+	drop := map[int]bool{}
+	for i := range out {
+		f := &out[i]
+		switch {
+		case f.place.Source == scan.SourceIndex:
+			_, same := files[key{f.place.Path, f.span.line, f.span.column}]
+			drop[i] = same
+		case f.place.Source == scan.SourceHistory && f.place.AtTip && f.place.Commit != "":
+			for _, k := range byPath[f.place.Path] {
+				p := &out[k].place
+				if p.Commit == "" {
+					p.Commit, p.Object, p.Versions = f.place.Commit, f.place.Object, f.place.Versions
+					drop[i] = true
+				}
+			}
+		}
+	}
+	kept := out[:0]
+	for i, f := range out {
+		if !drop[i] {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
+
+func comparePlaces(a, b scan.Place) int {
+	return cmp.Or(
+		boolOrder(b.AtTip, a.AtTip),
+		boolOrder(a.Unreachable, b.Unreachable),
+		cmp.Compare(sourceOrder(a.Source), sourceOrder(b.Source)),
+		a.Date.Compare(b.Date),
+		cmp.Compare(a.Path, b.Path),
+		cmp.Compare(a.Line, b.Line),
+		cmp.Compare(a.Column, b.Column),
+		cmp.Compare(a.Commit, b.Commit),
+		cmp.Compare(a.Object, b.Object),
+	)
+}
+
+func sourceOrder(s scan.SourceKind) int {
+	return slices.Index([]scan.SourceKind{scan.SourceStdin, scan.SourceFile, scan.SourceIndex, scan.SourceConfig,
+		scan.SourceHistory, scan.SourceNote, scan.SourceMessage, scan.SourceTag}, s)
+}
+
+func compareFindings(a, b scan.Finding) int {
+	return cmp.Or(
+		cmp.Compare(b.Confidence, a.Confidence),
+		comparePlaces(a.Places[0], b.Places[0]),
+		cmp.Compare(a.Rule.ID, b.Rule.ID),
+		cmp.Compare(a.Fingerprint, b.Fingerprint),
+	)
+}
+
+// fingerprints names the findings, and takes out those that are ignored.
+func (r *run) fingerprints(ctx context.Context, report *scan.Report) error {
+	if len(report.Findings) == 0 {
+		return nil
+	}
+	salt, local, err := r.fingerprintSalt(ctx)
+	if err != nil {
+		return err
+	}
+	report.LocalScope = local
+	maker := fingerprint.New(salt)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(r.workers)
+	for i := range report.Findings {
+		g.Go(func() error {
+			f := &report.Findings[i]
+			f.Fingerprint = maker.Of(f.Secret)
+			return ctx.Err()
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	if r.NoIgnore {
+		return nil
+	}
+	kept := report.Findings[:0]
+	for _, f := range report.Findings {
+		if _, ignored := r.ignore.Reason(f.Fingerprint); ignored {
+			report.Suppressed++
+		} else {
+			kept = append(kept, f)
+		}
+	}
+	report.Findings = kept
+	return nil
+}
+
+// fingerprintSalt is the repository's id, or the first commit of HEAD's
+// first-parent line. Where there is none, or a shallow boundary hides it, the
+// fingerprints hold for this clone alone.
+func (r *run) fingerprintSalt(ctx context.Context) (salt []byte, local bool, err error) {
+	if id := r.config.RepositoryID; id != "" {
+		return []byte("id:" + id), false, nil
+	}
+	if r.repo == nil {
+		return []byte("path:" + r.root), true, nil
+	}
+	here := []byte("clone:" + r.repo.CommonDir)
+	id := r.repo.Head.ID
+	if id.IsZero() {
+		return here, true, nil
+	}
+	root, ok, err := r.firstCommit(ctx, id)
+	if err != nil || !ok {
+		return here, true, err
+	}
+	return []byte("root:" + root.String()), false, nil
+}
+
+func (r *run) firstCommit(ctx context.Context, id gitrepo.ID) (root gitrepo.ID, ok bool, err error) {
+	if r.graph != nil {
+		if root, ok := r.graph.FirstCommit(id); ok {
+			return root, true, nil
+		}
+	}
+	return r.store.FirstCommit(ctx, id)
+}

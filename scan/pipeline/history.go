@@ -1,0 +1,244 @@
+package pipeline
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/gitrepo"
+	"github.com/keywright/keywright/scan/match"
+	"github.com/keywright/keywright/scan/packfile"
+)
+
+// history scans every object of the repository's stores.
+func (r *run) history(ctx context.Context) error {
+	h, err := r.repo.OpenHistory(ctx, gitrepo.HistoryOptions{
+		Workers: r.workers, Memory: r.MaxMemory / 2, MaxObject: r.MaxMemory / objectShare,
+	})
+	if err != nil {
+		return err
+	}
+	defer h.Close()
+	blobs := &blobVisitor{run: r, total: int64(h.Count(packfile.Types(packfile.Blob))), scratch: make([]match.Scratch, r.workers), found: map[packfile.ID][]sighting{}}
+	err = gitrepo.WalkHistory[*match.State](ctx, h, packfile.Types(packfile.Blob), blobs)
+	if err == nil {
+		err = gitrepo.Recover[*match.State](ctx, h, packfile.Types(packfile.Blob), blobs)
+	}
+	r.exclude("git-lfs content", int(blobs.pointers.Load()))
+	if err != nil {
+		r.unattributed(h, blobs)
+		return err
+	}
+	if err := r.attribute(ctx, h, blobs); err != nil {
+		r.unattributed(h, blobs)
+		return err
+	}
+	r.countHistory(h)
+	return nil
+}
+
+// countHistory puts on record what of the stores was read.
+func (r *run) countHistory(h *gitrepo.History) {
+	n, bytes := h.Seen(packfile.Blob)
+	commits, commitBytes := h.Seen(packfile.Commit)
+	_, tagBytes := h.Seen(packfile.Tag)
+	r.coverage.Blobs += n
+	r.coverage.Commits += commits
+	r.coverage.Bytes += bytes + commitBytes + tagBytes
+	r.coverage.Gaps = append(r.coverage.Gaps, h.Gaps()...)
+	if r.graph != nil {
+		r.exclude("submodule commit", r.graph.Submodules())
+	}
+}
+
+// blobVisitor judges blobs along their delta chains.
+type blobVisitor struct {
+	run      *run
+	scratch  []match.Scratch
+	total    int64
+	done     atomic.Int64
+	pointers atomic.Int64
+
+	mu    sync.Mutex
+	found map[packfile.ID][]sighting
+}
+
+// Lost does nothing: History keeps count of what is lost.
+func (v *blobVisitor) Lost(packfile.Object, error) {}
+
+// Visit judges one blob.
+func (v *blobVisitor) Visit(worker int, o packfile.Object, content []byte, base **match.State, copies []scan.Copy) *match.State {
+	e, s := v.run.collect.engine, &v.scratch[worker]
+	var state *match.State
+	if base != nil {
+		state = e.Delta(s, *base, content, copies)
+	} else {
+		state = e.Whole(s, content)
+	}
+	if n := v.done.Add(1); n&0x3FF == 0 {
+		v.run.progress("history", n, v.total)
+	}
+	if isPointer(content) {
+		v.pointers.Add(1)
+	}
+	if verdicts := state.Verdicts(); len(verdicts) > 0 {
+		seen := v.run.collect.sightings(content, verdicts)
+		v.mu.Lock()
+		v.found[o.ID] = seen
+		v.mu.Unlock()
+	}
+	return state
+}
+
+// unattributed keeps what an interrupted scan found: the objects, without commits.
+func (r *run) unattributed(h *gitrepo.History, blobs *blobVisitor) {
+	for id, seen := range blobs.found {
+		for _, s := range seen {
+			r.places = append(r.places, found{s, scan.Place{Source: scan.SourceHistory, Object: id.String(), Versions: 1}})
+		}
+	}
+	r.countHistory(h)
+}
+
+// message is what was seen in the message of a commit or tag.
+type message struct {
+	id   packfile.ID
+	kind packfile.Type
+	seen []sighting
+}
+
+// attribute finds out which commits brought what the blobs hold.
+func (r *run) attribute(ctx context.Context, h *gitrepo.History, blobs *blobVisitor) error {
+	r.progress("attribution", 0, 0)
+	secrets := map[packfile.ID][]int{}
+	for id, seen := range blobs.found {
+		if s := r.wanted(seen); len(s) > 0 {
+			secrets[id] = s
+		}
+	}
+	var mu sync.Mutex
+	var messages []message
+	graph, err := h.Graph(ctx, secrets, func(worker int, id packfile.ID, t packfile.Type, text []byte) {
+		if seen := r.collect.judge(&blobs.scratch[worker], text); len(seen) > 0 {
+			mu.Lock()
+			messages = append(messages, message{id, t, seen})
+			mu.Unlock()
+		}
+	})
+	if err != nil {
+		return err
+	}
+	r.graph = graph
+	introductions, err := graph.Introductions(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range introductions {
+		r.introduce(&introductions[i], blobs.found)
+	}
+	for _, m := range messages {
+		r.message(m, !graph.Reachable(m.id))
+	}
+	r.unwanted(blobs.found, secrets)
+	return nil
+}
+
+// wanted are the distinct secrets among sightings that may be reported.
+func (r *run) wanted(seen []sighting) []int {
+	var out []int
+	for _, s := range seen {
+		if r.collect.secrets[s.secret].best >= r.Level && !contains(out, s.secret) {
+			out = append(out, s.secret)
+		}
+	}
+	return out
+}
+
+// unwanted keeps one place of each secret that is only counted.
+func (r *run) unwanted(all map[packfile.ID][]sighting, attributed map[packfile.ID][]int) {
+	for id, seen := range all {
+		for _, s := range seen {
+			if !contains(attributed[id], s.secret) {
+				r.places = append(r.places, found{s, scan.Place{Source: scan.SourceHistory, Object: id.String()}})
+			}
+		}
+	}
+}
+
+func contains(s []int, n int) bool {
+	for _, m := range s {
+		if m == n {
+			return true
+		}
+	}
+	return false
+}
+
+// introduce adds the places of a secret in the blob that a commit brought.
+func (r *run) introduce(in *gitrepo.Introduction, all map[packfile.ID][]sighting) {
+	place := scan.Place{Source: scan.SourceHistory, Path: in.Path, Object: in.Blob.String(),
+		AtTip: in.AtTip, Unreachable: in.Unreachable, Versions: in.Versions}
+	if in.Note {
+		place.Source = scan.SourceNote
+	}
+	if !in.Commit.IsZero() {
+		place.Commit = in.Commit.String()
+	}
+	for _, s := range all[in.Blob] {
+		if s.secret == in.Secret {
+			r.places = append(r.places, found{s, place})
+		}
+	}
+}
+
+func (r *run) message(m message, unreachable bool) {
+	place := scan.Place{Source: scan.SourceMessage, Object: m.id.String(), Commit: m.id.String(), Unreachable: unreachable}
+	if m.kind == packfile.Tag {
+		place.Source, place.Commit = scan.SourceTag, ""
+	}
+	for _, s := range m.seen {
+		r.places = append(r.places, found{s, place})
+	}
+}
+
+// sign fills in who made the commits of some places, and when.
+func (r *run) sign(places []scan.Place) error {
+	for i := range places {
+		p := &places[i]
+		var line []byte
+		switch {
+		case p.Commit != "":
+			id, err := packfile.ParseID(p.Commit)
+			if err != nil {
+				return err
+			}
+			c, err := r.store.Commit(id)
+			if err != nil {
+				continue // it is a gap already
+			}
+			line = c.Author
+		case p.Source == scan.SourceTag:
+			id, err := packfile.ParseID(p.Object)
+			if err != nil {
+				return err
+			}
+			_, data, err := r.store.Object(id)
+			if err != nil {
+				continue
+			}
+			tag, err := gitrepo.ParseTag(data)
+			if err != nil {
+				return fmt.Errorf("tag %s: %w", p.Object, err)
+			}
+			line = tag.Tagger
+		default:
+			continue
+		}
+		sig := gitrepo.ParseSignature(line)
+		p.Author, p.Email, p.Date = strings.Clone(string(sig.Name)), string(sig.Email), sig.When
+	}
+	return nil
+}

@@ -1,0 +1,355 @@
+// Package pipeline conducts a scan: what a source holds is matched, attributed,
+// grouped into findings, and what was not read is put on record.
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/keywright/keywright/config"
+	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/files"
+	"github.com/keywright/keywright/scan/gitrepo"
+	"github.com/keywright/keywright/scan/match"
+)
+
+// Mode says what of a path is scanned.
+type Mode int
+
+// The modes. A path outside a repository is scanned as files in the modes that
+// include them.
+const (
+	Everything  Mode = iota // work tree, index, configuration and history
+	NoHistory               // work tree, index and configuration
+	HistoryOnly             // every object of the stores
+	Staged                  // what the next commit would add
+	Range                   // what the commits of a range add
+	Stdin                   // a stream
+)
+
+// Options say what to scan and how. What is zero is as configured, or default.
+type Options struct {
+	Version string // of the program, for the report
+	Path    string
+	Stdin   io.Reader
+	Mode    Mode
+	Range   string    // A..B
+	Since   time.Time // of history, only commits from then on
+
+	Builtin   []*scan.Rule
+	Rules     []string // patterns of rule ids
+	Level     scan.Confidence
+	Exclude   []string // patterns of paths
+	NoIgnore  bool
+	CacheDir  string // empty: no cache
+	MaxMemory int64  // bytes
+
+	// Progress, if set, is told now and then what is being done. It may be called
+	// by several goroutines at once.
+	Progress func(Progress)
+}
+
+// Progress is how far a scan is. Total is zero if it is not known.
+type Progress struct {
+	Phase       string // "files", "history", "attribution"
+	Done, Total int64
+}
+
+// DefaultMaxMemory is the budget of a scan, in bytes.
+const DefaultMaxMemory = 512 << 20
+
+// objectShare is the part of the budget that a single object may take.
+const objectShare = 4
+
+// NotRepositoryError says that what was asked for needs a repository.
+type NotRepositoryError struct {
+	Path string
+	What string // "staged changes"
+}
+
+func (e *NotRepositoryError) Error() string {
+	return fmt.Sprintf("scan %s of %s: it is not in a Git repository", e.What, e.Path)
+}
+
+// run is one scan.
+type run struct {
+	Options
+	repo    *gitrepo.Repo
+	store   *gitrepo.Store
+	root    string // of the files: the work tree, or the path
+	only    string // the part of a work tree that was asked for, slash-separated; empty for all
+	config  *config.Config
+	ignore  *config.Ignore
+	globs   *config.Globs
+	rng     gitrepo.Range
+	collect *collector
+	workers int
+
+	coverage scan.Coverage
+	places   []found
+	salt     []byte // of fingerprints; nil until looked up
+	local    bool   // the salt is this clone's alone
+	graph    *gitrepo.Graph
+}
+
+// found is a sighting and its place. What the place says of lines is not set.
+type found struct {
+	sighting
+	place scan.Place
+}
+
+// Run scans. When ctx is done it returns what was found so far, marked as
+// interrupted. Errors are about what was asked; what could not be read is a gap
+// of the report.
+func Run(ctx context.Context, o Options) (*scan.Report, error) {
+	start := time.Now()
+	r := &run{Options: o, workers: runtime.GOMAXPROCS(0)}
+	if err := r.prepare(ctx); err != nil {
+		return nil, err
+	}
+	if r.store != nil {
+		defer r.store.Close()
+	}
+	err := r.scan(ctx)
+	interrupted := ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err()))
+	if err != nil && !interrupted {
+		return nil, err
+	}
+	report, err := r.report(context.WithoutCancel(ctx))
+	if err != nil {
+		return nil, err
+	}
+	report.Interrupted = interrupted
+	report.Duration = time.Since(start)
+	return report, nil
+}
+
+// prepare finds the repository, reads the configuration and compiles the rules.
+func (r *run) prepare(ctx context.Context) error {
+	if r.Mode != Stdin {
+		if err := r.open(ctx); err != nil {
+			return err
+		}
+	}
+	if err := r.configure(); err != nil {
+		return err
+	}
+	rules, err := r.config.SelectRules(r.Builtin, r.Rules)
+	if err != nil {
+		return err
+	}
+	engine, err := match.New(rules)
+	if err != nil {
+		return &config.Error{File: config.FileName, Problem: err.Error()}
+	}
+	r.collect = newCollector(engine)
+	return nil
+}
+
+func (r *run) open(ctx context.Context) error {
+	abs, err := filepath.Abs(r.Path)
+	if err != nil {
+		return err
+	}
+	info, err := os.Stat(abs)
+	if err != nil {
+		return err
+	}
+	r.root = abs
+	r.repo, err = gitrepo.Open(ctx, abs)
+	if errors.Is(err, gitrepo.ErrNotRepository) {
+		r.repo = nil
+		return r.needsRepository()
+	}
+	if err != nil {
+		return err
+	}
+	if r.store, err = r.repo.Store(); err != nil {
+		return err
+	}
+	if !info.IsDir() {
+		return r.single(abs)
+	}
+	if r.repo.WorkTree != "" {
+		r.root = r.repo.WorkTree
+	}
+	if r.Mode == Range {
+		r.rng, err = r.repo.ParseRange(r.store, r.Range)
+	}
+	return err
+}
+
+// single narrows a scan to one file: its repository only says where it stands.
+func (r *run) single(file string) error {
+	if r.Mode == Staged || r.Mode == Range || r.Mode == HistoryOnly {
+		return &NotRepositoryError{r.Path, "a part of the history"}
+	}
+	r.root, r.only = filepath.Dir(file), filepath.Base(file)
+	return nil
+}
+
+func (r *run) needsRepository() error {
+	switch r.Mode {
+	case Staged:
+		return &NotRepositoryError{r.Path, "staged changes"}
+	case Range:
+		return &NotRepositoryError{r.Path, "a range"}
+	case HistoryOnly:
+		return &NotRepositoryError{r.Path, "the history"}
+	}
+	if !r.Since.IsZero() {
+		return &NotRepositoryError{r.Path, "the history"}
+	}
+	return nil
+}
+
+// configure reads the configuration and ignore files: of a range from its A
+// side, so that a change cannot silence itself.
+func (r *run) configure() error {
+	var err error
+	read := r.readFile
+	if r.config, err = parseWith(read, config.FileName, config.Parse); err != nil {
+		return err
+	}
+	if r.ignore, err = parseWith(read, config.IgnoreFileName, config.ParseIgnore); err != nil {
+		return err
+	}
+	c := r.config.Scan
+	if r.Level == 0 {
+		r.Level = c.Confidence
+	}
+	if r.Level == 0 {
+		r.Level = scan.Medium
+	}
+	if r.MaxMemory == 0 {
+		r.MaxMemory = c.MaxMemory
+	}
+	if r.MaxMemory == 0 {
+		r.MaxMemory = DefaultMaxMemory
+	}
+	r.globs, err = config.NewGlobs(slices.Concat(c.Exclude, r.Exclude))
+	return err
+}
+
+func parseWith[T any](read func(string) ([]byte, error), name string, parse func(string, []byte) (T, error)) (T, error) {
+	data, err := read(name)
+	if err != nil {
+		var zero T
+		return zero, fmt.Errorf("read %s: %w", name, err)
+	}
+	return parse(name, data)
+}
+
+// readFile reads a file of the scanned tree's root; one that does not exist is
+// empty.
+func (r *run) readFile(name string) ([]byte, error) {
+	var data []byte
+	var err error
+	switch {
+	case r.Mode == Stdin:
+		data, err = os.ReadFile(name)
+	case r.Mode == Range:
+		_, data, err = r.store.ReadFile(r.rng.A, name)
+	case r.repo != nil && r.repo.WorkTree == "":
+		if r.repo.Head.ID.IsZero() {
+			return nil, nil
+		}
+		_, data, err = r.store.ReadFile(r.repo.Head.ID, name)
+	case r.repo != nil:
+		data, err = os.ReadFile(filepath.Join(r.repo.WorkTree, name))
+	default:
+		dir := r.root
+		if info, statErr := os.Stat(dir); statErr == nil && !info.IsDir() {
+			dir = filepath.Dir(dir)
+		}
+		data, err = os.ReadFile(filepath.Join(dir, name))
+	}
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return data, err
+}
+
+// scan reads what the mode asks for.
+func (r *run) scan(ctx context.Context) error {
+	switch {
+	case r.Mode == Stdin:
+		result, err := files.Read(ctx, r.Stdin, "", files.Options{}, r.visitor(scan.SourceStdin, nil))
+		r.read(result)
+		return err
+	case r.Mode == Staged:
+		return r.staged(ctx)
+	case r.Mode == Range:
+		return r.commitRange(ctx)
+	case r.repo == nil:
+		result, err := files.Walk(ctx, r.root, files.Options{Skip: r.skip}, r.visitor(scan.SourceFile, nil))
+		r.read(result)
+		return err
+	case r.only != "":
+		result, err := files.ReadFiles(ctx, r.root, []string{r.only}, files.Options{}, r.visitor(scan.SourceFile, nil))
+		r.read(result)
+		return err
+	}
+	return r.repository(ctx)
+}
+
+func (r *run) repository(ctx context.Context) error {
+	if r.Mode != HistoryOnly {
+		if err := r.workTree(ctx); err != nil {
+			return err
+		}
+		if err := r.configFiles(ctx); err != nil {
+			return err
+		}
+	}
+	switch {
+	case r.Mode == NoHistory:
+		return nil
+	case !r.Since.IsZero():
+		return r.since(ctx)
+	}
+	return r.history(ctx)
+}
+
+func (r *run) progress(phase string, done, total int64) {
+	if r.Progress != nil {
+		r.Progress(Progress{phase, done, total})
+	}
+}
+
+func (r *run) skip(path string, dir bool) bool {
+	if dir {
+		return r.globs.MatchDir(path)
+	}
+	return r.globs.Match(path)
+}
+
+// read adds what a source of files read and did not read to the coverage.
+func (r *run) read(result files.Result) {
+	r.coverage.Files += result.Files
+	r.coverage.Bytes += result.Bytes
+	r.coverage.Gaps = append(r.coverage.Gaps, result.Gaps...)
+	for _, e := range result.Excluded {
+		r.exclude(e.What, e.Count)
+	}
+}
+
+func (r *run) exclude(what string, n int) {
+	if n == 0 {
+		return
+	}
+	for i := range r.coverage.Excluded {
+		if r.coverage.Excluded[i].What == what {
+			r.coverage.Excluded[i].Count += n
+			return
+		}
+	}
+	r.coverage.Excluded = append(r.coverage.Excluded, scan.Excluded{What: what, Count: n})
+}
