@@ -28,6 +28,7 @@ var families = []func() []scan.Rule{
 	gitlab,
 	google,
 	hosting,
+	payment,
 	walletFiles,
 }
 
