@@ -100,7 +100,7 @@ func TestScanFlags(t *testing.T) {
 		{[]string{"--stdin"}, with(func(j *scanJob) { j.mode = scanStdin })},
 		{[]string{"--staged"}, with(func(j *scanJob) { j.mode = scanStaged })},
 		{[]string{"--no-history"}, with(func(j *scanJob) { j.mode = scanFiles })},
-		{[]string{"--history-only", "--since", "2026-01-01"}, with(func(j *scanJob) { j.mode, j.since = scanHistory, "2026-01-01" })},
+		{[]string{"--history-only", "--since", "2026-01-01"}, with(func(j *scanJob) { j.mode, j.since = scanHistory, time.Date(2026, 1, 1, 0, 0, 0, 0, time.Local) })},
 		{[]string{"--range", "main..HEAD"}, with(func(j *scanJob) { j.mode, j.revisions = scanRange, "main..HEAD" })},
 		{[]string{"--range", "main.."}, with(func(j *scanJob) { j.mode, j.revisions = scanRange, "main.." })},
 		{[]string{"--exclude", "a,b", "--exclude", "c"}, with(func(j *scanJob) { j.exclude = []string{"a,b", "c"} })},
@@ -143,6 +143,7 @@ func TestScanRefuses(t *testing.T) {
 		{[]string{"--confidence", "hihg"}, "--confidence high"},
 		{[]string{"--format", "xml"}, "text, json, jsonl, sarif"},
 		{[]string{"--max-memory", "lots"}, "512MiB"},
+		{[]string{"--since", "yesterday"}, "an age"},
 		{[]string{"--json"}, "--format json"},
 		{[]string{"--report-path", "x"}, "--output"},
 		{[]string{"--redact"}, "always redacted"},
@@ -289,6 +290,28 @@ func TestEveryCommandListsItsExitStatus(t *testing.T) {
 		}
 	}
 	check(newRoot(&newScreen().terminal))
+}
+
+func TestParseSince(t *testing.T) {
+	zone := time.FixedZone("", 3600)
+	now := time.Date(2026, 3, 2, 12, 0, 0, 0, zone)
+	for in, want := range map[string]time.Time{
+		"2026-01-31":           time.Date(2026, 1, 31, 0, 0, 0, 0, zone),
+		"2026-01-31 15:04":     time.Date(2026, 1, 31, 15, 4, 0, 0, zone),
+		"2026-01-31T15:04:05Z": time.Date(2026, 1, 31, 15, 4, 5, 0, time.UTC),
+		"36h":                  now.Add(-36 * time.Hour),
+		"14d":                  now.AddDate(0, 0, -14),
+		"2w":                   now.AddDate(0, 0, -14),
+	} {
+		if got, err := parseSince(in, now); err != nil || !got.Equal(want) {
+			t.Errorf("%q: got %v, %v, want %v", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "yesterday", "2026-13-01", "-3d", "d", "3", "3dd", "99999999999999w", "1y"} {
+		if got, err := parseSince(in, now); err == nil {
+			t.Errorf("%q: got %v, want an error", in, got)
+		}
+	}
 }
 
 func TestProgress(t *testing.T) {

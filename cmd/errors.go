@@ -15,6 +15,7 @@ import (
 	"github.com/keywright/keywright/config"
 	"github.com/keywright/keywright/scan/files"
 	"github.com/keywright/keywright/scan/gitrepo"
+	"github.com/keywright/keywright/scan/pipeline"
 	"github.com/keywright/keywright/scan/report"
 )
 
@@ -95,9 +96,10 @@ func explainRepository(err error) (hint string, ok bool) {
 		shallow     *gitrepo.ShallowError
 		unsupported *gitrepo.UnsupportedError
 		special     *files.NotRegularError
+		outside     *pipeline.NotRepositoryError
 	)
 	switch {
-	case errors.Is(err, gitrepo.ErrNotRepository):
+	case errors.As(err, &outside), errors.Is(err, gitrepo.ErrNotRepository):
 		return "run it in a repository, or scan files alone: keywright scan PATH", true
 	case errors.As(err, &shallow):
 		return "fetch what is missing: " + shallow.Hint(), true

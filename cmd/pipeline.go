@@ -2,10 +2,8 @@ package cmd
 
 import (
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/pipeline"
@@ -14,41 +12,33 @@ import (
 
 // pipelineScan does the job with the built-in rules.
 func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Report, error) {
+	version, _ := buildVersion()
 	p := newProgress(term)
 	defer p.clear()
-	release, _ := buildVersion()
 	o := pipeline.Options{
-		Version:   release,
-		Path:      job.path,
-		Stdin:     term.in,
-		Mode:      modes[job.mode],
-		Range:     job.revisions,
+		Version: version,
+		Path:    job.path,
+		Stdin:   term.in,
+		Mode:    pipelineModes[job.mode],
+		Range:   job.revisions,
+		Since:   job.since,
+
 		Builtin:   rules.All(),
 		Rules:     job.rules,
 		Level:     job.level,
 		Exclude:   job.exclude,
 		NoIgnore:  job.noIgnore,
 		MaxMemory: job.maxMemory,
-	}
-	if p != nil {
-		o.Progress = func(s pipeline.Progress) { p.show(s.Phase, units[s.Phase], s.Done, s.Total) }
-	}
-	if job.since != "" {
-		var err error
-		if o.Since, err = parseSince(job.since, time.Now()); err != nil {
-			return nil, err
-		}
+
+		Progress: func(now pipeline.Progress) { p.show(now.Phase, units[now.Phase], now.Done, now.Total) },
 	}
 	if !job.noCache {
-		if dir, err := os.UserCacheDir(); err == nil {
-			o.CacheDir = filepath.Join(dir, "keywright")
-		}
+		o.CacheDir = cacheDir()
 	}
 	return pipeline.Run(ctx, o)
 }
 
-// modes are the pipeline's names for ours.
-var modes = map[scanMode]pipeline.Mode{
+var pipelineModes = [...]pipeline.Mode{
 	scanEverything: pipeline.Everything,
 	scanFiles:      pipeline.NoHistory,
 	scanHistory:    pipeline.HistoryOnly,
@@ -57,31 +47,20 @@ var modes = map[scanMode]pipeline.Mode{
 	scanStdin:      pipeline.Stdin,
 }
 
-// units are what progress counts.
-var units = map[string]string{"files": "files", "history": "objects", "commits": "commits"}
+// units are what is counted in each phase of a scan.
+var units = map[string]string{
+	"files":       "files",
+	"history":     "objects",
+	"attribution": "commits",
+}
 
-// parseSince reads a date: a day, a time, or how long ago.
-func parseSince(text string, now time.Time) (time.Time, error) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02"} {
-		if t, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
-			return t, nil
-		}
+// cacheDir is where the cache of scans lives, empty if the user has no such place.
+func cacheDir() string {
+	dir, err := os.UserCacheDir()
+	if err != nil {
+		return ""
 	}
-	var n int
-	var unit string
-	if k, _ := fmt.Sscanf(text, "%d%s", &n, &unit); k == 2 && n >= 0 {
-		switch unit {
-		case "d", "days", "day":
-			return now.AddDate(0, 0, -n), nil
-		case "w", "weeks", "week":
-			return now.AddDate(0, 0, -7*n), nil
-		case "m", "months", "month":
-			return now.AddDate(0, -n, 0), nil
-		case "y", "years", "year":
-			return now.AddDate(-n, 0, 0), nil
-		}
-	}
-	return time.Time{}, usagef("write a day, 2026-03-01, or how long ago: 30d, 6w, 3m, 1y", "--since %s is not a date", quote(text))
+	return filepath.Join(dir, "keywright")
 }
 
 // ruleIDs are the ids of the built-in rules.

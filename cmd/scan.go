@@ -7,6 +7,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -40,7 +41,7 @@ func (o *scanOptions) addFlags(f *pflag.FlagSet) {
 	f.SortFlags = false
 	f.BoolVar(&o.staged, "staged", false, "scan what is about to be committed")
 	f.StringVar(&o.revisions, "range", "", "scan every commit in `A..B`")
-	f.StringVar(&o.since, "since", "", "of history, scan only commits after `DATE`")
+	f.StringVar(&o.since, "since", "", "of history, scan only commits from `DATE` on")
 	f.BoolVar(&o.noHistory, "no-history", false, "scan files only, not the history")
 	f.BoolVar(&o.historyOnly, "history-only", false, "scan the history only, not the files")
 	f.BoolVar(&o.stdin, "stdin", false, "scan standard input (as does PATH '-')")
@@ -63,8 +64,8 @@ type scanFunc func(ctx context.Context, term *terminal, job scanJob) (*scan.Repo
 type scanJob struct {
 	path      string
 	mode      scanMode
-	revisions string // A..B, with scanRange
-	since     string
+	revisions string          // A..B, with scanRange
+	since     time.Time       // of history; zero for all of it
 	level     scan.Confidence // zero: as configured
 	rules     []string
 	exclude   []string
@@ -191,7 +192,7 @@ func verdict(r *scan.Report, allowIncomplete bool) error {
 
 // job checks the flags against each other and says what they mean.
 func (o scanOptions) job(args []string) (scanJob, error) {
-	job := scanJob{path: ".", since: o.since, exclude: o.exclude, noIgnore: o.noIgnore, noCache: o.noCache}
+	job := scanJob{path: ".", exclude: o.exclude, noIgnore: o.noIgnore, noCache: o.noCache}
 	if err := o.paths(&job, args); err != nil {
 		return job, err
 	}
@@ -199,6 +200,11 @@ func (o scanOptions) job(args []string) (scanJob, error) {
 		return job, err
 	}
 	var err error
+	if o.since != "" {
+		if job.since, err = parseSince(o.since, time.Now()); err != nil {
+			return job, err
+		}
+	}
 	if o.confidence != "" {
 		if job.level, err = scan.ParseConfidence(o.confidence); err != nil {
 			return job, usageError{err, "for example: --confidence high"}
