@@ -1,0 +1,320 @@
+package rules
+
+import (
+	"bytes"
+	"strings"
+
+	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/proof"
+)
+
+// judgeAssignment decides whether an assignment holds a credential. Its match
+// consists of the name, what stands between name and value, the value (the part
+// named secret), and one byte after it.
+func judgeAssignment(c scan.Candidate) scan.Evidence {
+	a := parseAssignment(c.Text, c.Secret())
+	kind := nameKind(a.name)
+	if kind == kindNone || !a.wellFormed() || notSecret(a.value) {
+		return scan.Rejected
+	}
+	if name, ok := proof.PublishedExample(a.value); ok {
+		return scan.Evidence{Cap: scan.Low, Reason: "a published example: " + name}
+	}
+	if reason := encrypted(a.value); reason != "" {
+		return scan.Evidence{Cap: scan.Low, Reason: reason}
+	}
+	if a.bare {
+		return judgeBare(a, kind)
+	}
+	return judgeQuoted(a.value, kind)
+}
+
+// assignment is a match taken apart.
+type assignment struct {
+	name    []byte
+	between []byte // from name to value
+	value   []byte
+	after   byte // 0 at the end of the object
+	bare    bool // no quote before the value
+}
+
+// parseAssignment takes the text of a match apart; value is a part of text.
+func parseAssignment(text, value []byte) assignment {
+	var a assignment
+	at := bytes.LastIndex(text, value)
+	if at < 0 {
+		return a
+	}
+	n := 0
+	for n < at && nameByte(text[n]) {
+		n++
+	}
+	a.name, a.between, a.value = text[:n], text[n:at], value
+	if at > n && strings.IndexByte(`'"[`, text[n]) >= 0 && n == 0 {
+		a.name, a.between = splitQuotedName(text[:at]) // "pwd": the quote is part of the keyword
+	}
+	if end := at + len(value); end < len(text) {
+		a.after = text[end]
+	}
+	a.bare = at == 0 || !isQuote(text[at-1])
+	return a
+}
+
+// splitQuotedName is for a match that begins with the quote before its name.
+func splitQuotedName(text []byte) (name, between []byte) {
+	n := 1
+	for n < len(text) && nameByte(text[n]) {
+		n++
+	}
+	return text[1:n], text[n:]
+}
+
+func nameByte(c byte) bool {
+	return c == '_' || c == '-' || c == '.' || '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z'
+}
+
+func isQuote(c byte) bool { return c == '"' || c == '\'' || c == '`' || c == '\\' }
+
+// wellFormed reports whether what stands round the value can be an assignment:
+// a comma only after a quoted name (a call with two arguments), quotes that
+// match, no comparison of bare values.
+func (a *assignment) wellFormed() bool {
+	if len(a.value) == 0 || len(a.between) == 0 {
+		return false
+	}
+	if a.bare {
+		return a.bareOperator()
+	}
+	if !a.closes() {
+		return false
+	}
+	operator := bytes.Trim(a.between, "\"'`\\ \t\r\n")
+	operator = bytes.TrimRight(operator, "bBrRuUfFL@$\"'`\\ \t")
+	switch string(bytes.ReplaceAll(operator, []byte(" "), nil)) {
+	case "=", ":", ":=", "=>", "]=", ")=", "]:", "::", "==", "===", ">", "[]=":
+		return true
+	case "(":
+		return true
+	case "":
+		return !isQuote(a.between[0]) && (bytes.HasPrefix(a.name, []byte("-")) || upperName(a.name))
+	case ",", "],":
+		return isQuote(a.between[0])
+	}
+	return namesValue(operator) || typed(operator) || wrapped(operator)
+}
+
+// bareOperator reports whether the operator before a value without quotes can
+// be that of configuration, a query or a command line.
+func (a *assignment) bareOperator() bool {
+	operator := string(bytes.Trim(a.between, "\"'`\\ \t\r\n"))
+	tight := string(a.between) == "="
+	switch a.after {
+	case '"', '\'', ';', ',', '&':
+		return tight // in a string: a query, a connection string
+	case '<':
+		return operator == ">"
+	}
+	switch operator {
+	case "=", ":", ":=", "::":
+		return true
+	}
+	return namesValue([]byte(operator)) || bytes.HasPrefix(a.name, []byte("--")) && operator == ""
+}
+
+// namesValue reports whether operator leads from the name of a pair to its
+// value: name: X, value: Y.
+func namesValue(operator []byte) bool {
+	for _, word := range [...]string{"value", "default"} {
+		if i := bytes.Index(bytes.ToLower(operator), []byte(word)); i >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// typed reports whether operator is an equals sign behind the name of a type of
+// texts: Go, Rust, TypeScript, Swift, Kotlin, C.
+func typed(operator []byte) bool {
+	name, ok := bytes.CutSuffix(operator, []byte("="))
+	if !ok {
+		return false
+	}
+	name = bytes.TrimRight(bytes.ToLower(bytes.Trim(name, ": \t&*?[]")), "[]?*<> ")
+	for _, t := range [...]string{"string", "str", "byte", "char", "text", "static str", "optional[str", "cstring", "std.string"} {
+		if bytes.HasSuffix(bytes.TrimLeft(name, "'"), []byte(t)) {
+			return true
+		}
+	}
+	return false
+}
+
+// wrapped reports whether operator ends in a call that makes bytes or texts of
+// its argument as it is.
+func wrapped(operator []byte) bool {
+	i := bytes.IndexAny(operator, "=:")
+	if i < 0 {
+		return false
+	}
+	call := string(bytes.ToLower(bytes.TrimLeft(operator[i:], "=: \t")))
+	switch call {
+	case "[]byte(", "buffer.from(", "bytes(", "string(", "str(", "text(", "string.from(", "std.string(", "secretstr(", "secretstr.of(",
+		"secret(", "aws.string(", "pointer.string(", "ptr(", "ptr.to(", "encode(", "b64decode(", "base64.b64decode(", "atob(":
+		return true
+	}
+	return false
+}
+
+// closes reports whether the byte after the value is the quote that opened it,
+// and the first one: an escaped quote ends with a backslash.
+func (a *assignment) closes() bool {
+	b := a.between
+	open := b[len(b)-1]
+	if open == '\\' {
+		return false
+	}
+	escaped := len(b) > 1 && b[len(b)-2] == '\\'
+	if escaped {
+		return a.after == '\\'
+	}
+	return a.after == open
+}
+
+// minKey is the length, in bytes, from which a value can pass as random.
+const minKey = 16
+
+// judgeQuoted judges a value in quotes.
+func judgeQuoted(v []byte, kind nameClass) scan.Evidence {
+	switch {
+	case kind == kindPassword && proof.Hash(v) != "":
+		return scan.Evidence{Cap: scan.Low, Reason: "has the form of a digest"}
+	case randomKey(v, kind):
+		return scan.Evidence{}
+	case kind == kindPassword:
+		return judgePassword(v, 6)
+	case kind == kindSecret:
+		return judgeChosenSecret(v)
+	}
+	return scan.Rejected
+}
+
+// judgeBare judges a value without quotes: in code that is an expression, so
+// only what no expression looks like passes.
+func judgeBare(a assignment, kind nameClass) scan.Evidence {
+	v := a.value
+	switch {
+	case expressionLike(v):
+		return scan.Rejected
+	case kind == kindPassword && proof.Hash(v) != "":
+		return scan.Evidence{Cap: scan.Low, Reason: "has the form of a digest"}
+	case randomKey(v, kind):
+		return scan.Evidence{}
+	case kind == kindPassword && bytes.Equal(a.name, []byte("PASS")) && a.between[0] == ':':
+		return scan.Rejected // a test's result
+	case kind == kindPassword:
+		return judgePassword(v, 8)
+	case kind == kindSecret:
+		return judgeChosenSecret(v)
+	}
+	return scan.Rejected
+}
+
+// judgeChosenSecret judges what a person wrote where a random secret belongs.
+func judgeChosenSecret(v []byte) scan.Evidence {
+	if _, digits := byteClasses(v); len(v) < 12 || digits == 0 && !symbols(v) {
+		return scan.Rejected
+	}
+	return judgePassword(v, 12)
+}
+
+// judgePassword judges a value that a person may have chosen, of at least min
+// bytes. What a dictionary holds, with a number, is reported as weak.
+func judgePassword(v []byte, min int) scan.Evidence {
+	classes, digits := byteClasses(v)
+	switch {
+	case len(v) < min || len(v) > 64 || classes < 2:
+		return scan.Rejected
+	case proof.Placeholder(plainLetters(v)):
+		return scan.Evidence{Cap: scan.Low, Reason: "a well-known password"}
+	case digits == 0 && !symbols(v):
+		return scan.Rejected
+	case proof.LooksLikePassword(v):
+		return scan.Evidence{}
+	case proof.LooksLikeIdentifier(v):
+		if digits == 0 {
+			return scan.Rejected
+		}
+		return scan.Evidence{Cap: scan.Low, Reason: "a word and a number"}
+	case len(v) >= 8 && proof.LooksRandom(v) >= 0.35:
+		return scan.Evidence{}
+	}
+	return scan.Evidence{Cap: scan.Low, Reason: "short and of few kinds of characters"}
+}
+
+// randomKey reports whether v looks drawn at random from a token's alphabet.
+func randomKey(v []byte, kind nameClass) bool {
+	if len(v) < minKey || len(v) > 160 || !tokenAlphabet(v) {
+		return false
+	}
+	classes, digits := byteClasses(v)
+	switch {
+	case digits == 0 && (classes < 2 || len(v) < 24):
+		return false
+	case proof.Entropy(v) < 3:
+		return false
+	}
+	want := 0.5
+	if kind == kindWeakKey {
+		want = 0.6
+	}
+	return proof.LooksRandom(v) >= want
+}
+
+// tokenAlphabet reports whether all bytes are of the alphabets that tokens are
+// written in: base 64 in both forms, dots, colons and tildes between parts.
+func tokenAlphabet(v []byte) bool {
+	for _, c := range v {
+		if !nameByte(c) && strings.IndexByte("+/=~:", c) < 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// byteClasses counts the kinds of bytes in v (lower, upper, digit, other), and
+// its digits.
+func byteClasses(v []byte) (classes, digits int) {
+	var seen [4]int
+	for _, c := range v {
+		switch {
+		case digitByte(c):
+			seen[2]++
+		case upperByte(c):
+			seen[1]++
+		case letterByte(c):
+			seen[0]++
+		default:
+			seen[3]++
+		}
+	}
+	for _, n := range seen {
+		if n > 0 {
+			classes++
+		}
+	}
+	return classes, seen[2]
+}
+
+// symbols reports whether v holds a visible byte that names and paths do not.
+func symbols(v []byte) bool { return bytes.ContainsAny(v, "!#$%^&*+=?@~") }
+
+// plainLetters undoes the usual replacements of letters by digits and symbols,
+// and drops what stands behind a word to satisfy a policy.
+func plainLetters(v []byte) []byte {
+	out := bytes.TrimRight(bytes.ToLower(v), "!@#$%*?.0123456789")
+	for i, c := range out {
+		if at := strings.IndexByte("@430157$!", c); at >= 0 {
+			out[i] = "aaeoistsi"[at]
+		}
+	}
+	return out
+}
