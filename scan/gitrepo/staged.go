@@ -114,9 +114,10 @@ type indexChild struct {
 
 // dir compares entries[lo:hi], all of which lie below prefix, with a tree.
 func (d *indexDiff) dir(prefix string, tree ID, lo, hi int, cache *cacheTree) error {
-	if err := d.ctx.Err(); err != nil {
+	if err := d.enter(); err != nil {
 		return err
 	}
+	defer d.leave()
 	if cache != nil && cache.count == hi-lo && cache.id == tree {
 		return nil
 	}

@@ -481,15 +481,19 @@ func (s *Store) packTimes() []time.Time {
 	return times
 }
 
-// reload lists the packs again if a directory changed, and reports whether any
-// did: a concurrent repack moves objects between packs.
+// clockStep is how old a directory's time must be before it can be trusted: file
+// systems give changes within one step of their clock the same time.
+const clockStep = time.Second
+
+// reload lists the packs again if a directory changed, or may have, and reports
+// whether any did: a concurrent repack moves objects between packs.
 func (s *Store) reload() bool {
 	now := s.packTimes()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	changed := false
 	for i := range now {
-		changed = changed || !now[i].Equal(s.mtimes[i])
+		changed = changed || !now[i].Equal(s.mtimes[i]) || time.Since(now[i]) < clockStep
 	}
 	return changed && s.list() == nil
 }

@@ -27,7 +27,21 @@ type treeDiff struct {
 	changes  []Change
 	removed  []removedEntry // what some parent has and the tree has not
 	gitlinks int            // changed submodules, which are not read
+	depth    int            // of the directory at hand
 }
+
+// maxTreeDepth bounds the nesting of directories: twice what Git accepts.
+const maxTreeDepth = 4096
+
+// enter begins a directory; leave must follow when it succeeds.
+func (d *treeDiff) enter() error {
+	if d.depth++; d.depth > maxTreeDepth {
+		return fmt.Errorf("directories nest more than %d deep", maxTreeDepth)
+	}
+	return d.ctx.Err()
+}
+
+func (d *treeDiff) leave() { d.depth-- }
 
 type removedEntry struct {
 	mode uint32
@@ -53,9 +67,10 @@ func (s *Store) treeChanges(ctx context.Context, tree ID, parents []ID) (changes
 
 // walk compares one directory. parents are the trees that parents have there.
 func (d *treeDiff) walk(dir string, tree ID, parents []ID) error {
-	if err := d.ctx.Err(); err != nil {
+	if err := d.enter(); err != nil {
 		return err
 	}
+	defer d.leave()
 	data, err := d.store.Tree(tree)
 	if err != nil {
 		return err
@@ -194,7 +209,7 @@ func (d *treeDiff) withoutRenames() ([]Change, error) {
 	}
 	gone := map[ID]bool{}
 	for _, r := range d.removed {
-		if err := d.collect(r, gone, 0); err != nil {
+		if err := d.collect(r, gone); err != nil {
 			return nil, err
 		}
 	}
@@ -207,21 +222,19 @@ func (d *treeDiff) withoutRenames() ([]Change, error) {
 	return kept, nil
 }
 
-// maxTreeDepth bounds the nesting of directories, as Git does.
-const maxTreeDepth = 4096
-
 // collect adds the blobs of a removed entry.
-func (d *treeDiff) collect(r removedEntry, blobs map[ID]bool, depth int) error {
+func (d *treeDiff) collect(r removedEntry, blobs map[ID]bool) error {
 	if !isDir(r.mode) {
 		blobs[r.id] = true
 		return nil
 	}
-	if err := d.ctx.Err(); err != nil {
-		return err
-	}
-	if blobs[r.id] || depth > maxTreeDepth {
+	if blobs[r.id] {
 		return nil
 	}
+	if err := d.enter(); err != nil {
+		return err
+	}
+	defer d.leave()
 	blobs[r.id] = true // not a blob: no change has this id
 	tree, err := d.store.Tree(r.id)
 	if err != nil {
@@ -236,7 +249,7 @@ func (d *treeDiff) collect(r removedEntry, blobs map[ID]bool, depth int) error {
 		if isGitlink(e.Mode) {
 			continue
 		}
-		if err := d.collect(removedEntry{e.Mode, *e.ID}, blobs, depth+1); err != nil {
+		if err := d.collect(removedEntry{e.Mode, *e.ID}, blobs); err != nil {
 			return err
 		}
 	}

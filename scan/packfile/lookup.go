@@ -19,7 +19,8 @@ import (
 // whole, so that opening it costs the same for every size: what a pre-commit
 // check needs is a handful of objects. All methods may be called concurrently.
 type Lookup struct {
-	index, pack *os.File
+	index, pack io.ReaderAt
+	closers     []io.Closer
 	path        string
 	size        int64 // of the pack without its trailer
 	fanout      [256]uint32
@@ -45,21 +46,27 @@ func OpenLookup(path string) (*Lookup, error) {
 		index.Close()
 		return nil, err
 	}
-	l := &Lookup{index: index, pack: pack, path: path}
-	l.inflaters.New = func() any { return newInflater() }
-	if err := l.check(); err != nil {
-		l.Close()
+	var l *Lookup
+	info, err := pack.Stat()
+	if err == nil {
+		l, err = newLookup(path, index, pack, info.Size())
+	}
+	if err != nil {
+		index.Close()
+		pack.Close()
 		return nil, fmt.Errorf("open pack %s: %w", path, err)
 	}
+	l.closers = []io.Closer{index, pack}
 	return l, nil
 }
 
+func newLookup(path string, index, pack io.ReaderAt, size int64) (*Lookup, error) {
+	l := &Lookup{index: index, pack: pack, path: path, size: size - Size}
+	l.inflaters.New = func() any { return newInflater() }
+	return l, l.check()
+}
+
 func (l *Lookup) check() error {
-	info, err := l.pack.Stat()
-	if err != nil {
-		return err
-	}
-	l.size = info.Size() - Size
 	var head [8 + fanoutSize]byte
 	if _, err := l.index.ReadAt(head[:], 0); err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("read index: %w", err)
@@ -84,7 +91,11 @@ func (l *Lookup) check() error {
 
 // Close closes the files.
 func (l *Lookup) Close() error {
-	return errors.Join(l.index.Close(), l.pack.Close())
+	var err error
+	for _, c := range l.closers {
+		err = errors.Join(err, c.Close())
+	}
+	return err
 }
 
 // Len is the number of objects that the index claims.

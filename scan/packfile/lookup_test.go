@@ -1,6 +1,7 @@
 package packfile
 
 import (
+	"bytes"
 	"crypto/sha1"
 	"errors"
 	"fmt"
@@ -159,4 +160,53 @@ func TestLookupDamage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// handMade is a pack with one blob and one delta on it, and its index, without
+// checksums, which a Lookup does not look at.
+func handMade(t testing.TB) (index, pack []byte, ids [2]ID) {
+	ids = [2]ID{{1}, {1, 1}}
+	pack = append([]byte("PACK\x00\x00\x00\x02\x00\x00\x00\x02"), 3<<4|5)
+	pack = append(pack, deflate(t, []byte("hello"), 6)...)
+	second := len(pack)
+	delta := []byte("\x05\x0b\x90\x05\x06, you!") // copy five bytes, insert six
+	pack = append(pack, 6<<4|byte(len(delta)), byte(second-12))
+	pack = append(pack, deflate(t, delta, 6)...)
+	pack = append(pack, make([]byte, Size)...)
+	index = append([]byte(nil), indexMagic...)
+	index = append(index, 0, 0, 0, 2, 0, 0, 0, 0)
+	for range 255 {
+		index = append(index, 0, 0, 0, 2)
+	}
+	index = append(append(index, ids[0][:]...), ids[1][:]...)
+	index = append(index, make([]byte, 8)...)
+	index = append(index, 0, 0, 0, 12, 0, 0, 0, byte(second))
+	return append(index, make([]byte, 2*Size)...), pack, ids
+}
+
+func FuzzLookup(f *testing.F) {
+	index, pack, ids := handMade(f)
+	l, err := newLookup("x", bytes.NewReader(index), bytes.NewReader(pack), int64(len(pack)))
+	if err != nil {
+		f.Fatal(err)
+	}
+	for i, want := range []string{"hello", "hello, you!"} {
+		if _, data, found, err := l.Object(ids[i], 100); !found || err != nil || string(data) != want {
+			f.Fatalf("object %d: %q, %v, %v", i, data, found, err)
+		}
+	}
+	f.Add(index, pack)
+	f.Fuzz(func(t *testing.T, index, pack []byte) {
+		l, err := newLookup("x", bytes.NewReader(index), bytes.NewReader(pack), int64(len(pack)))
+		if err != nil {
+			return
+		}
+		for _, id := range ids {
+			_, data, _, err := l.Object(id, 1<<16)
+			if err == nil && len(data) > 1<<16 {
+				t.Error("over the limit")
+			}
+		}
+		_, _ = l.FindPrefix("01")
+	})
 }
