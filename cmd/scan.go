@@ -144,6 +144,9 @@ func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptio
 	if err != nil {
 		return err
 	}
+	if job.mode == scanRange && r.Coverage.Commits == 0 && r.Coverage.Complete() && !r.Interrupted {
+		fmt.Fprintf(term.err, "keywright: no commits in %s: nothing was scanned\n", report.Escape(job.revisions))
+	}
 	if err := writeReport(term, o, r); err != nil && !closedPipe(err) {
 		return fmt.Errorf("write the report: %w", err)
 	}
