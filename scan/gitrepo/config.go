@@ -136,7 +136,7 @@ func (p *configParser) section() bool {
 		p.pos++
 		return true
 	}
-	if start = p.pos; p.peek() != ' ' && p.peek() != '\t' {
+	if p.peek() != ' ' && p.peek() != '\t' {
 		return false
 	}
 	p.skipSpaces()

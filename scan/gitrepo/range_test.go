@@ -54,9 +54,9 @@ func ids(list []ID) []string {
 
 func TestRangeAgainstGit(t *testing.T) {
 	ctx := context.Background()
-	for seed := range uint64(4) {
+	for seed := range uint64(3) {
 		g := newTestRepo(t)
-		branches := g.randomHistory(seed, 40)
+		branches := g.randomHistory(seed, 30)
 		if seed == 1 {
 			g.git("repack", "-adfq")
 		}
