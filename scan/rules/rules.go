@@ -33,8 +33,12 @@ var families = []func() []scan.Rule{
 	gitlab,
 	google,
 	hosting,
+	mail,
+	messaging,
 	nodeURLs,
+	packages,
 	payment,
+	slack,
 	walletFiles,
 }
 
