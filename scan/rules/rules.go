@@ -33,6 +33,8 @@ var families = []func() []scan.Rule{
 	gitlab,
 	google,
 	hosting,
+	identity,
+	infrastructure,
 	mail,
 	messaging,
 	nodeURLs,
