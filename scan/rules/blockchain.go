@@ -5,6 +5,10 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/tyler-smith/go-bip39/wordlists"
 
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/proof"
@@ -434,7 +438,7 @@ func chainHex() []scan.Rule {
 			},
 		},
 		{
-			ID: "hedera-private-key", Provider: "hedera", Title: "Hedera private key (DER)",
+			ID: "hedera-private-key", Provider: "hedera", Title: "private key in hexadecimal DER (as Hedera writes it)",
 			Why: whyFunds, Fix: "Set a new key on the account with AccountUpdateTransaction, signed by the old and the new key.",
 			Reference: "https://docs.hedera.com/hedera/core-concepts/keys-and-signatures", Confidence: scan.High,
 			Expr:  `\b(?P<secret>(?:0x)?(?i:302e020100300506032b657004220420|3030020100300706052b8104000a04220420)[0-9a-fA-F]{64})\b`,
@@ -546,7 +550,7 @@ func chainPhrases() []scan.Rule {
 			Fix:       "Move the funds of every account below it to a wallet made from a new phrase at once; nothing can revoke this one.",
 			Reference: "https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki", Confidence: scan.High,
 			Run:   &scan.Run{Alphabet: scan.Words, Min: 12, Max: maxPhraseWords, Word: phraseWord},
-			Check: proof.MnemonicRun,
+			Check: phraseRun,
 			Samples: func(g *scan.Gen) scan.Samples {
 				short, long := mnemonicText(g.Bytes(16)), mnemonicText(g.Bytes(32))
 				words := strings.Fields(long)
@@ -599,25 +603,96 @@ func chainPhrases() []scan.Rule {
 // longer run is a word list.
 const maxPhraseWords = 640
 
-// phraseWord reports whether w is a word of a mnemonic's list, in lower case, in
-// upper case, or capitalised.
-func phraseWord(w []byte) bool {
-	if proof.IsAnyWord(w) {
-		return true
+// phraseRun is proof.MnemonicRun with more doubt where words are single
+// characters: Chinese character lists are full of twelve in a row that pass, and
+// such lists are mostly in the order of their code points.
+func phraseRun(c scan.Candidate) scan.Evidence {
+	start, end, ev := proof.MnemonicWindow(c.Secret())
+	if ev.Proof != scan.Proved || !strings.Contains(ev.Reason, "Chinese") {
+		return ev
 	}
-	if w[0] < 'A' || w[0] > 'Z' || len(w) > 8 {
+	var last rune
+	words, rising := 0, 0
+	for _, r := range string(c.Secret()[start:end]) {
+		if r < 0x2e80 { // what stands between the characters
+			continue
+		}
+		if words++; words > 1 && r >= last {
+			rising++
+		}
+		last = r
+	}
+	if rising*4 >= words*3 || rising*4 <= words {
+		return scan.Rejected
+	}
+	if words < 24 && ev.Cap == 0 {
+		ev.Cap = scan.Medium
+	}
+	return ev
+}
+
+// phraseWord reports whether w is a word of a mnemonic's list, in lower case, in
+// upper case, or capitalised. It is asked of every few dozen bytes of every object,
+// so nearly every word is refused by a filter.
+func phraseWord(w []byte) bool {
+	ascii := true
+	for _, b := range w {
+		ascii = ascii && b < 0x80
+	}
+	if !ascii {
+		return utf8.Valid(w) && proof.IsAnyWord(w) // binary files are full of such bytes
+	}
+	if len(w) < 3 || len(w) > longestPhraseWord {
 		return false
 	}
-	var buf [8]byte
-	lower := buf[:len(w)]
-	for i, b := range w {
-		if b >= 0x80 {
-			return false
-		}
-		lower[i] = b | 0x20
+	words := phraseWords()
+	if h := phraseHash(w); words.filter[h>>6]>>(h&63)&1 == 0 {
+		return false
 	}
-	return proof.IsWord(lower)
+	var buf [longestPhraseWord]byte
+	lower := append(buf[:0], w...)
+	lower[0] |= 0x20
+	for i := 1; i < len(lower) && w[1] < 'a'; i++ { // all in upper case
+		lower[i] |= 0x20
+	}
+	return words.set[string(lower)]
 }
+
+// longestPhraseWord is the longest word without accents in any list, in bytes.
+const longestPhraseWord = 9
+
+const phraseFilterBits = 17
+
+// phraseHash is a hash of a word's length and first four letters, which tell the
+// words of a list apart.
+func phraseHash(w []byte) uint32 {
+	key := uint32(w[0]|0x20) | uint32(w[1]|0x20)<<8 | uint32(w[2]|0x20)<<16
+	if len(w) > 3 {
+		key |= uint32(w[3]|0x20) << 24
+	}
+	return (key*0x9E3779B1 + uint32(len(w))*0x85EBCA6B) >> (32 - phraseFilterBits)
+}
+
+// phraseSet holds the words without accents of all lists, and one bit in fourteen
+// of their hashes.
+type phraseSet struct {
+	filter [1 << (phraseFilterBits - 6)]uint64
+	set    map[string]bool
+}
+
+var phraseWords = sync.OnceValue(func() *phraseSet {
+	words := &phraseSet{set: make(map[string]bool, 10240)}
+	for _, list := range [][]string{wordlists.English, wordlists.Spanish, wordlists.French, wordlists.Italian, wordlists.Czech} {
+		for _, w := range list {
+			if len(w) >= 3 && len(w) <= longestPhraseWord {
+				h := phraseHash([]byte(w))
+				words.filter[h>>6] |= 1 << (h & 63)
+				words.set[w] = true
+			}
+		}
+	}
+	return words
+})
 
 // moneroPhrase makes 24 words and the one of them that is their checksum.
 func moneroPhrase(g *scan.Gen) string {

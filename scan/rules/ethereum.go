@@ -35,7 +35,7 @@ const (
 func ethereum() []scan.Rule {
 	return []scan.Rule{
 		{
-			ID: "ethereum-private-key", Provider: "ethereum", Title: "Ethereum private key",
+			ID: "ethereum-private-key", Provider: "ethereum", Title: "private key in hexadecimal (Ethereum and its kin)",
 			Why: whyEthereum, Fix: fixEthereum, Reference: refEthereum, Confidence: scan.High,
 			Expr:  ethereumLabel + ethereumName + ethereumAssign + ethereumKey + ethereumEnd,
 			Check: refusing(ethereumCheck, notPrivate...), MinEntropy: 3,

@@ -115,7 +115,7 @@ func exchanges() []scan.Rule {
 			where: "Settings, API", reference: "https://documenter.getpostman.com/view/10287440/SzYXWKPi"},
 		{id: "dydx", name: "dYdX", vendor: `dydx`, key: uuidShape, secret: token + `{40}`, passphrase: token + `{20}`, entropy: 4,
 			where: "API keys", reference: "https://docs.dydx.xyz/"},
-		{id: "polymarket", name: "Polymarket", vendor: `polymarket|poly_|clob`, key: uuidShape, secret: token + `{43}=`, passphrase: hex + `{64}`, entropy: 4, sample: "POLYMARKET",
+		{id: "polymarket", name: "Polymarket", vendor: `polymarket|poly_(?:api|clob|market)|clob_`, key: uuidShape, secret: token + `{43}=`, passphrase: hex + `{64}`, entropy: 4, sample: "POLYMARKET",
 			where: "the CLOB API (delete-api-key)", reference: "https://docs.polymarket.com/developers/CLOB/authentication"},
 		{id: "3commas", name: "3Commas", vendor: `3commas|three_?commas`, key: hex + `{64}`, secret: hex + `{100,200}`, entropy: 3.5, sample: "THREE_COMMAS",
 			where: "API access tokens", reference: "https://developers.3commas.io/quick-start/api-key"},
@@ -331,7 +331,7 @@ func coinbaseCDP() []scan.Rule {
 		},
 		{
 			ID: "coinbase-cdp-secret", Provider: "coinbase", Title: "Coinbase API key secret (CDP, Ed25519)", Why: why, Fix: fix, Reference: docs, Confidence: scan.High,
-			Expr: `(?i:(?:cdp|coinbase)[0-9a-z_.-]{0,16}?(?:secret|private)[0-9a-z_-]{0,12}|"privateKey)` + assigned + `(?P<secret>[0-9A-Za-z+/]{86}==)` + quote,
+			Expr: `(?i:(?:cdp_?api|cdp_?key|coinbase)[0-9a-z_.-]{0,16}?(?:secret|private)[0-9a-z_-]{0,12}|"privateKey)` + assigned + `(?P<secret>[0-9A-Za-z+/]{86}==)` + quote,
 			Partners: []scan.Partner{{Role: "id", Within: 256,
 				Expr: `(?i:"id|"name|key_?id|api_?key(?:_name)?)(?i:[0-9a-z_-]{0,8})` + assigned + `(` + keyID + `|` + uuidShape + `)` + quote}},
 			Public: []string{"id"},
