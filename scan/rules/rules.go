@@ -13,6 +13,7 @@ import (
 var families = []func() []scan.Rule{
 	aws,
 	azure,
+	bearerTokens,
 	chainBase58,
 	chainBech32,
 	chainHex,
@@ -40,6 +41,7 @@ var families = []func() []scan.Rule{
 	nodeURLs,
 	packages,
 	payment,
+	privateKeys,
 	slack,
 	walletFiles,
 }
