@@ -440,7 +440,7 @@ func parseClientKeys(data []byte) []scan.ObjectMatch {
 			start++
 		}
 		end := start
-		for end < len(data) && end-start < maxKey && base64Byte(data[end]) {
+		for end < len(data) && end-start < maxKey && isBase64(data[end]) {
 			end++
 		}
 		der, err := base64.StdEncoding.DecodeString(string(data[start:end]))
@@ -453,18 +453,18 @@ func parseClientKeys(data []byte) []scan.ObjectMatch {
 		}
 		out = append(out, scan.ObjectMatch{
 			Parts:    []scan.Span{{Role: scan.RoleSecret, Start: start, End: end}},
-			Evidence: parsedKey(block.Bytes),
+			Evidence: parseDER(block.Bytes),
 		})
 		at = end
 	}
 }
 
-func base64Byte(c byte) bool {
+func isBase64(c byte) bool {
 	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '+' || c == '/' || c == '='
 }
 
-// parsedKey proves a private key by parsing it in any of the three usual forms.
-func parsedKey(der []byte) scan.Evidence {
+// parseDER proves a private key by parsing it in any of the three usual forms.
+func parseDER(der []byte) scan.Evidence {
 	if _, err := x509.ParsePKCS8PrivateKey(der); err == nil {
 		return scan.Holds("its private key parses")
 	}

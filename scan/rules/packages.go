@@ -53,7 +53,7 @@ func packages() []scan.Rule {
 		Confidence: scan.High,
 		Expr:       `_auth ?= ?"?(?P<secret>[0-9A-Za-z+/]{12,300}={0,2})` + quote,
 		NeedsProof: true,
-		Check:      basicAuth,
+		Check:      userPassword,
 		Samples: func(g *scan.Gen) scan.Samples {
 			v := base64.StdEncoding.EncodeToString([]byte("robot:" + g.String(scan.Base62, 16)))
 			return scan.Samples{
@@ -177,7 +177,7 @@ func packages() []scan.Rule {
 		Partners:   []scan.Partner{{Role: "config", Expr: `(auths\\{0,3}")`, Within: scan.MaxReach, Required: true}},
 		Public:     []string{"config"},
 		NeedsProof: true,
-		Check:      basicAuth,
+		Check:      userPassword,
 		Samples: func(g *scan.Gen) scan.Samples {
 			v := base64.StdEncoding.EncodeToString([]byte("robot:" + g.String(scan.Base62, 16)))
 			head := "{\n  \"auths\": {\n    \"https://registry.acme.test/v1/\": {\n      \"auth\": \""
@@ -367,15 +367,15 @@ func packages() []scan.Rule {
 	}}
 }
 
-// basicAuth proves the base 64 of a user's name, a colon and a password; the name
+// userPassword proves the base 64 of a user's name, a colon and a password; the name
 // becomes the public id. Placeholders inside are no passwords.
-func basicAuth(c scan.Candidate) scan.Evidence {
+func userPassword(c scan.Candidate) scan.Evidence {
 	raw, err := base64.StdEncoding.DecodeString(string(c.Secret()))
 	if err != nil {
 		return scan.Evidence{}
 	}
 	user, password, ok := bytes.Cut(raw, []byte(":"))
-	if !ok || len(user) == 0 || len(password) < 4 || !printable(raw) {
+	if !ok || len(user) == 0 || len(password) < 4 || !visible(raw) {
 		return scan.Evidence{}
 	}
 	if proof.Placeholder(password) {
@@ -386,8 +386,8 @@ func basicAuth(c scan.Candidate) scan.Evidence {
 	return ev
 }
 
-// printable reports whether b is visible ASCII.
-func printable(b []byte) bool {
+// visible reports whether b is visible ASCII.
+func visible(b []byte) bool {
 	for _, c := range b {
 		if c <= ' ' || c > '~' {
 			return false
