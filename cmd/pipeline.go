@@ -24,6 +24,7 @@ func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Repor
 		Since:   job.since,
 
 		Builtin:   rules.All(),
+		Table:     rules.Table(),
 		Rules:     job.rules,
 		Level:     job.level,
 		Exclude:   job.exclude,

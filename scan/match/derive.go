@@ -3,6 +3,7 @@ package match
 import (
 	"errors"
 	"fmt"
+	"math"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -36,8 +37,8 @@ var anyByte = class{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
 type literal struct {
 	text           string
 	minOff, maxOff int
-	next           class // the bytes that can follow it
-	check          []step
+	after          [2]class // the bytes that can follow it, and those that can follow these
+	check          []step   // of what follows; not part of a table
 }
 
 // step is one item of the check that comes before the expression: at least min
@@ -50,7 +51,8 @@ type step struct {
 // derived is what an expression's syntax tree says of all its matches.
 type derived struct {
 	literals []literal
-	width    int // of the longest match, in bytes
+	width    int  // of the longest match, in bytes
+	fresh    bool // derived just now, with checks, and not read from a table
 }
 
 // maxLiterals bounds the alternatives that one expression's literals may have.
@@ -64,7 +66,7 @@ func derive(expr string, limit int) (*derived, error) {
 		return nil, err
 	}
 	items := flatten(re, nil)
-	d := &derived{}
+	d := &derived{fresh: true}
 	for _, it := range items {
 		if it.max < 0 {
 			return nil, errors.New("expression has no bound: use {m,n} in place of * and +")
@@ -273,7 +275,7 @@ func literalsOf(it item) []literal {
 			if len(t) < 3 {
 				return it.inner
 			}
-			lits = append(lits, literal{text: t})
+			lits = append(lits, literal{text: t, after: [2]class{anyByte, anyByte}})
 		}
 		return lits
 	}
@@ -327,61 +329,70 @@ func cross(a, b []string) []string {
 func bestLiterals(items []item) []literal {
 	var best []literal
 	bestScore := 0.0
-	offer := func(lits []literal) {
-		if s := rarity(lits); s > bestScore {
-			best, bestScore = lits, s
+	offer := func(lits []literal, rest []item, inner bool) {
+		if s := rarity(lits, rest, inner); s > bestScore {
+			best, bestScore = followed(lits, rest, inner), s
 		}
 	}
 	minOff, maxOff := 0, 0
-	for i := 0; i < len(items); i++ {
-		if lits := items[i].inner; len(lits) > 0 && maxOff >= 0 {
-			offer(placed(lits, minOff, maxOff, items[i+1:], true))
+	for i := 0; i < len(items) && maxOff >= 0; i++ {
+		if lits := items[i].inner; len(lits) > 0 {
+			offer(offsetBy(lits, minOff, maxOff), items[i+1:], true)
 		}
-		// the longest stretch of items with known texts from here on
-		texts, end := []string{""}, i
-		for end < len(items) {
-			next := cross(texts, items[end].texts)
-			if next == nil {
-				break
-			}
-			texts, end = next, end+1
-			if maxOff >= 0 {
-				lits := make([]literal, len(texts))
-				for k, t := range texts {
-					lits[k] = literal{text: t}
+		if i == 0 || len(items[i-1].texts) != 1 { // otherwise it is the end of a longer one
+			texts := []string{""}
+			for end := i; end < len(items); end++ {
+				next := cross(texts, items[end].texts)
+				if next == nil || len(next) > len(texts) && end > i {
+					offer(textsAt(texts, minOff, maxOff), items[end:], false)
 				}
-				offer(placed(lits, minOff, maxOff, items[end:], false))
+				if texts = next; texts == nil {
+					break
+				}
+			}
+			if texts != nil {
+				offer(textsAt(texts, minOff, maxOff), nil, false)
 			}
 		}
 		minOff += items[i].min
-		if items[i].max < 0 || maxOff < 0 {
-			maxOff = -1
-		} else {
-			maxOff += items[i].max
+		if items[i].max < 0 {
+			break
 		}
+		maxOff += items[i].max
 	}
 	return best
 }
 
-// placed returns the literals at their offsets, with what follows them. For
-// literals from inside an item nothing is known of what follows.
-func placed(lits []literal, minOff, maxOff int, rest []item, inner bool) []literal {
-	out := make([]literal, len(lits))
-	for i, l := range lits {
-		l.minOff += minOff
-		l.maxOff += maxOff
-		if inner {
-			if l.next == (class{}) {
-				l.next = anyByte
-			}
-			l.check = slices.Clone(l.check)
-		} else {
-			l.next = firstBytes(rest)
-			l.check = steps(rest)
-		}
-		out[i] = l
+func textsAt(texts []string, minOff, maxOff int) []literal {
+	lits := make([]literal, len(texts))
+	for i, t := range texts {
+		lits[i] = literal{text: t, minOff: minOff, maxOff: maxOff}
 	}
-	return out
+	return lits
+}
+
+// offsetBy returns literals of an item at the item's own offset.
+func offsetBy(lits []literal, minOff, maxOff int) []literal {
+	lits = slices.Clone(lits)
+	for i := range lits {
+		lits[i].minOff += minOff
+		lits[i].maxOff += maxOff
+	}
+	return lits
+}
+
+// followed returns the literals with what follows them. Of literals from inside an
+// item only that is known which the item itself says.
+func followed(lits []literal, rest []item, inner bool) []literal {
+	if inner {
+		return lits
+	}
+	check := steps(rest)
+	after := following(rest, check)
+	for i := range lits {
+		lits[i].after, lits[i].check = after, check
+	}
+	return lits
 }
 
 // firstBytes is the set of bytes that a match of the items can begin with; every
@@ -395,6 +406,15 @@ func firstBytes(items []item) class {
 		}
 	}
 	return anyByte
+}
+
+// following is what can stand in the two bytes behind a literal.
+func following(rest []item, check []step) [2]class {
+	after := [2]class{firstBytes(rest), anyByte}
+	if len(check) > 0 && check[0].min >= 2 {
+		after[1] = check[0].class
+	}
+	return after
 }
 
 // steps turns the items that follow a literal into a check without
@@ -427,21 +447,26 @@ func steps(items []item) []step {
 
 // rarity is higher for sets of literals that will be met less often in text and
 // code: long texts, few of them, rare bytes. It is zero where one is too short.
-func rarity(lits []literal) float64 {
+func rarity(lits []literal, rest []item, inner bool) float64 {
 	if len(lits) == 0 {
 		return 0
 	}
-	worst := 1e9
+	worst := math.Inf(1)
 	for _, l := range lits {
 		if len(l.text) < 3 {
 			return 0
 		}
-		if _, cost := l.sampling(); cost > maxGramsPerLiteral {
-			return 0
+		if len(l.text) < minExtent {
+			if !inner {
+				l.after = following(rest, steps(rest))
+			}
+			if _, cost := l.sampling(); cost > maxGramsPerLiteral {
+				return 0
+			}
 		}
 		worst = min(worst, textRarity(l.text))
 	}
-	return worst - 0.25*float64(len(lits))/8
+	return worst - float64(len(lits))/32
 }
 
 // textRarity adds up how rare each byte is, in bits, the first eight bytes only:
@@ -449,20 +474,31 @@ func rarity(lits []literal) float64 {
 func textRarity(s string) float64 {
 	sum := 0.0
 	for i := 0; i < len(s) && i < 12; i++ {
-		sum += byteRarity(s[i])
+		sum += rarities[s[i]]
 	}
 	return sum
 }
 
-// byteRarity is a coarse number of bits for a byte of source code, lower case.
-func byteRarity(b byte) float64 {
-	switch {
-	case strings.IndexByte(" etaoinsr\n\t", b) >= 0:
-		return 3.5
-	case strings.IndexByte("lcdupmfgh_", b) >= 0:
-		return 5
-	case b >= 'a' && b <= 'z', strings.IndexByte("-.,()=;:\"'/0", b) >= 0:
-		return 6.5
+// rarities are a coarse number of bits for each byte of source code, in lower
+// case, and frequencies the same as shares.
+var rarities, frequencies = func() (t, f [256]float64) {
+	defer func() {
+		for i := range t {
+			f[i] = math.Exp2(-t[i])
+		}
+	}()
+	for i := range t {
+		b := byte(i)
+		switch {
+		case strings.IndexByte(" etaoinsr\n\t", b) >= 0:
+			t[i] = 4
+		case strings.IndexByte("lcdupmfgh_", b) >= 0:
+			t[i] = 5
+		case b >= 'a' && b <= 'z', strings.IndexByte("-.,()=;:\"'/0", b) >= 0:
+			t[i] = 6.5
+		default:
+			t[i] = 9
+		}
 	}
-	return 8
-}
+	return t, f
+}()

@@ -13,9 +13,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash"
 	"math"
 	"slices"
+	"sync"
 
 	"github.com/keywright/keywright/scan"
 )
@@ -29,14 +29,13 @@ type Engine struct {
 	reach    []reach // by literal, then by prober
 	probers  []*prober
 	objects  []*rule
-	digest   string
+	digest   func() string
 }
 
 // use says that a rule is asked where a literal stands.
 type use struct {
 	rule *rule
-	lit  *literal // of an expression
-	open int      // of a block
+	n    int // which literal of an expression, or opening of a block
 }
 
 // reach bounds the bytes before and from an anchor that decide whether any rule
@@ -56,49 +55,60 @@ const version = "1"
 
 // New compiles the rules. It refuses a rule that has neither literal nor run, or
 // no bound, and two rules with one id.
-func New(rules []*scan.Rule) (*Engine, error) {
+func New(rules []*scan.Rule) (*Engine, error) { return NewWith(rules, nil) }
+
+// NewWith is New with a table that Table made, which spares deriving literals from
+// the expressions of the rules that it holds. What it does not hold, or holds of
+// another expression, is derived.
+func NewWith(rules []*scan.Rule, text []byte) (*Engine, error) {
 	if len(rules) == 0 {
 		return nil, errors.New("no rules: a scan without rules would call everything clean")
 	}
+	t, err := parseTable(text)
+	if err != nil {
+		return nil, fmt.Errorf("read table of literals: %w", err)
+	}
 	e := &Engine{}
-	sum := sha256.New()
-	fmt.Fprintln(sum, version)
 	seen := map[string]bool{}
 	for i, r := range rules {
 		if seen[r.ID] {
 			return nil, fmt.Errorf("two rules have the id %s", r.ID)
 		}
 		seen[r.ID] = true
-		c, err := compileRule(r, i)
+		c, err := compileRule(r, i, t)
 		if err != nil {
 			return nil, err
 		}
 		e.rules = append(e.rules, c)
-		describe(sum, r)
 	}
 	e.index()
-	e.digest = hex.EncodeToString(sum.Sum(nil))
+	e.digest = sync.OnceValue(func() string { return digest(rules) })
 	return e, nil
 }
 
-// describe writes what of a rule decides its verdicts. Checks are code: they
+// digest names what of the rules decides their verdicts. Checks are code: they
 // change with the engine's version and the program's own.
-func describe(sum hash.Hash, r *scan.Rule) {
-	fmt.Fprintf(sum, "%q %q %v %v %v %v %v\n", r.ID, r.Expr, r.Confidence, r.Partners, r.NeedsProof, r.Generic, r.MinEntropy)
-	if r.Block != nil {
-		fmt.Fprintf(sum, "%q\n", *r.Block)
+func digest(rules []*scan.Rule) string {
+	sum := sha256.New()
+	fmt.Fprintln(sum, version)
+	for _, r := range rules {
+		fmt.Fprintf(sum, "%q %q %v %v %v %v %v\n", r.ID, r.Expr, r.Confidence, r.Partners, r.NeedsProof, r.Generic, r.MinEntropy)
+		if r.Block != nil {
+			fmt.Fprintf(sum, "%q\n", *r.Block)
+		}
+		if r.Run != nil {
+			fmt.Fprintf(sum, "%v %v %v %q\n", r.Run.Alphabet, r.Run.Min, r.Run.Max, r.Run.First)
+		}
+		if r.Object != nil {
+			fmt.Fprintf(sum, "%q\n", r.Object.Gate)
+		}
 	}
-	if r.Run != nil {
-		fmt.Fprintf(sum, "%v %v %v %q\n", r.Run.Alphabet, r.Run.Min, r.Run.Max, r.Run.First)
-	}
-	if r.Object != nil {
-		fmt.Fprintf(sum, "%q\n", r.Object.Gate)
-	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // Digest names the rules and the engine: two engines with one digest, in one
 // version of the program, give the same verdicts.
-func (e *Engine) Digest() string { return e.digest }
+func (e *Engine) Digest() string { return e.digest() }
 
 // index collects the literals of all rules, and the probers of their runs.
 func (e *Engine) index() {
@@ -113,32 +123,31 @@ func (e *Engine) index() {
 			e.uses = append(e.uses, nil)
 			e.reach = append(e.reach, reach{})
 		} else {
-			lits[i].next.union(&l.next)
-			if !slices.EqualFunc(lits[i].check, l.check, func(a, b step) bool { return a == b }) {
-				lits[i].check = nil
-			}
+			lits[i].after[0].union(&l.after[0])
+			lits[i].after[1].union(&l.after[1])
 		}
 		e.uses[i] = append(e.uses[i], u)
 		r := &e.reach[i]
-		if u.lit != nil {
-			r.back = max(r.back, u.rule.back(u.lit))
-			r.ahead = max(r.ahead, u.rule.ahead(u.lit))
+		if u.rule.Expr != "" {
+			own := &u.rule.literals[u.n]
+			r.back = max(r.back, u.rule.back(own))
+			r.ahead = max(r.ahead, u.rule.ahead(own))
 		} else {
 			r.ahead = max(r.ahead, len(l.text))
 		}
 	}
 	for _, c := range e.rules {
 		for i := range c.literals {
-			use1(c.literals[i], use{rule: c, lit: &c.literals[i]})
+			use1(c.literals[i], use{c, i})
 		}
 		if c.Block != nil {
 			for i, o := range c.Block.Open {
-				use1(literal{text: lower(o), next: anyByte}, use{rule: c, open: i})
+				use1(literal{text: lower(o), after: [2]class{anyByte, anyByte}}, use{c, i})
 			}
 		}
 		if c.Object != nil {
 			e.objects = append(e.objects, c)
-			use1(literal{text: lower(c.Object.Gate), next: anyByte}, use{rule: c})
+			use1(literal{text: lower(c.Object.Gate), after: [2]class{anyByte, anyByte}}, use{c, 0})
 		}
 		if c.Run != nil {
 			e.addRun(c)

@@ -25,19 +25,20 @@ func (e *Engine) judge(data []byte, a anchor, out []scan.Verdict) []scan.Verdict
 	for _, u := range e.uses[a.lit] {
 		switch {
 		case u.rule.Block != nil:
-			out = u.rule.judgeBlock(data, int(a.pos), u.open, out)
-		case u.lit != nil:
-			out = u.rule.judgeExpr(data, int(a.pos), u.lit, out)
+			out = u.rule.judgeBlock(data, int(a.pos), u.n, out)
+		case u.rule.Expr != "":
+			out = u.rule.judgeExpr(data, int(a.pos), u.n, out)
 		}
 	}
 	return out
 }
 
-func (c *rule) judgeExpr(data []byte, pos int, l *literal, out []scan.Verdict) []scan.Verdict {
-	parts, whole := c.matchAt(data, pos, l)
+func (c *rule) judgeExpr(data []byte, pos, n int, out []scan.Verdict) []scan.Verdict {
+	parts, whole := c.matchAt(data, pos, n)
 	if parts == nil {
 		return out
 	}
+	l := &c.literals[n]
 	v := scan.Verdict{Rule: c.Rule, Anchor: pos, DepStart: pos - c.back(l), DepEnd: pos + c.ahead(l), Confidence: c.Confidence}
 	if c.MinEntropy > 0 && entropy(data[parts[0].Start:parts[0].End]) < c.MinEntropy {
 		return out

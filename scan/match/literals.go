@@ -2,6 +2,7 @@ package match
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 )
 
@@ -20,12 +21,12 @@ type literals struct {
 	chains  []chain // the texts of a slot, linked
 	texts   []string
 	extents []extent
-	short   []int // the texts of three and four bytes
+	short   []int // the texts whose grams reach beyond them
 	longest int
 }
 
 // extent is how many bytes a literal's anchor takes, and the classes of those
-// that follow a text shorter than that.
+// that follow the text, if its grams reach that far.
 type extent struct {
 	size int
 	next [2]class
@@ -39,8 +40,10 @@ const (
 	gramMul  = 0x9E3779B1
 	foldMask = 0x20202020
 
-	// maxGramsPerLiteral bounds what a short text with a wide class after it may
-	// cost in the bitmap.
+	// maxGrams bounds what a literal may take of the bitmap for the sake of rarer
+	// grams, and maxGramsPerLiteral what a short text with a wide class after it
+	// may take at all.
+	maxGrams           = 64
 	maxGramsPerLiteral = 2048
 )
 
@@ -56,105 +59,115 @@ type chain struct {
 }
 
 // sampling returns the offset of the first of the two grams that stand for the
-// literal, and how many grams they come to when the bytes that follow a short
-// text are spelt out.
+// literal, and how many grams they come to. A gram may reach beyond the text, over
+// the bytes that can follow it, spelt out. Of all places the one is chosen whose
+// grams will be met least often.
 func (l *literal) sampling() (offset, cost int) {
+	// for every byte that a gram may cover, how many there can be and how rare
 	n := len(l.text)
-	if n < 5 {
-		return 0, l.gramCount(0) + l.gramCount(1)
+	counts, rare := make([]int, n+2), make([]float64, n+2)
+	for i := range n {
+		counts[i], rare[i] = 1, rarities[l.text[i]]
+	}
+	for i := n; i < n+2; i++ {
+		set := l.set(i)
+		counts[i], rare[i] = set.weigh()
 	}
 	best := -1.0
-	for j := 0; j+5 <= n; j++ {
-		r := textRarity(l.text[j : j+5])
+	for j := 0; j+minExtent <= n+2; j++ {
+		first, second := counts[j]*counts[j+1]*counts[j+2]*counts[j+3], counts[j+1]*counts[j+2]*counts[j+3]*counts[j+4]
+		if first+second > maxGrams && j > 0 {
+			break
+		}
+		r := rare[j+1] + rare[j+2] + rare[j+3] + min(rare[j], rare[j+4])
 		if r > best {
-			best, offset = r, j
+			best, offset, cost = r, j, first+second
 		}
 	}
-	return offset, 2
+	return offset, cost
 }
 
-// sets are the bytes, folded, that can stand at offset..offset+3.
-func (l *literal) sets(offset int) [4]class {
-	var out [4]class
-	for i := range out {
-		switch at := offset + i; {
-		case at < len(l.text):
-			out[i].add(l.text[at] | 0x20)
-		case at == len(l.text):
-			out[i] = folded(&l.next)
-		case at == len(l.text)+1 && len(l.check) > 0 && l.check[0].min >= 2:
-			out[i] = folded(&l.check[0].class)
-		default:
-			out[i] = folded(&anyByte)
+// weigh returns how many bytes a folded class has, and how rare they are together
+// in bits.
+func (c *class) weigh() (n int, rarity float64) {
+	p := 0.0
+	for i, w := range c {
+		for ; w != 0; w &= w - 1 {
+			n++
+			p += frequencies[toLower[i<<6|bits.TrailingZeros64(w)]]
 		}
 	}
-	return out
+	return n, -math.Log2(min(max(p, 1e-9), 1))
 }
 
+// set is the bytes, folded, that can stand at a position of the literal or behind
+// it.
+func (l *literal) set(at int) (c class) {
+	switch {
+	case at < len(l.text):
+		c.add(l.text[at] | 0x20)
+	case at < len(l.text)+len(l.after):
+		return folded(&l.after[at-len(l.text)])
+	default:
+		return anyFolded
+	}
+	return c
+}
+
+// folded is the class with bit 5 set in every byte.
 func folded(c *class) (out class) {
-	for b := 0; b < 256; b++ {
-		if c.has(byte(b)) {
-			out.add(byte(b) | 0x20)
-		}
+	for i, w := range c {
+		out[i] = (w | w<<32) &^ (1<<32 - 1)
 	}
 	return out
 }
 
-func (l *literal) gramCount(offset int) int {
-	n := 1
-	sets := l.sets(offset)
-	for i := range sets {
-		size := 0
-		for _, w := range sets[i] {
-			size += bits.OnesCount64(w)
-		}
-		n *= size
-	}
-	return n
-}
-
-// grams calls f for every gram that can stand at the offset.
-func (l *literal) grams(offset int, f func(uint32)) {
-	sets := l.sets(offset)
-	var walk func(i int, gram uint32)
-	walk = func(i int, gram uint32) {
-		if i == 4 {
-			f(gram)
-			return
-		}
-		for b := 0; b < 256; b++ {
-			if sets[i].has(byte(b)) {
-				walk(i+1, gram|uint32(b)<<(8*i))
+// grams returns every gram that can stand at the offset.
+func (l *literal) grams(offset int) []uint32 {
+	out := []uint32{0}
+	for i := range 4 {
+		set := l.set(offset + i)
+		var next []uint32
+		for k, w := range set {
+			for ; w != 0; w &= w - 1 {
+				b := uint32(k<<6|bits.TrailingZeros64(w)) << (8 * i)
+				for _, gram := range out {
+					next = append(next, gram|b)
+				}
 			}
 		}
+		out = next
 	}
-	walk(0, 0)
+	return out
 }
 
 // newLiterals builds the table. The index of a literal is its number in hits.
 func newLiterals(lits []literal) *literals {
 	m := &literals{bitmap: new([1 << (gramBits - 6)]uint64)}
 	total := 0
+	offsets := make([]int, len(lits))
 	for i := range lits {
-		_, cost := lits[i].sampling()
+		offset, cost := lits[i].sampling()
+		offsets[i] = offset
 		total += cost
 		m.texts = append(m.texts, lits[i].text)
-		x := extent{size: max(minExtent, len(lits[i].text))}
+		x := extent{size: max(offset+minExtent, len(lits[i].text))}
 		m.longest = max(m.longest, x.size)
-		if n := len(lits[i].text); n < minExtent {
+		for k := len(lits[i].text); k < x.size; k++ {
+			x.next[k-len(lits[i].text)] = lits[i].set(k)
+		}
+		if x.size > len(lits[i].text) {
 			m.short = append(m.short, i)
-			for k := n; k < minExtent; k++ {
-				x.next[k-n] = lits[i].sets(k)[0]
-			}
 		}
 		m.extents = append(m.extents, x)
 	}
 	m.slots = make([]slot, 1<<bits.Len(uint(2*total+1)))
 	m.chains = make([]chain, 0, total)
 	for i := range lits {
-		offset, _ := lits[i].sampling()
 		for k := range 2 {
-			lits[i].grams(offset+k, func(gram uint32) { m.enter(gram, i, offset+k) })
+			for _, gram := range lits[i].grams(offsets[i] + k) {
+				m.enter(gram, i, offsets[i]+k)
+			}
 		}
 	}
 	return m
@@ -252,15 +265,11 @@ func (m *literals) accept(data []byte, at, text, from, to int, out []anchor) []a
 // anyFolded is anyByte with bit 5 set in every byte.
 var anyFolded = folded(&anyByte)
 
-// tail looks for the short texts whose gram would reach beyond the end of data:
-// those of three bytes in the last three, and those that begin at an odd
-// position four bytes before the end.
+// tail looks for the texts at the very end of data whose grams would reach beyond
+// it: those that anything may follow, the end included. It may find one again.
 func (m *literals) tail(data []byte, from, to int, out []anchor) []anchor {
 	for _, text := range m.short {
-		if len(m.texts[text]) == 3 {
-			out = m.accept(data, len(data)-3, text, from, to, out)
-		}
-		if at := len(data) - 4; at&1 == 1 {
+		for at := len(data) - m.extents[text].size + 1; at <= len(data)-len(m.texts[text]); at++ {
 			out = m.accept(data, at, text, from, to, out)
 		}
 	}

@@ -19,8 +19,9 @@ type rule struct {
 
 	width    int // of the longest match of Expr
 	literals []literal
-	atStart  func() *expr // matches at the first byte of what it is given
-	inside   func() *expr // the same after one byte of context
+	checks   func() [][]step // by literal: the check before the expression
+	atStart  func() *expr    // matches at the first byte of what it is given
+	inside   func() *expr    // the same after one byte of context
 	anywhere func() *expr
 	partners []partner
 }
@@ -41,7 +42,7 @@ type partner struct {
 	expr func() *expr
 }
 
-func compileRule(r *scan.Rule, index int) (*rule, error) {
+func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
 	c := &rule{Rule: r, index: index}
 	forms := 0
 	for _, set := range []bool{r.Expr != "", r.Block != nil, r.Run != nil, r.Object != nil, r.Path != nil} {
@@ -53,11 +54,12 @@ func compileRule(r *scan.Rule, index int) (*rule, error) {
 		return nil, fmt.Errorf("rule %s: want exactly one of expression, block, run, object and path, have %d", r.ID, forms)
 	}
 	if r.Expr != "" {
-		d, err := derive(r.Expr, scan.MaxReach)
+		d, err := t.derive(r)
 		if err != nil {
 			return nil, fmt.Errorf("rule %s: %w", r.ID, err)
 		}
 		c.width, c.literals = d.width, d.literals
+		c.checks = sync.OnceValue(func() [][]step { return checksOf(r.Expr, d) })
 		c.atStart = lazily(`\A(?:` + r.Expr + `)`)
 		c.inside = lazily(`\A(?s:.)(?:` + r.Expr + `)`)
 		c.anywhere = lazily(r.Expr)
@@ -66,8 +68,10 @@ func compileRule(r *scan.Rule, index int) (*rule, error) {
 		if p.Within <= 0 || p.Within > scan.MaxReach {
 			return nil, fmt.Errorf("rule %s: partner %s: distance %d is not in 1..%d", r.ID, p.Role, p.Within, scan.MaxReach)
 		}
-		if _, err := parse(p.Expr); err != nil {
-			return nil, fmt.Errorf("rule %s: partner %s: %w", r.ID, p.Role, err)
+		if !t.has(r) {
+			if _, err := parse(p.Expr); err != nil {
+				return nil, fmt.Errorf("rule %s: partner %s: %w", r.ID, p.Role, err)
+			}
 		}
 		c.partners = append(c.partners, partner{p, lazily(p.Expr)})
 	}
@@ -110,12 +114,28 @@ func lazily(text string) func() *expr {
 func (c *rule) back(l *literal) int  { return l.maxOff + 1 }
 func (c *rule) ahead(l *literal) int { return c.width - l.minOff + 1 }
 
-// may is the check before the expression: false only if the expression cannot
-// match with the literal at pos.
-func may(data []byte, pos int, l *literal) bool {
-	i := pos + len(l.text)
-	for k := range l.check {
-		s := &l.check[k]
+// checksOf derives the checks of an expression's literals, which a table does not
+// hold: most are never needed.
+func checksOf(expr string, d *derived) [][]step {
+	checks := make([][]step, len(d.literals))
+	if !d.fresh {
+		again, err := derive(expr, scan.MaxReach)
+		if err != nil || len(again.literals) != len(d.literals) {
+			return checks
+		}
+		d = again
+	}
+	for i := range checks {
+		checks[i] = d.literals[i].check
+	}
+	return checks
+}
+
+// may runs a check on the bytes from i: false only if the expression cannot match
+// with its literal before them.
+func may(data []byte, i int, check []step) bool {
+	for k := range check {
+		s := &check[k]
 		n := 0
 		for n < s.max && i < len(data) && s.class.has(data[i]) {
 			n++
@@ -128,10 +148,11 @@ func may(data []byte, pos int, l *literal) bool {
 	return true
 }
 
-// matchAt is the match of the expression that holds the literal at pos, as
+// matchAt is the match of the expression that holds its n-th literal at pos, as
 // offsets of groups; nil if there is none.
-func (c *rule) matchAt(data []byte, pos int, l *literal) ([]scan.Span, scan.Span) {
-	if !may(data, pos, l) {
+func (c *rule) matchAt(data []byte, pos, n int) ([]scan.Span, scan.Span) {
+	l := &c.literals[n]
+	if !may(data, pos+len(l.text), c.checks()[n]) {
 		return nil, scan.Span{}
 	}
 	end := min(len(data), pos-l.minOff+c.width+1)

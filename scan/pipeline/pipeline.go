@@ -44,6 +44,7 @@ type Options struct {
 	Since   time.Time // of history, only commits from then on
 
 	Builtin   []*scan.Rule
+	Table     []byte   // of the built-in rules, for match.NewWith
 	Rules     []string // patterns of rule ids
 	Level     scan.Confidence
 	Exclude   []string // patterns of paths
@@ -145,7 +146,7 @@ func (r *run) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	engine, err := match.New(rules)
+	engine, err := match.NewWith(rules, r.Table)
 	if err != nil {
 		return &config.Error{File: config.FileName, Problem: err.Error()}
 	}

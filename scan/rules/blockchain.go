@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"strings"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/tyler-smith/go-bip39/wordlists"
 
@@ -549,7 +548,7 @@ func chainPhrases() []scan.Rule {
 			Why:       "It restores the whole wallet, with every account and chain, so whoever reads it can move everything, for good.",
 			Fix:       "Move the funds of every account below it to a wallet made from a new phrase at once; nothing can revoke this one.",
 			Reference: "https://github.com/bitcoin/bips/blob/master/bip-0039.mediawiki", Confidence: scan.High,
-			Run:   &scan.Run{Alphabet: scan.Words, Min: 12, Max: maxPhraseWords, Word: phraseWord},
+			Run:   &scan.Run{Alphabet: scan.Words, Min: 12, Max: maxPhraseWords, Word: proof.IsPhraseWord},
 			Check: phraseRun,
 			Samples: func(g *scan.Gen) scan.Samples {
 				short, long := mnemonicText(g.Bytes(16)), mnemonicText(g.Bytes(32))
@@ -629,33 +628,6 @@ func phraseRun(c scan.Candidate) scan.Evidence {
 		ev.Cap = scan.Medium
 	}
 	return ev
-}
-
-// phraseWord reports whether w is a word of a mnemonic's list, in lower case, in
-// upper case, or capitalised. It is asked of every few dozen bytes of every object,
-// so nearly every word is refused by a filter.
-func phraseWord(w []byte) bool {
-	ascii := true
-	for _, b := range w {
-		ascii = ascii && b < 0x80
-	}
-	if !ascii {
-		return utf8.Valid(w) && proof.IsAnyWord(w) // binary files are full of such bytes
-	}
-	if len(w) < 3 || len(w) > longestPhraseWord {
-		return false
-	}
-	words := phraseWords()
-	if h := phraseHash(w); words.filter[h>>6]>>(h&63)&1 == 0 {
-		return false
-	}
-	var buf [longestPhraseWord]byte
-	lower := append(buf[:0], w...)
-	lower[0] |= 0x20
-	for i := 1; i < len(lower) && w[1] < 'a'; i++ { // all in upper case
-		lower[i] |= 0x20
-	}
-	return words.set[string(lower)]
 }
 
 // longestPhraseWord is the longest word without accents in any list, in bytes.

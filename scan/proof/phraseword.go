@@ -1,0 +1,102 @@
+package proof
+
+import (
+	"encoding/binary"
+	"sync"
+
+	"github.com/tyler-smith/go-bip39/wordlists"
+	"golang.org/x/text/unicode/norm"
+)
+
+// phraseWords is the words of all lists of BIP-39 that are known here, for the
+// one question that is asked about some word of nearly everything scanned:
+// whether it is one of them. A filter answers most of the time.
+type phraseWords struct {
+	filter [1 << (filterBits - 6)]uint64
+	slots  []uint64 // keys, open addressing
+}
+
+const filterBits = 17
+
+var allPhraseWords = sync.OnceValue(func() *phraseWords {
+	lists := [][]string{wordlists.English, wordlists.Spanish, wordlists.French, wordlists.Italian, wordlists.Czech,
+		wordlists.Japanese, wordlists.Korean, wordlists.ChineseSimplified, wordlists.ChineseTraditional}
+	p := &phraseWords{slots: make([]uint64, 1<<16)}
+	for _, words := range lists {
+		for _, w := range words {
+			p.add(norm.NFKD.String(w))
+			p.add(norm.NFC.String(w))
+		}
+	}
+	return p
+})
+
+// wordKey is a number for a word: its bytes if they are eight at most, in lower
+// case as far as they are ASCII, and a hash of 64 bits (FNV-1a) otherwise.
+func wordKey(w []byte) uint64 {
+	if len(w) <= 8 {
+		var b [8]byte
+		copy(b[:], w)
+		k := binary.LittleEndian.Uint64(b[:])
+		return k | ^(k>>2)&0x2020202020202020&(k>>1) // bit 6 set and bit 7 not: a letter
+	}
+	h := uint64(14695981039346656037)
+	for _, c := range w {
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		h = (h ^ uint64(c)) * 1099511628211
+	}
+	return h | 1<<63
+}
+
+func spread(key uint64) uint64 { return key * 0x9E3779B97F4A7C15 }
+
+func (p *phraseWords) add(w string) {
+	k := wordKey([]byte(w))
+	h := spread(k)
+	p.filter[h>>(64-filterBits+6)] |= 1 << (h >> (64 - filterBits) & 63)
+	mask := uint64(len(p.slots) - 1)
+	for i := h >> 32 & mask; ; i = (i + 1) & mask {
+		if p.slots[i] == 0 || p.slots[i] == k {
+			p.slots[i] = k
+			return
+		}
+	}
+}
+
+// IsPhraseWord reports whether w is a word of any list, in composed or decomposed
+// form, and in any case as far as its letters are ASCII. It takes nanoseconds,
+// does not allocate, and is safe for concurrent use; the first call builds a
+// table.
+func IsPhraseWord(w []byte) bool {
+	if len(w) < 3 || len(w) > maxListWord || len(w) > longestASCII && ascii(w) {
+		return false
+	}
+	p := allPhraseWords()
+	k := wordKey(w)
+	h := spread(k)
+	if p.filter[h>>(64-filterBits+6)]>>(h>>(64-filterBits)&63)&1 == 0 {
+		return false
+	}
+	mask := uint64(len(p.slots) - 1)
+	for i := h >> 32 & mask; p.slots[i] != 0; i = (i + 1) & mask {
+		if p.slots[i] == k {
+			return true
+		}
+	}
+	return false
+}
+
+// longestASCII is the length of the longest words without an accent: the Italian
+// list has some of nine letters.
+const longestASCII = 9
+
+func ascii(w []byte) bool {
+	for _, c := range w {
+		if c >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
