@@ -11,6 +11,7 @@ import (
 // families are the files of this package, in the order of their names. A test
 // fails when a rule is written and not listed.
 var families = []func() []scan.Rule{
+	ai,
 	aws,
 	azure,
 	bearerTokens,
