@@ -381,7 +381,8 @@ func userPassword(c scan.Candidate) scan.Evidence {
 	if proof.Placeholder(password) {
 		return scan.Rejected
 	}
-	ev := scan.Holds("decodes to a user and a password")
+	// that it decodes is no proof that it is in use
+	ev := scan.Evidence{Proof: scan.Proved, Reason: "decodes to a user and a password", Cap: scan.High}
 	ev.PublicID = "user " + string(user)
 	return ev
 }

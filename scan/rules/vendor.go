@@ -13,12 +13,13 @@ import (
 // What a name says of a value that is a secret.
 const secretWord = "key|token|secret|pass|pwd|auth|cred"
 
-// assigned stands between a name and its value: an operator with quotes, with a
-// type before it or a bracket of os.environ["NAME"]; the name/value pairs of
-// Kubernetes, ECS and .NET; the blank of a flag or of Dockerfile's ENV; the end
-// of an XML tag.
+// assigned stands between a name and its value: an operator, also one that gives
+// a default, with quotes, with a type before it, a bracket of os.environ["NAME"]
+// or YAML's block marks; the name/value pairs of Kubernetes, ECS and .NET; the
+// blank of a flag or of Dockerfile's ENV; the end of an XML tag.
 const assigned = `(?:` +
-	`\\?["'` + "`" + `]?[\])]{0,2}[ \t]{0,8}(?::[ \t]{0,2}[Ss]tr(?:ing)?[ \t]{0,2})?(?:=>|:=|==|\?=|=|:|,)\s{0,12}(?:[brfu@]?\\?["'` + "`" + `])?(?:Bearer |[Tt]oken )?` +
+	`\\?["'` + "`" + `]?[\])]{0,2}[ \t]{0,8}(?:[ :]{0,2}[&*]?[A-Za-z][A-Za-z<>]{2,9}[?!]?[ \t])?(?:=>|:=|==|\|\|=?|\?\??=?|:-|=|:|,|\||or )[ \t]{0,8}` +
+	`(?:[|>][+-]?|!!str)?\s{0,12}(?:[brfu@]?\\?["'` + "`" + `])?(?:Bearer |[Tt]oken )?` +
 	`|["']?,?\s{0,24}["']?[Vv]alue["']?\s{0,2}[:=]\s{0,2}\\?["']?` +
 	`|["']?[ \t]{1,4}\\?["']?` +
 	`|>)`
