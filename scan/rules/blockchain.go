@@ -5,9 +5,6 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"strings"
-	"sync"
-
-	"github.com/tyler-smith/go-bip39/wordlists"
 
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/proof"
@@ -629,42 +626,6 @@ func phraseRun(c scan.Candidate) scan.Evidence {
 	}
 	return ev
 }
-
-// longestPhraseWord is the longest word without accents in any list, in bytes.
-const longestPhraseWord = 9
-
-const phraseFilterBits = 17
-
-// phraseHash is a hash of a word's length and first four letters, which tell the
-// words of a list apart.
-func phraseHash(w []byte) uint32 {
-	key := uint32(w[0]|0x20) | uint32(w[1]|0x20)<<8 | uint32(w[2]|0x20)<<16
-	if len(w) > 3 {
-		key |= uint32(w[3]|0x20) << 24
-	}
-	return (key*0x9E3779B1 + uint32(len(w))*0x85EBCA6B) >> (32 - phraseFilterBits)
-}
-
-// phraseSet holds the words without accents of all lists, and one bit in fourteen
-// of their hashes.
-type phraseSet struct {
-	filter [1 << (phraseFilterBits - 6)]uint64
-	set    map[string]bool
-}
-
-var phraseWords = sync.OnceValue(func() *phraseSet {
-	words := &phraseSet{set: make(map[string]bool, 10240)}
-	for _, list := range [][]string{wordlists.English, wordlists.Spanish, wordlists.French, wordlists.Italian, wordlists.Czech} {
-		for _, w := range list {
-			if len(w) >= 3 && len(w) <= longestPhraseWord {
-				h := phraseHash([]byte(w))
-				words.filter[h>>6] |= 1 << (h & 63)
-				words.set[w] = true
-			}
-		}
-	}
-	return words
-})
 
 // moneroPhrase makes 24 words and the one of them that is their checksum.
 func moneroPhrase(g *scan.Gen) string {

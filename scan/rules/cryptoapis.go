@@ -196,8 +196,9 @@ func privyKey() scan.Rule {
 		ID: "privy-authorization-key", Provider: "privy", Title: "Privy authorization key", Why: whyCustody,
 		Fix:       "Delete the key on the Authorization keys page of Privy's dashboard, and make a new one.",
 		Reference: "https://docs.privy.io/controls/authorization-keys/creating-authorization-keys", Confidence: scan.High,
-		Expr:  `\bwallet-auth:(?P<secret>MIGHAgEA[0-9A-Za-z+/]{160,180}={0,2})` + afterBase64,
-		Check: p256DER,
+		Public: []string{"use"},
+		Expr:   `\b(?P<use>wallet-auth):(?P<secret>MIGHAgEA[0-9A-Za-z+/]{160,180}={0,2})` + afterBase64,
+		Check:  p256DER,
 		Samples: func(g *scan.Gen) scan.Samples {
 			return scan.Samples{
 				Match:  []string{"PRIVY_AUTH_KEY=wallet-auth:" + p256Sample(g) + "\n", `authorizationPrivateKey: "wallet-auth:` + p256Sample(g) + `"`},

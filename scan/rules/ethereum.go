@@ -16,12 +16,12 @@ const (
 	// in .env files, code of ethers, viem, web3, go-ethereum and foundry, and on
 	// their command lines.
 	ethereumLabel = `(?i:priv(?:ate)?[_. -]?key|(?:deployer|signer|wallet|relayer|operator|owner|keeper|faucet|minter|bundler|executor|validator)[_-]?(?:key|pk)` +
-		`|(?:eth|evm|bsc|tron|test)_pk|new wallet|ethers\.wallet|from_key|hextoecdsa|startbroadcast|accounts?\.add|wallet\.add|remember_?key|hdwalletprovider|vm\.addr|vm\.sign)`
+		`|(?:eth|evm|bsc|tron|test)_pk|new wallet|ethers\.wallet|from_key|hextoecdsa|startbroadcast|accounts?\.add|wallet\.add|remember_?key|hdwalletprovider\(?\[?|vm\.addr|vm\.sign)`
 	// ethereumName is what may follow it within the name.
 	ethereumName = `[0-9A-Za-z_]{0,20}`
 	// ethereumAssign stands between label and key: an operator, perhaps with a type
 	// or a default's before it, a bracket, a blank.
-	ethereumAssign = `["'` + "`" + `)\]]{0,3}(?:[ \t]{0,2}:[ \t]{0,2}&?[A-Za-z0-9_<>]{3,16})?[ \t]{0,4}(?:=>|:=|==|=|:|,|>|\(|\|\||\?\?|or\b)?[ \t\r\n]{0,12}(?:[brfu]?["'` + "`" + `]|\\["'])?`
+	ethereumAssign = `(?:["']?,?\s{0,24}["']?[Vv]alue["']?[ \t]{0,2}[:=][ \t]{0,2}\\?["']?|\\?["'` + "`" + `)\]]{0,3}(?:[ \t]{0,2}:[ \t]{0,2}&?[A-Za-z0-9_<>]{3,16})?[ \t]{0,4}(?:=>|:=|==|=|:|,|>|\(|\|\||\?\?|or\b)?[ \t\r\n]{0,12}(?:[brfu]?["'` + "`" + `]|\\["'])?)`
 	ethereumKey    = `(?P<secret>(?:0[xX])?[0-9a-fA-F]{64})`
 	ethereumEnd    = `(?:["'` + "`" + `\\ \t\r\n,;<)}\]&#|]|$)`
 )
@@ -90,16 +90,16 @@ func ethereumCheck(c scan.Candidate) scan.Evidence {
 func ethereumSamples(g *scan.Gen) scan.Samples {
 	key := func() string { return keyHex(g) }
 	return scan.Samples{
-		Match: []string{
-			"PRIVATE_KEY=" + key() + "\n", "DEPLOYER_PRIVATE_KEY=\"0x" + key() + "\"\n", "export ETH_PRIVATE_KEY=0x" + key() + "\n",
-			"HYPERLIQUID_PRIVATE_KEY: 0x" + key() + "\n", "deployer_pk = \"" + key() + "\"\n", "WALLET_KEY=" + key() + "\n",
-			`{"privateKey": "` + key() + `"}`, `const privateKey: Hex = "0x` + key() + `";`, `PRIVATE_KEY_2='` + key() + `'`,
-			`const k = process.env.PRIVATE_KEY || "0x` + key() + `";`, `os.getenv("PRIVATE_KEY", "0x` + key() + `")`, `os.environ["PRIVATE_KEY"] = "` + key() + `"`,
-			`const w = new ethers.Wallet("0x` + key() + `", provider);`, `privateKeyToAccount('0x` + key() + `')`, `Account.from_key("` + key() + `")`,
-			`crypto.HexToECDSA("` + key() + `")`, "forge script x --private-key 0x" + key() + " --broadcast\n", "vm.startBroadcast(0x" + key() + ");",
-			"  from_key: 0x" + key() + "\n", "uint256 deployerPrivateKey = 0x" + key() + ";", "Private Key: 0x" + key() + "\n", "<privateKey>" + key() + "</privateKey>",
-			`web3.eth.accounts.wallet.add("0x` + key() + `")`, `{"TRON_PRIVATE_KEY":"` + key() + `"}`, "private_key: str = '" + key() + "'\n", `privateKey = flag.String("key", "x"); privKey := "` + key() + `"`,
-		},
+		Match: append(inAssignments("DEPLOYER_PRIVATE_KEY", "0x"+key()),
+			"new HDWalletProvider(['"+key()+"'], url)", "PRIVATE_KEY="+key()+"\n", "DEPLOYER_PRIVATE_KEY=\"0x"+key()+"\"\n", "export ETH_PRIVATE_KEY=0x"+key()+"\n",
+			"HYPERLIQUID_PRIVATE_KEY: 0x"+key()+"\n", "deployer_pk = \""+key()+"\"\n", "WALLET_KEY="+key()+"\n",
+			`{"privateKey": "`+key()+`"}`, `{\"privateKey\":\"` + key() + `\"}`, `const privateKey: Hex = "0x`+key()+`";`, `PRIVATE_KEY_2='`+key()+`'`,
+			`const k = process.env.PRIVATE_KEY || "0x`+key()+`";`, `os.getenv("PRIVATE_KEY", "0x`+key()+`")`, `os.environ["PRIVATE_KEY"] = "`+key()+`"`,
+			`const w = new ethers.Wallet("0x`+key()+`", provider);`, `privateKeyToAccount('0x`+key()+`')`, `Account.from_key("`+key()+`")`,
+			`crypto.HexToECDSA("`+key()+`")`, "forge script x --private-key 0x"+key()+" --broadcast\n", "vm.startBroadcast(0x"+key()+");",
+			"  from_key: 0x"+key()+"\n", "uint256 deployerPrivateKey = 0x"+key()+";", "Private Key: 0x"+key()+"\n", "<privateKey>"+key()+"</privateKey>",
+			`web3.eth.accounts.wallet.add("0x`+key()+`")`, `{"TRON_PRIVATE_KEY":"`+key()+`"}`, "private_key: str = '"+key()+"'\n", `privateKey = flag.String("key", "x"); privKey := "`+key()+`"`,
+		),
 		NoMatch: []string{
 			"PRIVATE_KEY=" + g.Hex(63) + "\n", "PRIVATE_KEY=" + g.Hex(65) + "\n", "PRIVATE_KEY_HASH=" + key() + "\n", "txHash: 0x" + key() + "\n",
 			"PRIVATE_KEY=${PRIVATE_KEY}\n", "sha256 = \"" + key() + "\"\n", "PRIVATE_KEY=0x" + strings.Repeat("0", 64) + "\n", "bytes32 root = 0x" + key() + ";",
