@@ -93,7 +93,7 @@ func ethereumSamples(g *scan.Gen) scan.Samples {
 		Match: append(inAssignments("DEPLOYER_PRIVATE_KEY", "0x"+key()),
 			"new HDWalletProvider(['"+key()+"'], url)", "PRIVATE_KEY="+key()+"\n", "DEPLOYER_PRIVATE_KEY=\"0x"+key()+"\"\n", "export ETH_PRIVATE_KEY=0x"+key()+"\n",
 			"HYPERLIQUID_PRIVATE_KEY: 0x"+key()+"\n", "deployer_pk = \""+key()+"\"\n", "WALLET_KEY="+key()+"\n",
-			`{"privateKey": "`+key()+`"}`, `{\"privateKey\":\"` + key() + `\"}`, `const privateKey: Hex = "0x`+key()+`";`, `PRIVATE_KEY_2='`+key()+`'`,
+			`{"privateKey": "`+key()+`"}`, `{\"privateKey\":\"`+key()+`\"}`, `const privateKey: Hex = "0x`+key()+`";`, `PRIVATE_KEY_2='`+key()+`'`,
 			`const k = process.env.PRIVATE_KEY || "0x`+key()+`";`, `os.getenv("PRIVATE_KEY", "0x`+key()+`")`, `os.environ["PRIVATE_KEY"] = "`+key()+`"`,
 			`const w = new ethers.Wallet("0x`+key()+`", provider);`, `privateKeyToAccount('0x`+key()+`')`, `Account.from_key("`+key()+`")`,
 			`crypto.HexToECDSA("`+key()+`")`, "forge script x --private-key 0x"+key()+" --broadcast\n", "vm.startBroadcast(0x"+key()+");",
