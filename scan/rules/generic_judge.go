@@ -23,10 +23,14 @@ func judgeAssignment(c scan.Candidate) scan.Evidence {
 	if reason := encrypted(a.value); reason != "" {
 		return scan.Evidence{Cap: scan.Low, Reason: reason}
 	}
+	e := judgeQuoted(a.value, kind)
 	if a.bare {
-		return judgeBare(a, kind)
+		e = judgeBare(a, kind)
 	}
-	return judgeQuoted(a.value, kind)
+	if !e.Reject && isDocumented(a.value) {
+		return scan.Evidence{Cap: scan.Low, Reason: "an example of a standard"}
+	}
+	return e
 }
 
 // assignment is a match taken apart.

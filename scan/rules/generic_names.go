@@ -151,9 +151,9 @@ var headStops = nameSet(`
 	no non not has have is are was should can need needs show hide toggle reset forgot forget forgotten
 	invalid missing wrong bad incorrect expired empty blank min max num count total allow allowed
 	require required requires enable enabled disable disabled use uses supports
-	hashed encrypted digest hash sha md5 sha1 sha256 checksum
+	exporter hashed encrypted digest hash sha md5 sha1 sha256 checksum
 	primary foreign partition sort cache idempotency publishable site i18n intl msg message label
-	error err errors placeholder title text placeholdertext aria lbl txt warning info help hint
+	error err errors placeholder title placeholdertext aria lbl txt warning info help hint
 	authenticity antiforgery verification requestverification anti forgery nonce state request change changed changes
 	fcm push device registration apns
 `)

@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 
@@ -244,4 +245,34 @@ func expressionLike(v []byte) bool {
 		return true // a*b, a?b
 	}
 	return v[0] == '@' || v[0] == '~' && len(v) > 1 && v[1] == '/'
+}
+
+// documented are the first sixteen bytes, in hexadecimal, of the SHA-256 of
+// tokens in the examples of RFC 5849, RFC 6749, RFC 6750 and in OAuth guides.
+var documented = nameSet(`
+	6c96130f130ab0d6d158397e24d2bcc1
+	00cf4c781dc37003f7c7dd7d4c9a6ef1
+	a35b81a7d7927b70ec99270dd2362b88
+	e9974c507d2a802143f614c878fcbb62
+	ea9bdfd02c0c412c8cc36ba67f6c17f9
+	9d03b692e941d5ace207a9f804883443
+	8d567eb88afff34f31ab97fbb2731e58
+	80f8b7c904d4a43f3b7036db73247daa
+	2ff8b0fb93aca981c78f1e94355c298c
+	cb87c87e4a138d9a72259d2a01bab156
+	649e1f5c769e718ba10d1a702a36499a
+	bb9b1163338b2a51495834ad5c654204
+	293257ab6495ebb11cf9e4aee0686ca3
+	d167410a16865cd6463a00034dff5e57
+	8e0628300c16fe3834b3b87d23e35261
+	00b3dc640c9c99fcdbdab6f63d785248
+	5aac38e542b76b97b3518c0293214d0b
+	0e04efa6bc7d2d512fc108c5ba4215c4
+	ce9dcd929b61415a0353ef3b6cc464c3
+	819994820a8ec7d6193be7f6c9b8b0f6
+`)
+
+func isDocumented(v []byte) bool {
+	sum := sha256.Sum256(v)
+	return documented[hex.EncodeToString(sum[:16])]
 }

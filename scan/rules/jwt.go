@@ -77,7 +77,7 @@ func bearerTokens() []scan.Rule {
 			Why: "It is a user's name and password: whoever reads it can log in.", Fix: "Change the password, and use a token of narrow rights in its place.",
 			Reference: "https://www.rfc-editor.org/rfc/rfc7617", Confidence: scan.High,
 			Expr:  `(?i:basic)[ \t]{1,2}["']{0,1}(?P<secret>[0-9A-Za-z+/]{10,320}={0,2})` + quote,
-			Check: provedOrEncrypted(proof.BasicAuth),
+			Check: basicCredentials,
 			Samples: func(g *scan.Gen) scan.Samples {
 				t := basicAuth(g)
 				return scan.Samples{
@@ -105,6 +105,21 @@ func bearerTokens() []scan.Rule {
 
 func basicAuth(g *scan.Gen) string { return sealBase64("joe:" + g.String(scan.Base62, 16)) }
 
+// basicCredentials judges the base 64 of a user's name and password.
+func basicCredentials(c scan.Candidate) scan.Evidence {
+	e := provedOrEncrypted(proof.BasicAuth)(c)
+	raw, err := base64.StdEncoding.DecodeString(string(c.Secret()))
+	user, password, _ := bytes.Cut(raw, []byte(":"))
+	switch {
+	case err != nil || e.Reject || e.Cap != 0:
+	case bytes.EqualFold(user, []byte("aladdin")), bytes.Equal(user, []byte("s6BhdRkqt3")):
+		e.Cap, e.Reason = scan.Low, "an example of a standard"
+	case weakPassword(password):
+		e.Cap, e.Reason = scan.Low, "the password is a word"
+	}
+	return e
+}
+
 // randomToken rejects names, placeholders and what else no token looks like.
 func randomToken(c scan.Candidate) scan.Evidence {
 	v := c.Secret()
@@ -113,6 +128,9 @@ func randomToken(c scan.Candidate) scan.Evidence {
 	}
 	if name, ok := proof.PublishedExample(v); ok {
 		return scan.Evidence{Cap: scan.Low, Reason: "a published example: " + name}
+	}
+	if isDocumented(v) {
+		return scan.Evidence{Cap: scan.Low, Reason: "an example of a standard"}
 	}
 	return scan.Evidence{}
 }
