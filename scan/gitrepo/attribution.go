@@ -140,7 +140,7 @@ func (g *Graph) reach(ctx context.Context) (missing []ID, err error) {
 		}
 		g.marks[r.ID] = 0
 		id := g.commits.peel(r.ID)
-		if r.Kind == RootRef && strings.HasPrefix(r.Name, "refs/notes/") {
+		if strings.HasPrefix(r.Name, "refs/notes/") { // or its reflog
 			notes = append(notes, r.ID, id)
 		} else {
 			history = append(history, r.ID, id)

@@ -52,6 +52,7 @@ type step struct {
 type derived struct {
 	literals []literal
 	width    int  // of the longest match, in bytes
+	need     step // a run that every match holds: at least min bytes of class
 	fresh    bool // derived just now, with checks, and not read from a table
 }
 
@@ -72,6 +73,9 @@ func derive(expr string, limit int) (*derived, error) {
 			return nil, errors.New("expression has no bound: use {m,n} in place of * and +")
 		}
 		d.width += it.max
+		if it.uniform && it.min > d.need.min {
+			d.need = step{it.class, it.min, it.max}
+		}
 	}
 	if d.width > limit {
 		return nil, fmt.Errorf("expression can match %d bytes, more than %d", d.width, limit)
@@ -330,7 +334,7 @@ func bestLiterals(items []item) []literal {
 	var best []literal
 	bestScore := 0.0
 	offer := func(lits []literal, rest []item, inner bool) {
-		if s := rarity(lits, rest, inner); s > bestScore {
+		if s := rarity(lits); s > bestScore {
 			best, bestScore = followed(lits, rest, inner), s
 		}
 	}
@@ -447,7 +451,7 @@ func steps(items []item) []step {
 
 // rarity is higher for sets of literals that will be met less often in text and
 // code: long texts, few of them, rare bytes. It is zero where one is too short.
-func rarity(lits []literal, rest []item, inner bool) float64 {
+func rarity(lits []literal) float64 {
 	if len(lits) == 0 {
 		return 0
 	}
@@ -455,14 +459,6 @@ func rarity(lits []literal, rest []item, inner bool) float64 {
 	for _, l := range lits {
 		if len(l.text) < 3 {
 			return 0
-		}
-		if len(l.text) < minExtent {
-			if !inner {
-				l.after = following(rest, steps(rest))
-			}
-			if _, cost := l.sampling(); cost > maxGramsPerLiteral {
-				return 0
-			}
 		}
 		worst = min(worst, textRarity(l.text))
 	}

@@ -11,10 +11,11 @@ import (
 // It looks at every second position only. A gram is four bytes with bit 5 set,
 // which folds case (and a few other bytes, which verification tells apart). For
 // each text two grams at neighbouring offsets are entered in a table, so whatever
-// its alignment, one of them stands at an even position. A bitmap of hashed grams
-// answers "none of ours" for nearly every position, without a dependency from one
-// position to the next, which is what makes it several times as fast as an
-// automaton. Scanning does not allocate.
+// its alignment, one of them stands at an even position. Of a text of three or
+// four bytes the second is a gram of three bytes, looked up one position further.
+// A bitmap of hashed grams answers "none of ours" for nearly every position,
+// without a dependency from one position to the next, which is what makes it
+// several times as fast as an automaton. Scanning does not allocate.
 type literals struct {
 	bitmap  *[1 << (gramBits - 6)]uint64
 	slots   []slot  // open addressing by gram
@@ -32,8 +33,12 @@ type extent struct {
 	next [2]class
 }
 
-// minExtent is the bytes that two neighbouring grams cover.
-const minExtent = 5
+// minExtent is the bytes that two neighbouring grams cover, minShort those that
+// the two of a text of three bytes do.
+const (
+	minExtent = 5
+	minShort  = 4
+)
 
 const (
 	gramBits = 18
@@ -41,10 +46,8 @@ const (
 	foldMask = 0x20202020
 
 	// maxGrams bounds what a literal may take of the bitmap for the sake of rarer
-	// grams, and maxGramsPerLiteral what a short text with a wide class after it
-	// may take at all.
-	maxGrams           = 64
-	maxGramsPerLiteral = 2048
+	// grams.
+	maxGrams = 64
 )
 
 type slot struct {
@@ -54,15 +57,15 @@ type slot struct {
 
 type chain struct {
 	text   int32
-	offset int32 // of the gram in the text
+	offset int32 // of the gram in the text; -1 for a gram of three bytes
 	next   int32 // index+1
 }
 
-// sampling returns the offset of the first of the two grams that stand for the
-// literal, and how many grams they come to. A gram may reach beyond the text, over
-// the bytes that can follow it, spelt out. Of all places the one is chosen whose
-// grams will be met least often.
-func (l *literal) sampling() (offset, cost int) {
+// sampling returns the offset of the first of the two grams that stand for a
+// literal of at least five bytes. A gram may reach beyond the text, over the bytes
+// that can follow it, spelt out. Of all places the one is chosen whose grams will
+// be met least often.
+func (l *literal) sampling() (offset int) {
 	// for every byte that a gram may cover, how many there can be and how rare
 	n := len(l.text)
 	counts, rare := make([]int, n+2), make([]float64, n+2)
@@ -81,10 +84,10 @@ func (l *literal) sampling() (offset, cost int) {
 		}
 		r := rare[j+1] + rare[j+2] + rare[j+3] + min(rare[j], rare[j+4])
 		if r > best {
-			best, offset, cost = r, j, first+second
+			best, offset = r, j
 		}
 	}
-	return offset, cost
+	return offset
 }
 
 // weigh returns how many bytes a folded class has, and how rare they are together
@@ -143,42 +146,71 @@ func (l *literal) grams(offset int) []uint32 {
 
 // newLiterals builds the table. The index of a literal is its number in hits.
 func newLiterals(lits []literal) *literals {
-	m := &literals{bitmap: new([1 << (gramBits - 6)]uint64)}
-	total := 0
-	offsets := make([]int, len(lits))
+	m := &literals{bitmap: new([1 << (gramBits - 6)]uint64), slots: make([]slot, 1024)}
 	for i := range lits {
-		offset, cost := lits[i].sampling()
-		offsets[i] = offset
-		total += cost
-		m.texts = append(m.texts, lits[i].text)
-		x := extent{size: max(offset+minExtent, len(lits[i].text))}
-		m.longest = max(m.longest, x.size)
-		for k := len(lits[i].text); k < x.size; k++ {
-			x.next[k-len(lits[i].text)] = lits[i].set(k)
+		l := &lits[i]
+		n := len(l.text)
+		x := extent{size: n}
+		switch {
+		case n == 3:
+			x.size = minShort
+			fallthrough
+		case n == 4:
+			m.enterAll(l.grams(0), i, 0)
+			m.enter(fold(l.text[:3]), i, -1) // met one position before the text
+		default:
+			offset := l.sampling()
+			x.size = max(n, offset+minExtent)
+			m.enterAll(l.grams(offset), i, offset)
+			m.enterAll(l.grams(offset+1), i, offset+1)
 		}
-		if x.size > len(lits[i].text) {
+		for k := n; k < x.size; k++ {
+			x.next[k-n] = l.set(k)
+		}
+		if x.size > n {
 			m.short = append(m.short, i)
 		}
+		m.longest = max(m.longest, x.size)
+		m.texts = append(m.texts, l.text)
 		m.extents = append(m.extents, x)
-	}
-	m.slots = make([]slot, 1<<bits.Len(uint(2*total+1)))
-	m.chains = make([]chain, 0, total)
-	for i := range lits {
-		for k := range 2 {
-			for _, gram := range lits[i].grams(offsets[i] + k) {
-				m.enter(gram, i, offsets[i]+k)
-			}
-		}
 	}
 	return m
 }
 
+// fold is the gram of a text of three or four bytes.
+func fold(text string) (gram uint32) {
+	for i := range len(text) {
+		gram |= uint32(text[i]|0x20) << (8 * i)
+	}
+	return gram
+}
+
+func (m *literals) enterAll(grams []uint32, text, offset int) {
+	for _, gram := range grams {
+		m.enter(gram, text, offset)
+	}
+}
+
 func (m *literals) enter(gram uint32, text, offset int) {
+	if 2*len(m.chains) >= len(m.slots) {
+		m.grow()
+	}
 	h := gram * gramMul
 	m.bitmap[h>>(32-gramBits+6)] |= 1 << (h >> (32 - gramBits) & 63)
 	s := m.slot(gram)
 	m.chains = append(m.chains, chain{int32(text), int32(offset), s.chain})
 	*s = slot{gram, int32(len(m.chains))}
+}
+
+// grow doubles the slots.
+func (m *literals) grow() {
+	old := m.slots
+	m.slots = make([]slot, 2*len(old))
+	for _, s := range old {
+		if s.chain != 0 {
+			*m.slot(s.gram) = s
+		}
+	}
 }
 
 // slot finds the gram's slot, or the empty one where it belongs.
@@ -203,13 +235,12 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 	for ; i+10 <= end; i += 8 {
 		p := data[i : i+10 : i+10]
 		w := binary.LittleEndian.Uint64(p) | foldMask<<32 | foldMask
-		h0 := uint32(w) * gramMul
-		h1 := uint32(w>>16) * gramMul
-		h2 := uint32(w>>32) * gramMul
-		h3 := (binary.LittleEndian.Uint32(p[6:]) | foldMask) * gramMul
-		any := bitmap[h0>>20]>>(h0>>14&63) | bitmap[h1>>20]>>(h1>>14&63) |
-			bitmap[h2>>20]>>(h2>>14&63) | bitmap[h3>>20]>>(h3>>14&63)
-		if any&1 != 0 {
+		v := binary.LittleEndian.Uint32(p[6:]) | foldMask
+		h0, h1, h2, h3 := uint32(w)*gramMul, uint32(w>>16)*gramMul, uint32(w>>32)*gramMul, v*gramMul
+		g0, g1, g2, g3 := uint32(w)>>8*gramMul, uint32(w>>16)>>8*gramMul, uint32(w>>32)>>8*gramMul, v>>8*gramMul
+		four := bitmap[h0>>20]>>(h0>>14&63) | bitmap[h1>>20]>>(h1>>14&63) | bitmap[h2>>20]>>(h2>>14&63) | bitmap[h3>>20]>>(h3>>14&63)
+		three := bitmap[g0>>20]>>(g0>>14&63) | bitmap[g1>>20]>>(g1>>14&63) | bitmap[g2>>20]>>(g2>>14&63) | bitmap[g3>>20]>>(g3>>14&63)
+		if (four|three)&1 != 0 {
 			for k := 0; k < 8; k += 2 {
 				out = m.verify(data, i+k, from, to, out)
 			}
@@ -224,17 +255,20 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 	return m.tail(data, from, to, out)
 }
 
-// verify appends the texts whose gram stands at i.
+// verify appends the texts of which a gram stands at i, or one of three bytes
+// behind it.
 func (m *literals) verify(data []byte, i, from, to int, out []anchor) []anchor {
-	gram := binary.LittleEndian.Uint32(data[i:]) | foldMask
-	h := gram * gramMul
-	if m.bitmap[h>>20]>>(h>>14&63)&1 == 0 {
-		return out
-	}
-	for c := m.slot(gram).chain; c != 0; {
-		ch := m.chains[c-1]
-		c = ch.next
-		out = m.accept(data, i-int(ch.offset), int(ch.text), from, to, out)
+	four := binary.LittleEndian.Uint32(data[i:]) | foldMask
+	for _, gram := range [2]uint32{four, four >> 8} {
+		h := gram * gramMul
+		if m.bitmap[h>>20]>>(h>>14&63)&1 == 0 {
+			continue
+		}
+		for c := m.slot(gram).chain; c != 0; {
+			ch := m.chains[c-1]
+			c = ch.next
+			out = m.accept(data, i-int(ch.offset), int(ch.text), from, to, out)
+		}
 	}
 	return out
 }

@@ -19,9 +19,9 @@ type rule struct {
 
 	width    int // of the longest match of Expr
 	literals []literal
-	checks   func() [][]step // by literal: the check before the expression
-	atStart  func() *expr    // matches at the first byte of what it is given
-	inside   func() *expr    // the same after one byte of context
+	before   func() *prefilter
+	atStart  func() *expr // matches at the first byte of what it is given
+	inside   func() *expr // the same after one byte of context
 	anywhere func() *expr
 	partners []partner
 }
@@ -59,7 +59,7 @@ func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
 			return nil, fmt.Errorf("rule %s: %w", r.ID, err)
 		}
 		c.width, c.literals = d.width, d.literals
-		c.checks = sync.OnceValue(func() [][]step { return checksOf(r.Expr, d) })
+		c.before = sync.OnceValue(func() *prefilter { return newPrefilter(r.Expr, d) })
 		c.atStart = lazily(`\A(?:` + r.Expr + `)`)
 		c.inside = lazily(`\A(?s:.)(?:` + r.Expr + `)`)
 		c.anywhere = lazily(r.Expr)
@@ -114,21 +114,48 @@ func lazily(text string) func() *expr {
 func (c *rule) back(l *literal) int  { return l.maxOff + 1 }
 func (c *rule) ahead(l *literal) int { return c.width - l.minOff + 1 }
 
-// checksOf derives the checks of an expression's literals, which a table does not
-// hold: most are never needed.
-func checksOf(expr string, d *derived) [][]step {
-	checks := make([][]step, len(d.literals))
+// prefilter is what is asked before an expression, because it is faster.
+type prefilter struct {
+	checks [][]step // of the bytes that follow each literal
+	need   step     // a run that must lie somewhere near
+}
+
+// minNeed is the length from which a run is rare enough to look for.
+const minNeed = 8
+
+// newPrefilter derives what a table does not hold: most is never needed.
+func newPrefilter(expr string, d *derived) *prefilter {
+	p := &prefilter{checks: make([][]step, len(d.literals))}
 	if !d.fresh {
 		again, err := derive(expr, scan.MaxReach)
 		if err != nil || len(again.literals) != len(d.literals) {
-			return checks
+			return p
 		}
 		d = again
 	}
-	for i := range checks {
-		checks[i] = d.literals[i].check
+	for i := range p.checks {
+		p.checks[i] = d.literals[i].check
 	}
-	return checks
+	if d.need.min >= minNeed {
+		p.need = d.need
+	}
+	return p
+}
+
+// holds reports whether data holds a run of at least the step's minimum. It looks
+// at one byte in so many.
+func (s *step) holds(data []byte) bool {
+	for start, at := 0, s.min-1; at < len(data); at = start + s.min - 1 {
+		i := at
+		for i >= start && s.class.has(data[i]) {
+			i--
+		}
+		if i < start {
+			return true
+		}
+		start = i + 1
+	}
+	return s.min == 0
 }
 
 // may runs a check on the bytes from i: false only if the expression cannot match
@@ -151,11 +178,14 @@ func may(data []byte, i int, check []step) bool {
 // matchAt is the match of the expression that holds its n-th literal at pos, as
 // offsets of groups; nil if there is none.
 func (c *rule) matchAt(data []byte, pos, n int) ([]scan.Span, scan.Span) {
-	l := &c.literals[n]
-	if !may(data, pos+len(l.text), c.checks()[n]) {
+	l, before := &c.literals[n], c.before()
+	if !may(data, pos+len(l.text), before.checks[n]) {
 		return nil, scan.Span{}
 	}
 	end := min(len(data), pos-l.minOff+c.width+1)
+	if !before.need.holds(data[max(0, pos-l.maxOff):end]) {
+		return nil, scan.Span{}
+	}
 	if l.minOff == l.maxOff {
 		start := pos - l.minOff
 		if start < 0 {
