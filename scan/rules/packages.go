@@ -1,15 +1,11 @@
 package rules
 
 import (
-	"bytes"
-	"encoding/base64"
-
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/proof"
 )
 
 func packages() []scan.Rule {
-	const npmrc = "https://docs.npmjs.com/cli/configuring-npm/npmrc"
 	return []scan.Rule{{
 		ID:         "npm-token",
 		Provider:   "npm",
@@ -25,41 +21,6 @@ func packages() []scan.Rule {
 			s.Match = append(s.Match, "//registry.test/:_authToken="+proof.SealNPM(g.String(scan.Base62, 30))+"\n")
 			s.Failed = []string{"token: npm_" + g.String(scan.Base62, 30) + "zzzzzz\n"}
 			return s
-		},
-	}, {
-		ID:         "npmrc-auth-token",
-		Provider:   "npm",
-		Title:      "Package registry token in .npmrc",
-		Why:        "It publishes and installs packages from the registry that the line names.",
-		Fix:        "Revoke it at the registry, and let .npmrc read the new one from the environment.",
-		Reference:  npmrc,
-		Confidence: scan.High,
-		Expr:       `:_authToken ?= ?"?(?P<secret>[0-9A-Za-z_.+/~-]{16,300}={0,2})` + quote,
-		MinEntropy: 3,
-		Check:      looksRandom,
-		Samples: func(g *scan.Gen) scan.Samples {
-			return scan.Samples{
-				Match:   []string{"//npm.acme.test/:_authToken=" + g.UUID() + "\n", "//npm.acme.test/:_authToken = \"" + g.String(scan.Base62, 40) + "\"\n"},
-				NoMatch: []string{"//npm.acme.test/:_authToken=${NPM_TOKEN}\n", "//npm.acme.test/:_authToken=$NPM_TOKEN\n"},
-			}
-		},
-	}, {
-		ID:         "npmrc-auth",
-		Provider:   "npm",
-		Title:      "Package registry user and password in .npmrc",
-		Why:        "It publishes and installs packages from the registry that the line names, as the user that it encodes.",
-		Fix:        "Change the password at the registry, and let .npmrc read a token from the environment.",
-		Reference:  npmrc,
-		Confidence: scan.High,
-		Expr:       `_auth ?= ?"?(?P<secret>[0-9A-Za-z+/]{12,300}={0,2})` + quote,
-		NeedsProof: true,
-		Check:      userPassword,
-		Samples: func(g *scan.Gen) scan.Samples {
-			v := base64.StdEncoding.EncodeToString([]byte("robot:" + g.String(scan.Base62, 16)))
-			return scan.Samples{
-				Match:   []string{"registry=https://npm.acme.test/\n_auth=" + v + "\n", "//npm.acme.test/:_auth = \"" + v + "\"\n"},
-				NoMatch: []string{"_auth=${AUTH}\n", "require_auth=" + g.String(scan.Base62, 16) + "\n"},
-			}
 		},
 	}, {
 		ID:         "pypi-token",
@@ -129,23 +90,6 @@ func packages() []scan.Rule {
 		Check:      looksRandom,
 		Samples:    shaped("NUGET_API_KEY", `oy2[a-z2-7]{43}`),
 	}, {
-		ID:         "nuget-cleartext-password",
-		Provider:   "nuget",
-		Title:      "NuGet feed password",
-		Why:        "It reads, and may publish to, a private package feed.",
-		Fix:        "Change it at the feed, and let nuget.config read it from the environment (%NAME%).",
-		Reference:  "https://learn.microsoft.com/nuget/reference/nuget-config-file",
-		Confidence: scan.High,
-		Expr:       `(?i:key="ClearTextPassword")\s{1,4}value="(?P<secret>[!#-;=?-~]{6,120})"`,
-		MinEntropy: 2.5,
-		Samples: func(g *scan.Gen) scan.Samples {
-			head := "<add key=\"Username\" value=\"robot\" />\n<add key=\"ClearTextPassword\" value=\""
-			return scan.Samples{
-				Match:   []string{head + g.String(scan.Base62, 20) + "\" />\n"},
-				NoMatch: []string{head + "%FEED_PASSWORD%\" />\n", head + "\" />\n"},
-			}
-		},
-	}, {
 		ID:         "dockerhub-token",
 		Provider:   "docker",
 		Title:      "Docker Hub access token",
@@ -165,31 +109,6 @@ func packages() []scan.Rule {
 		Confidence: scan.Medium,
 		Expr:       named(`docker_?hub|docker`, `token|password|passwd|secret`, uuidExpr),
 		Samples:    bound("DOCKERHUB_PASSWORD", uuidExpr),
-	}, {
-		ID:         "docker-config-auth",
-		Provider:   "docker",
-		Title:      "Container registry user and password in Docker's configuration",
-		Why:        "It pulls, and mostly pushes, images of the registry that the entry names.",
-		Fix:        "Change the password or token at the registry, and use a credential helper (credsStore).",
-		Reference:  "https://docs.docker.com/reference/cli/docker/login/",
-		Confidence: scan.High,
-		Expr:       `\\{0,3}"auth\\{0,3}"\s{0,4}:\s{0,4}\\{0,3}"(?P<secret>[0-9A-Za-z+/]{12,300}={0,2})\\{0,3}"`,
-		Partners:   []scan.Partner{{Role: "config", Expr: `(auths\\{0,3}")`, Within: scan.MaxReach, Required: true}},
-		Public:     []string{"config"},
-		NeedsProof: true,
-		Check:      userPassword,
-		Samples: func(g *scan.Gen) scan.Samples {
-			v := base64.StdEncoding.EncodeToString([]byte("robot:" + g.String(scan.Base62, 16)))
-			head := "{\n  \"auths\": {\n    \"https://registry.acme.test/v1/\": {\n      \"auth\": \""
-			return scan.Samples{
-				Match: []string{
-					head + v + "\"\n    }\n  }\n}\n",
-					"DOCKER_AUTH_CONFIG='{\"auths\":{\"registry.acme.test\":{\"auth\":\"" + v + "\"}}}'\n",
-					"auth: \"{\\\"auths\\\":{\\\"registry.acme.test\\\":{\\\"auth\\\":\\\"" + v + "\\\"}}}\"\n",
-				},
-				NoMatch: []string{head + "${AUTH}\"\n    }\n  }\n}\n", "\"auth\": \"" + v + "\"\n", head + base64.StdEncoding.EncodeToString(g.Bytes(30)) + "\"\n"},
-			}
-		},
 	}, {
 		ID:         "jfrog-reference-token",
 		Provider:   "jfrog",
@@ -365,34 +284,4 @@ func packages() []scan.Rule {
 		Check:      looksRandom,
 		Samples:    bound("QUAY_ROBOT_TOKEN", `[0-9A-Z]{64}`),
 	}}
-}
-
-// userPassword proves the base 64 of a user's name, a colon and a password; the name
-// becomes the public id. Placeholders inside are no passwords.
-func userPassword(c scan.Candidate) scan.Evidence {
-	raw, err := base64.StdEncoding.DecodeString(string(c.Secret()))
-	if err != nil {
-		return scan.Evidence{}
-	}
-	user, password, ok := bytes.Cut(raw, []byte(":"))
-	if !ok || len(user) == 0 || len(password) < 4 || !visible(raw) {
-		return scan.Evidence{}
-	}
-	if proof.Placeholder(password) {
-		return scan.Rejected
-	}
-	// that it decodes is no proof that it is in use
-	ev := scan.Evidence{Proof: scan.Proved, Reason: "decodes to a user and a password", Cap: scan.High}
-	ev.PublicID = "user " + string(user)
-	return ev
-}
-
-// visible reports whether b is visible ASCII.
-func visible(b []byte) bool {
-	for _, c := range b {
-		if c <= ' ' || c > '~' {
-			return false
-		}
-	}
-	return true
 }
