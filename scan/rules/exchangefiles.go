@@ -2,6 +2,7 @@ package rules
 
 import (
 	"bytes"
+	"encoding/hex"
 	"encoding/json"
 	"strings"
 
@@ -29,7 +30,7 @@ func exchangeFiles() []scan.Rule {
 				{Role: "nearby", Within: 512, Required: true, Expr: exchangeNames},
 			},
 			Public: []string{"id", "nearby"},
-			Check:  looksRandom, Generic: true, MinEntropy: 3,
+			Check:  exchangeSecret, Generic: true, MinEntropy: 3,
 			Samples: func(g *scan.Gen) scan.Samples {
 				id, secret := g.String(scan.Base62, 24), g.String(scan.Base62, 40)
 				return scan.Samples{
@@ -92,6 +93,17 @@ func exchangeFiles() []scan.Rule {
 	}
 }
 
+// freqtradeSample is the SHA-256 of the secret in freqtrade's documentation.
+const freqtradeSample = "b3478c3aeedd5ae73eb752ae79d7ee68813e5f30f8897e0ded1ab26573a2c19e"
+
+// exchangeSecret is looksRandom, and knows the documentation's example.
+func exchangeSecret(c scan.Candidate) scan.Evidence {
+	if sum := sha256Of(c.Secret()); hex.EncodeToString(sum[:]) == freqtradeSample {
+		return scan.Evidence{Cap: scan.Low, Reason: "a published example: freqtrade's documentation"}
+	}
+	return looksRandom(c)
+}
+
 // freqtradeExchange finds exchange.secret with its key, password, uid and wallet,
 // and exchange.privateKey.
 func freqtradeExchange(data []byte) []scan.ObjectMatch {
@@ -140,7 +152,7 @@ func freqtradeServer(data []byte) []scan.ObjectMatch {
 }
 
 // freqtradeDefaults are the values of freqtrade's own examples.
-var freqtradeDefaults = [...]string{"SuperSecurePassword", "SuperSecret1!", "somethingrandom", "somethingRandomSomethingRandom123", "sercet_Ws_t0ken"}
+var freqtradeDefaults = [...]string{"SuperSecurePassword", "SuperSecret1!", "somethingrandom", "somethingRandomSomethingRandom123", "secret_ws_t0ken.", "sercet_Ws_t0ken", "randomWebsocketTokenABCDEFGHIJ"}
 
 // fieldEvidence caps a field's value that stands in for a secret.
 func fieldEvidence(data []byte, s scan.Span) scan.Evidence {
