@@ -28,7 +28,7 @@ func connectionStrings() []scan.Rule {
 	address := func(id, title, schemes, check, reference, sample string) scan.Rule {
 		r := base
 		r.ID, r.Title, r.Reference = id, title, reference
-		r.Expr = `(?i:` + schemes + `)` + check + `(?P<user>` + urlUser + `):(?P<secret>` + urlPassword + `)@(?P<host>\[[0-9A-Fa-f:]{2,40}\]|` + urlHost + `)`
+		r.Expr = `(?i:` + schemes + `)` + check + `(?P<user>` + urlUser + `):(?P<secret>` + urlPassword + `)@(?:tcp\()?(?P<host>\[[0-9A-Fa-f:]{2,40}\]|` + urlHost + `)`
 		r.Check = addressPassword(id != "database-url-password")
 		r.Samples = func(g *scan.Gen) scan.Samples {
 			at := func(user, password, host string) string { return sample + "://" + user + ":" + password + "@" + host }
@@ -55,6 +55,7 @@ func connectionStrings() []scan.Rule {
 		address("http-url-password", "Password in a web address",
 			`https{0,1}://`, ``, "https://www.rfc-editor.org/rfc/rfc9110", "https"),
 		connectionPairs(base),
+		goMySQL(base),
 		{
 			ID: "pgpass-password", Provider: "postgres", Title: "Password of a .pgpass file", Generic: true,
 			Why: base.Why, Fix: "Change the role's password on the server.", Reference: "https://www.postgresql.org/docs/current/libpq-pgpass.html", Confidence: scan.High,
@@ -98,6 +99,23 @@ func connectionPairs(r scan.Rule) scan.Rule {
 	return r
 }
 
+// goMySQL recognises the connection strings of Go's MySQL driver, which have no
+// scheme.
+func goMySQL(r scan.Rule) scan.Rule {
+	r.ID, r.Title = "go-mysql-password", "Password in a connection string of Go's MySQL driver"
+	r.Reference = "https://pkg.go.dev/github.com/go-sql-driver/mysql#hdr-DSN__Data_Source_Name_"
+	r.Expr = `(?P<user>[0-9A-Za-z_.-]{1,64}):(?P<secret>[!#-&(-.0-9;=?A-Z^_a-z|~]{3,128})@tcp\((?P<host>` + urlHost + `)`
+	r.Check = addressPassword(false)
+	r.Samples = func(g *scan.Gen) scan.Samples {
+		p := g.String(scan.Base62, 18)
+		return scan.Samples{
+			Match:   []string{"\"joe:" + p + "@tcp(db.corp.net:3306)/app?parseTime=true\"", "DSN=joe:" + p + "@tcp(10.1.2.3:3306)/app\n"},
+			NoMatch: []string{"\"joe:" + p + "@tcp(localhost:3306)/app\"", "\"%s:%s@tcp(%s)/%s\"", "user:password@tcp(db.corp.net:3306)/app"},
+		}
+	}
+	return r
+}
+
 // addressPassword judges the password of an address. Words are no sign of a real
 // one where they are common: tests and documents have them in web addresses.
 func addressPassword(common bool) func(scan.Candidate) scan.Evidence {
@@ -126,7 +144,7 @@ func pairPassword(c scan.Candidate) scan.Evidence {
 		return scan.Rejected
 	}
 	e := proof.DSNPassword(c)
-	if !e.Reject && e.Cap == 0 && weakPassword(v) {
+	if !e.Reject && weakPassword(v) {
 		e.Cap, e.Reason = scan.Low, "the password is a word"
 	}
 	return e
