@@ -135,7 +135,8 @@ func github() []scan.Rule {
 		Fix:        githubRevoke + " Keep it in a credential helper, not in the remote's address.",
 		Reference:  githubFormats,
 		Confidence: scan.High,
-		Expr:       `https://(?:[0-9A-Za-z_.-]{1,40}:)?(?P<secret>[0-9a-f]{40})(?::x-oauth-basic)?@(?:raw\.|api\.)?github(?:usercontent)?\.com`,
+		Expr:       `https://(?:[0-9A-Za-z_.-]{1,40}:)?(?P<secret>[0-9a-f]{40})(?::(?P<kind>x-oauth-basic))?@(?:raw\.|api\.)?github(?:usercontent)?\.com`,
+		Public:     []string{"kind"},
 		MinEntropy: 3,
 		Samples: func(g *scan.Gen) scan.Samples {
 			token := g.Hex(40)

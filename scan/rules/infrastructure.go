@@ -2,10 +2,6 @@ package rules
 
 import (
 	"bytes"
-	"crypto/ed25519"
-	"crypto/x509"
-	"encoding/base64"
-	"encoding/pem"
 
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/proof"
@@ -256,16 +252,6 @@ func infrastructure() []scan.Rule {
 			return proof.SealDockerSwarm(g.String(scan.Digits+scan.LowerAZ, 50), g.String(scan.Digits+scan.LowerAZ, 25))
 		}),
 	}, {
-		ID:         "kubeconfig-client-key",
-		Provider:   "kubernetes",
-		Title:      "Kubernetes client key in a kubeconfig",
-		Why:        "It acts on the cluster as the user that its certificate names, who cannot be locked out before the certificate expires.",
-		Fix:        "Remove the user's role bindings, issue a new certificate under another name, and rotate the cluster's CA if it was an administrator's.",
-		Reference:  "https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/",
-		Confidence: scan.High,
-		Object:     &scan.Object{Gate: "client-key-data", Parse: parseClientKeys},
-		Samples:    clientKeySamples,
-	}, {
 		ID:         "kubernetes-bootstrap-token",
 		Provider:   "kubernetes",
 		Title:      "Kubernetes bootstrap token",
@@ -422,78 +408,4 @@ func infrastructure() []scan.Rule {
 			return s
 		},
 	}}
-}
-
-// parseClientKeys finds the private keys of kubeconfig users. The base 64 of a
-// PEM text follows the name, on the same line.
-func parseClientKeys(data []byte) []scan.ObjectMatch {
-	const name, maxName, maxKey = "client-key-data", 8, 16 << 10
-	var out []scan.ObjectMatch
-	for at := 0; ; {
-		n := bytes.Index(data[at:], []byte(name))
-		if n < 0 {
-			return out
-		}
-		at += n + len(name)
-		start := at
-		for start < len(data) && start-at < maxName && bytes.IndexByte([]byte(`"': =\`), data[start]) >= 0 {
-			start++
-		}
-		end := start
-		for end < len(data) && end-start < maxKey && isBase64(data[end]) {
-			end++
-		}
-		der, err := base64.StdEncoding.DecodeString(string(data[start:end]))
-		if err != nil || end-start < 64 {
-			continue
-		}
-		block, _ := pem.Decode(der)
-		if block == nil {
-			continue
-		}
-		out = append(out, scan.ObjectMatch{
-			Parts:    []scan.Span{{Role: scan.RoleSecret, Start: start, End: end}},
-			Evidence: parseDER(block.Bytes),
-		})
-		at = end
-	}
-}
-
-func isBase64(c byte) bool {
-	return '0' <= c && c <= '9' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || c == '+' || c == '/' || c == '='
-}
-
-// parseDER proves a private key by parsing it in any of the three usual forms.
-func parseDER(der []byte) scan.Evidence {
-	if _, err := x509.ParsePKCS8PrivateKey(der); err == nil {
-		return scan.Holds("its private key parses")
-	}
-	if _, err := x509.ParsePKCS1PrivateKey(der); err == nil {
-		return scan.Holds("its private key parses")
-	}
-	if _, err := x509.ParseECPrivateKey(der); err == nil {
-		return scan.Holds("its private key parses")
-	}
-	return scan.Fails("the private key does not parse: edited, truncated or an example")
-}
-
-func clientKeySamples(g *scan.Gen) scan.Samples {
-	der, err := x509.MarshalPKCS8PrivateKey(ed25519.NewKeyFromSeed(g.Bytes(32)))
-	if err != nil {
-		return scan.Samples{}
-	}
-	encode := func(der []byte) string {
-		return base64.StdEncoding.EncodeToString(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
-	}
-	user := func(key string) string {
-		return "users:\n- name: admin\n  user:\n    client-certificate-data: LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0t\n    client-key-data: " + key + "\n"
-	}
-	return scan.Samples{
-		Match:  []string{user(encode(der)), "{\"client-key-data\": \"" + encode(der) + "\"}\n"},
-		Failed: []string{user(encode(der[:len(der)-3]))},
-		NoMatch: []string{
-			user("DATA+OMITTED"), user("REDACTED"), user("${CLIENT_KEY}"),
-			"client-key: /home/robot/.minikube/client.key\n",
-		},
-	}
 }
