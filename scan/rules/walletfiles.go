@@ -246,15 +246,16 @@ func macaroons(data []byte, prefix, alphabet string) []scan.ObjectMatch {
 		}
 		start := at + i
 		end := start + len(prefix)
-		size, ok := 0, false
+		var ok bool
 		if alphabet == "" {
+			var size int
 			size, ok = macaroonSize(data[start:])
 			end = start + size
 		} else {
 			for end < len(data) && strings.IndexByte(alphabet, data[end]) >= 0 {
 				end++
 			}
-			size, ok = macaroonSize(decodeText(data[start:end]))
+			_, ok = macaroonSize(decodeText(data[start:end]))
 		}
 		if ok {
 			ev := scan.Holds("parses as a macaroon of LND")
