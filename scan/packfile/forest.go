@@ -82,7 +82,7 @@ func (f *Forest) readHeaders(ctx context.Context, bases []int32, from, to int) (
 		}
 		f.weight[place] = e.end - e.data + 64
 		bases[place] = none
-		if e.kind != offsetDelta && e.kind != refDelta {
+		if !e.isDelta() {
 			f.kind[place] = Type(e.kind)
 			continue
 		}

@@ -19,10 +19,11 @@ import (
 // An object's place is its rank in the order of offsets.
 type index struct {
 	ids      []ID
-	placeOf  []int32 // by index into ids
-	byOffset []int32 // indexes into ids, by place
-	offsets  []int64 // by place
-	trailer  ID      // the pack's checksum
+	placeOf  []int32  // by index into ids
+	byOffset []int32  // indexes into ids, by place
+	offsets  []int64  // by place
+	sums     []uint32 // CRC-32 of each packed entry, by index; nil in version 1
+	trailer  ID       // the pack's checksum
 }
 
 func readIndex(path string) (*index, error) {
@@ -92,11 +93,15 @@ func (x *index) readV2(body []byte, n int64) ([]int64, error) {
 	if int64(len(body)) < n*(Size+4+4) {
 		return nil, fmt.Errorf("%d bytes for %d objects", len(body), n)
 	}
-	ids, small, large := body[:n*Size], body[n*(Size+4):n*(Size+4+4)], body[n*(Size+4+4):]
-	x.ids = make([]ID, n)
+	ids, sums, small, large := body[:n*Size], body[n*Size:n*(Size+4)], body[n*(Size+4):n*(Size+4+4)], body[n*(Size+4+4):]
+	if len(large)%8 != 0 || int64(len(large)) > n*8 {
+		return nil, fmt.Errorf("%d bytes of 64-bit offsets for %d objects", len(large), n)
+	}
+	x.ids, x.sums = make([]ID, n), make([]uint32, n)
 	offsets := make([]int64, n)
 	for i := range x.ids {
 		x.ids[i] = ID(ids[i*Size:])
+		x.sums[i] = binary.BigEndian.Uint32(sums[i*4:])
 		o := int64(binary.BigEndian.Uint32(small[i*4:]))
 		if o&(1<<31) != 0 { // the rest is an index into the table of 64-bit offsets
 			k := (o &^ (1 << 31)) * 8
@@ -110,11 +115,11 @@ func (x *index) readV2(body []byte, n int64) ([]int64, error) {
 	return offsets, nil
 }
 
-// order checks that ids and offsets, given by index, are distinct, and sorts by
-// offset.
+// order checks that ids are in order and offsets, given by index, distinct, and
+// sorts by offset. A pack may hold an object twice: Git does not refuse that.
 func (x *index) order(offsets []int64) error {
 	for i := 1; i < len(x.ids); i++ {
-		if bytes.Compare(x.ids[i-1][:], x.ids[i][:]) >= 0 {
+		if bytes.Compare(x.ids[i-1][:], x.ids[i][:]) > 0 {
 			return errors.New("object ids are not in order")
 		}
 	}
@@ -139,7 +144,7 @@ func (x *index) order(offsets []int64) error {
 	return nil
 }
 
-// find returns the index of an id.
+// find returns the index of an id, the first one if there are several.
 func (x *index) find(id ID) (int, bool) {
 	i := sort.Search(len(x.ids), func(i int) bool { return bytes.Compare(x.ids[i][:], id[:]) >= 0 })
 	return i, i < len(x.ids) && x.ids[i] == id
@@ -160,5 +165,5 @@ func (x *index) findPrefix(prefix string) []ID {
 	for ; i < len(x.ids) && x.ids[i].String()[:len(prefix)] == prefix; i++ {
 		out = append(out, x.ids[i])
 	}
-	return out
+	return slices.Compact(out)
 }

@@ -1,9 +1,11 @@
 package packfile
 
 import (
+	"crypto/sha1"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"os"
 	"strings"
@@ -135,13 +137,18 @@ const (
 
 // entry is the header of an object in a pack.
 type entry struct {
-	kind byte // an object type, offsetDelta or refDelta
-	size uint64
-	base int64 // offset of the base, for offsetDelta
-	ref  ID    // id of the base, for refDelta
-	data int64 // offset of the zlib stream
-	end  int64 // no byte of the entry lies beyond
+	place int
+	kind  byte // an object type, offsetDelta or refDelta
+	size  uint64
+	base  int64 // offset of the base, for offsetDelta
+	ref   ID    // id of the base, for refDelta
+	start int64 // offset of the entry
+	data  int64 // offset of the zlib stream
+	end   int64 // no byte of the entry lies beyond
 }
+
+// isDelta reports whether the entry is a difference from another.
+func (e *entry) isDelta() bool { return e.kind == offsetDelta || e.kind == refDelta }
 
 // bytes returns the pack's bytes [from, to), valid until the next call.
 func (r *reader) bytes(p *Pack, from, to int64) ([]byte, error) {
@@ -191,7 +198,7 @@ func (r *reader) header(p *Pack, place int) (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	e.data, e.end = from+int64(n), end
+	e.place, e.start, e.data, e.end = place, from, from+int64(n), end
 	// deflate cannot do better than 1032 to 1
 	if e.size > uint64(end-e.data)*1032 {
 		return entry{}, fmt.Errorf("impossible size %d", e.size)
@@ -252,18 +259,53 @@ func parseHeader(b []byte, offset int64) (e entry, n int, err error) {
 	return e, n, nil
 }
 
-// content inflates an entry into buf, which is grown as needed.
+// maxStream is how many bytes an entry of a size may take: more than zlib writes
+// for what it cannot compress.
+func maxStream(size int64) int64 { return maxHeader + size + size/8 + 64<<10 }
+
+var errSum = errors.New("checksum in the pack's index does not match")
+
+// content inflates an entry into buf, which is grown as needed. The checksum that
+// the index has of the entry covers its header too, which nothing else does: a
+// type or a base that is another one would not be noticed.
 func (r *reader) content(p *Pack, e *entry, buf []byte) ([]byte, error) {
-	src, err := r.bytes(p, e.data, e.end)
+	if e.size > uint64(p.limit) {
+		return nil, &TooLarge{p.idAt(e.place), e.size}
+	}
+	if e.end-e.start > maxStream(p.limit) {
+		return nil, errSize
+	}
+	src, err := r.bytes(p, e.start, e.end)
 	if err != nil {
 		return nil, err
+	}
+	if p.sums != nil && crc32.ChecksumIEEE(src) != p.sums[p.byOffset[e.place]] {
+		return nil, errSum
 	}
 	if uint64(cap(buf)) < e.size {
 		buf = make([]byte, e.size)
 	}
 	buf = buf[:e.size]
-	_, err = r.inflate(buf, src)
+	_, err = r.inflate(buf, src[e.data-e.start:])
 	return buf, err
+}
+
+// idAt returns the id of the object at a place.
+func (p *Pack) idAt(place int) ID { return p.ids[p.byOffset[place]] }
+
+// verify compares an object with its id where the index, of version 1, has no
+// checksums.
+func (p *Pack) verify(i int, t Type, data []byte) error {
+	if p.sums != nil {
+		return nil
+	}
+	h := sha1.New()
+	fmt.Fprintf(h, "%s %d\x00", t, len(data))
+	h.Write(data)
+	if ID(h.Sum(nil)) != p.ids[i] {
+		return errors.New("content does not match its id")
+	}
+	return nil
 }
 
 // base returns the place of a delta's base in the order of offsets.
@@ -285,61 +327,75 @@ func (p *Pack) Read(i int) (Type, []byte, error) {
 	r := p.workers.Get().(*reader)
 	defer p.workers.Put(r)
 	t, data, err := p.resolve(r, i)
+	if err == nil {
+		err = p.verify(i, t, data)
+	}
 	if err != nil {
 		return 0, nil, fmt.Errorf("read object %s of %s: %w", p.ids[i], p.path, err)
 	}
 	return t, data, nil
 }
 
-// resolve reads the chain of deltas down to its base, then builds the object.
+var errCycle = errors.New("deltas form a cycle")
+
+// resolve follows the chain of deltas down to its base, then builds the object.
 func (p *Pack) resolve(r *reader, i int) (Type, []byte, error) {
 	place := int(p.placeOf[i])
-	var deltas [][]byte
-	var held uint64
-	for n := 0; ; n++ {
-		e, err := r.header(p, place)
-		if err != nil {
-			return 0, nil, err
+	var chain []int // places of deltas, the object's own first
+	e, err := r.header(p, place)
+	for ; err == nil && e.isDelta(); e, err = r.header(p, place) {
+		if chain = append(chain, place); len(chain) > len(p.ids) {
+			return 0, nil, errCycle
 		}
-		if held += e.size; held > uint64(p.limit) {
-			return 0, nil, &TooLarge{p.ids[i], e.size}
-		}
-		data, err := r.content(p, &e, nil)
-		if err != nil {
-			return 0, nil, err
-		}
-		if e.kind != offsetDelta && e.kind != refDelta {
-			data, err = p.apply(deltas, data, i)
-			return Type(e.kind), data, err
-		}
-		deltas = append(deltas, data)
 		var ok bool
 		if place, ok = p.base(&e); !ok {
 			return 0, nil, errNoBase
 		}
-		if n > len(p.ids) {
-			return 0, nil, errCycle
-		}
 	}
+	if err != nil {
+		return 0, nil, err
+	}
+	data, err := r.content(p, &e, nil)
+	if err != nil {
+		return 0, nil, err
+	}
+	data, err = p.apply(r, chain, data)
+	return Type(e.kind), data, err
 }
 
-var errCycle = errors.New("deltas form a cycle")
-
-// apply applies deltas to a base, the last one first.
-func (p *Pack) apply(deltas [][]byte, data []byte, i int) ([]byte, error) {
-	for k := len(deltas) - 1; k >= 0; k-- {
-		size, err := targetSize(deltas[k], len(data))
+// apply applies the deltas at places to a base, the last one first.
+func (p *Pack) apply(r *reader, chain []int, data []byte) ([]byte, error) {
+	var delta, spare []byte
+	for k := len(chain) - 1; k >= 0; k-- {
+		e, err := r.header(p, chain[k])
 		if err != nil {
 			return nil, err
 		}
-		if size > uint64(p.limit) {
-			return nil, &TooLarge{p.ids[i], size}
-		}
-		target := make([]byte, size)
-		if _, err := patch(target, data, deltas[k], nil); err != nil {
+		if delta, err = r.content(p, &e, delta); err != nil {
 			return nil, err
 		}
-		data = target
+		size, err := p.targetSize(chain[k], delta, len(data))
+		if err != nil {
+			return nil, err
+		}
+		if cap(spare) < size {
+			spare = make([]byte, size)
+		}
+		target := spare[:size]
+		if _, err := patch(target, data, delta, nil); err != nil {
+			return nil, err
+		}
+		data, spare = target, data
 	}
 	return data, nil
+}
+
+// targetSize returns the size of the result of the delta at a place, unless it is
+// over the limit.
+func (p *Pack) targetSize(place int, delta []byte, baseSize int) (int, error) {
+	size, err := targetSize(delta, baseSize)
+	if err == nil && size > uint64(p.limit) {
+		err = &TooLarge{p.idAt(place), size}
+	}
+	return int(size), err
 }

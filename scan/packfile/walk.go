@@ -22,7 +22,8 @@ type Object struct {
 // an object when it meets one that is made of it. Its methods are called by
 // several goroutines at once.
 type Visitor[S any] interface {
-	// Visit is given every object once, after the object it is a delta of. The
+	// Visit is given every object once, after the object it is a delta of; one that
+	// the pack holds twice, twice. The
 	// worker is a number below Options.Workers; one worker makes one call at a
 	// time. The content is valid during the call only. If base is not nil, it is
 	// what Visit returned for the base, of which the copies are parts.
@@ -41,13 +42,14 @@ type Options struct {
 }
 
 // Walk brings every object of the wanted types to the visitor, each inflated
-// once. It returns ctx's error or nil.
+// once. It returns ctx's error or nil. There is at least one worker.
 func Walk[S any](ctx context.Context, f *Forest, o Options, v Visitor[S]) error {
 	for _, l := range f.lost {
 		if t := f.kind[l.place]; t == 0 || o.Types.Has(t) {
 			v.Lost(f.object(l.place), l.err)
 		}
 	}
+	o.Workers = max(1, o.Workers)
 	w := &walk[S]{forest: f, visitor: v, memory: o.Memory, roots: f.rootsOf(o.Types), active: o.Workers}
 	w.wake.L = &w.mu
 	g, ctx := errgroup.WithContext(ctx)
@@ -149,7 +151,7 @@ type worker[S any] struct {
 	delta  []byte
 	copies []scan.Copy
 	kids   []int32
-	free   [64][][]byte // buffers by the logarithm of their capacity
+	free   [maxPooled + 1][][]byte // buffers by the logarithm of their capacity
 }
 
 func (k *worker[S]) run(ctx context.Context) error {
@@ -167,6 +169,7 @@ func (k *worker[S]) run(ctx context.Context) error {
 			t := k.stack[last]
 			k.stack = k.stack[:last]
 			k.do(t)
+			k.trim()
 			if len(k.stack) > 1 && k.idle.Load() > 0 {
 				k.give(k.stack[0]) // the heaviest subtree that waits
 				k.stack = append(k.stack[:0], k.stack[1:]...)
@@ -179,6 +182,9 @@ func (k *worker[S]) run(ctx context.Context) error {
 func (k *worker[S]) do(t task[S]) {
 	o := k.forest.object(t.place)
 	data, copies, err := k.build(t)
+	if err == nil {
+		err = k.forest.pack.verify(int(k.forest.pack.byOffset[t.place]), o.Type, data)
+	}
 	if err != nil {
 		k.release(t.base)
 		k.lose(t.place, err)
@@ -220,24 +226,21 @@ func (k *worker[S]) build(t task[S]) (data []byte, copies []scan.Copy, err error
 	if err != nil {
 		return nil, nil, err
 	}
-	if e.size > uint64(p.limit) {
-		return nil, nil, &TooLarge{p.ids[p.byOffset[t.place]], e.size}
-	}
 	if t.base == nil {
-		data, err = k.content(p, &e, k.buffer(int(e.size)))
+		if e.size <= uint64(p.limit) {
+			data = k.buffer(int(e.size))
+		}
+		data, err = k.content(p, &e, data)
 		return data, nil, err
 	}
 	if k.delta, err = k.content(p, &e, k.delta); err != nil {
 		return nil, nil, err
 	}
-	size, err := targetSize(k.delta, len(base))
+	size, err := p.targetSize(int(t.place), k.delta, len(base))
 	if err != nil {
 		return nil, nil, err
 	}
-	if size > uint64(p.limit) {
-		return nil, nil, &TooLarge{p.ids[p.byOffset[t.place]], size}
-	}
-	data = k.buffer(int(size))
+	data = k.buffer(size)
 	k.copies, err = patch(data, base, k.delta, k.copies[:0])
 	if err != nil {
 		k.recycle(data)
@@ -292,9 +295,16 @@ func (k *worker[S]) lose(place int32, err error) {
 	}
 }
 
+// maxPooled is the logarithm of the largest buffer that a worker keeps. Larger ones
+// are rare, and what is kept is on top of the memory that was asked for.
+const maxPooled = 22
+
 // buffer returns n bytes, of undefined content.
 func (k *worker[S]) buffer(n int) []byte {
 	class := bits.Len(uint(n))
+	if class > maxPooled {
+		return make([]byte, n)
+	}
 	if free := k.free[class]; len(free) > 0 {
 		b := free[len(free)-1]
 		k.free[class] = free[:len(free)-1]
@@ -307,8 +317,18 @@ const maxFree = 32 // buffers kept of one size, fewer of the large ones
 
 func (k *worker[S]) recycle(b []byte) {
 	class := bits.Len(uint(cap(b))) - 1
-	if cap(b) == 0 || cap(b) != 1<<class || len(k.free[class]) >= max(1, maxFree>>max(0, class-16)) {
+	if class < 0 || class > maxPooled || cap(b) != 1<<class || len(k.free[class]) >= max(1, maxFree>>max(0, class-16)) {
 		return
 	}
 	k.free[class] = append(k.free[class], b)
+}
+
+// trim lets go of what one large object needed.
+func (k *worker[S]) trim() {
+	if cap(k.delta) > 1<<maxPooled {
+		k.delta = nil
+	}
+	if cap(k.window) > 1<<maxPooled {
+		k.window = nil
+	}
 }
