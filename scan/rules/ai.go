@@ -266,11 +266,10 @@ func ai() []scan.Rule {
 			Reference: "https://docs.wandb.ai/platform/hosting/iam/authentication",
 			Samples: func(g *scan.Gen) scan.Samples {
 				s := bound("WANDB_API_KEY", `[0-9a-f]{40}`)(g)
-				s.Match = append(s.Match, "wandb.login(key=\""+g.Hex(40)+"\")\n", "WANDB_API_KEY=wandb_v1_"+g.String(scan.Base62, 77)+"\n",
-					"machine api.wandb.ai\n  login user\n  password "+g.Hex(40)+"\n")
+				s.Match = append(s.Match, "wandb.login(key=\""+g.Hex(40)+"\")\n", "WANDB_API_KEY=wandb_v1_"+g.String(scan.Base62, 77)+"\n")
 				return s
 			},
-		}, `wandb`, `key|token|login|pass`, "", `[0-9a-f]{40}|wandb_v1_[0-9A-Za-z_-]{60,90}|local-[0-9a-f]{40}`),
+		}, `wandb`, `key|token|login`, "", `[0-9a-f]{40}|wandb_v1_[0-9A-Za-z_-]{60,90}|local-[0-9a-f]{40}`),
 		issued(scan.Rule{
 			ID:        "pinecone-api-key",
 			Provider:  "pinecone",
@@ -294,7 +293,7 @@ func ai() []scan.Rule {
 			Why:       "It transcribes at the account's cost and reads earlier transcripts.",
 			Fix:       "Delete it under API keys in the dashboard, and create a new one.",
 			Reference: "https://www.assemblyai.com/docs/deployment/account-management",
-		}, `assembly_?ai|\baai[._]`, `key|token|auth`, "ASSEMBLYAI_API_KEY", `[0-9a-f]{32}`),
+		}, `assembly_?ai`, `key|token|auth`, "ASSEMBLYAI_API_KEY", `[0-9a-f]{32}`),
 		called(scan.Rule{
 			ID:        "deepgram-api-key",
 			Provider:  "deepgram",

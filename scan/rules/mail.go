@@ -108,7 +108,7 @@ func mail() []scan.Rule {
 			Why:       "With the API key it sends mail from the account's domains and reads its contacts.",
 			Fix:       "Generate a new secret key under Account settings, API key management.",
 			Reference: "https://dev.mailjet.com/email/guides/#authentication",
-		}, `mailjet|\bmj_`, `secret|private|pass`, "MAILJET_SECRET_KEY", `[0-9a-f]{32}`),
+		}, `mailjet|\bmj_api`, `secret|private|pass`, "MAILJET_SECRET_KEY", `[0-9a-f]{32}`),
 		called(scan.Rule{
 			ID:        "sparkpost-api-key",
 			Provider:  "sparkpost",

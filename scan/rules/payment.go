@@ -123,22 +123,25 @@ func payment() []scan.Rule {
 			Fix:       "Generate a new API key in the Control Panel under API, and delete this one.",
 			Reference: "https://developer.paypal.com/braintree/articles/control-panel/important-gateway-credentials",
 		}, `braintree|\bbt_`, `private_?key`, "BRAINTREE_PRIVATE_KEY", `[0-9a-f]{32}`),
-		called(scan.Rule{
-			ID:        "adyen-api-key",
-			Provider:  "adyen",
-			Title:     "Adyen API key",
-			Why:       "It takes payments and refunds them within the web service user's roles.",
-			Fix:       "Generate a new API key under Developers, API credentials, and let the old one expire.",
-			Reference: "https://docs.adyen.com/development-resources/api-credentials",
+		{
+			ID:         "adyen-api-key",
+			Provider:   "adyen",
+			Title:      "Adyen API key",
+			Why:        "It takes payments and refunds them within the web service user's roles.",
+			Fix:        "Generate a new API key under Developers, API credentials, and let the old one expire.",
+			Reference:  "https://docs.adyen.com/development-resources/api-credentials",
+			Confidence: scan.High,
+			Expr:       `\b(?P<secret>AQE[0-9A-Za-z+/]{40,120}-[0-9A-Za-z+/]{30,60}={0,2}-[!#-&(-+\--;=?-\[\]^_a-~]{10,30})` + quote,
+			MinEntropy: 4,
+			Check:      published,
 			Samples: func(g *scan.Gen) scan.Samples {
 				v := "AQE" + g.String(scan.Base62, 70) + "-" + g.String(scan.Base64Std, 43) + "=-" + g.String(scan.Base62, 16)
 				return scan.Samples{
-					Match: append(inAssignments("ADYEN_API_KEY", v), "curl -H 'x-API-key: "+v+"' https://checkout-test.adyen.com\n",
-						"client.config.apiKey = \""+v+"\";\n"),
+					Match:   append(inAssignments("ADYEN_API_KEY", v), "curl -H 'x-API-key: "+v+"' https://checkout-test.adyen.com\n"),
 					NoMatch: []string{"ADYEN_API_KEY=${ADYEN_API_KEY}\n", "ADYEN_API_KEY=AQEyhmfxK....LAG84XwzP5pSpVd\n", "ADYEN_API_KEY=" + v[:30] + "\n"},
 				}
 			},
-		}, `adyen|api`, `key`, "", `AQE[0-9A-Za-z+/]{40,120}-[0-9A-Za-z+/]{30,60}={0,2}-[!#-&(-+\--;=?-\[\]^_a-~]{10,30}`),
+		},
 		called(scan.Rule{
 			ID:        "adyen-hmac-key",
 			Provider:  "adyen",
@@ -357,7 +360,7 @@ func payment() []scan.Rule {
 			Fix:        "Delete it under Project settings, API keys, and create a new one.",
 			Reference:  "https://www.revenuecat.com/docs/projects/authentication",
 			MinEntropy: 3.6,
-		}, `revenue_?cat|\brc_`, `key|secret`, "REVENUECAT_SECRET_KEY", `sk_[A-Za-z]{28}`),
+		}, `revenue_?cat`, `key|secret`, "REVENUECAT_SECRET_KEY", `sk_[A-Za-z]{28}`),
 		called(scan.Rule{
 			ID:        "freshbooks-client-secret",
 			Provider:  "freshbooks",
