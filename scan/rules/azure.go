@@ -170,7 +170,7 @@ func azure() []scan.Rule {
 			Fix:        azureRotate,
 			Reference:  "https://learn.microsoft.com/azure/storage/common/storage-account-keys-manage",
 			Confidence: scan.High,
-			Expr:       named(`azure|storage|cosmos|account|documentdb`, `key|secret`, key64),
+			Expr:       named(`azure|cosmos|documentdb|account[_ -]?k|storage[_ -]?k`, `ey|secret`, key64),
 			MinEntropy: 4,
 			Check:      azureUnsigned,
 			Samples: func(g *scan.Gen) scan.Samples {
@@ -330,7 +330,7 @@ func azure() []scan.Rule {
 			Fix:        "Add a new secret or, better, a certificate or federated credential to the app registration, deploy it, and delete this one.",
 			Reference:  "https://learn.microsoft.com/entra/identity-platform/how-to-add-credentials",
 			Confidence: scan.Medium,
-			Expr:       named(`azure|\barm_|entra|aad_|aad|msal|microsoft`, `client_?secret|app_?secret|client_?key|app_?password`, `[0-9A-Za-z_.~:@?/+*-]{31,43}=?`),
+			Expr:       named(`azure|arm_client|entra_|aad_|msal|microsoft_`, `_secret|client_?secret|app_?secret|client_?key|app_?password`, `[0-9A-Za-z_.~:@?/+*-]{31,43}=?`),
 			MinEntropy: 3.7,
 			Check: func(c scan.Candidate) scan.Evidence {
 				// the secret's id, or a secret of the newer form

@@ -68,7 +68,7 @@ func ci() []scan.Rule {
 		Fix:        "Regenerate the user's token on its profile page, or change the shared RPC secret on server and runners.",
 		Reference:  "https://docs.drone.io/cli/configure/",
 		Confidence: scan.Medium,
-		Expr:       named(`drone|woodpecker`, `token|secret`, `[0-9a-f]{32}|[0-9A-Za-z]{32}`),
+		Expr:       named(`drone[_.-]|droner|drones|dronet|woodpecker`, `oken|ecret`, `[0-9a-f]{32}|[0-9A-Za-z]{32}`),
 		MinEntropy: 3,
 		Check:      looksRandom,
 		Samples:    bound("DRONE_RPC_SECRET", `[0-9a-f]{32}`),
@@ -190,7 +190,7 @@ func ci() []scan.Rule {
 		Fix:        "Revoke it under My account, Security, and generate a new one.",
 		Reference:  "https://docs.sonarsource.com/sonarqube-server/latest/user-guide/managing-tokens/",
 		Confidence: scan.Medium,
-		Expr:       named(`sonar`, `token|login|secret|password`, `[0-9a-f]{40}`),
+		Expr:       named(`sonar[_.-]|sonarq|sonarc|sonart|sonarl`, `oken|ogin|secret|password`, `[0-9a-f]{40}`),
 		MinEntropy: 3,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := bound("SONAR_TOKEN", `[0-9a-f]{40}`)(g)
@@ -345,7 +345,7 @@ func ci() []scan.Rule {
 		Fix:        "Revoke it under Access tokens, and create a robot user's with a role.",
 		Reference:  "https://docs.expo.dev/accounts/programmatic-access/",
 		Confidence: scan.Medium,
-		Expr:       named(`\bexpo_|_expo_|\beas_`, `token`, `[0-9A-Za-z_-]{40}`),
+		Expr:       named(`expo_`, `token`, `[0-9A-Za-z_-]{40}`),
 		MinEntropy: 3.7,
 		Check:      mixedAndRandom,
 		Samples: func(g *scan.Gen) scan.Samples {

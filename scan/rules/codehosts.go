@@ -71,7 +71,7 @@ func codeHosts() []scan.Rule {
 		Fix:        "Delete it under Settings, Applications, and generate one with fewer scopes.",
 		Reference:  "https://docs.gitea.com/development/api-usage",
 		Confidence: scan.Medium,
-		Expr:       named(`gitea|forgejo|codeberg`, `token|api_?key|password`, `[0-9a-f]{40}`),
+		Expr:       named(`gitea[_.-]|giteat|giteaa|giteap|forgejo|codeberg`, `oken|pi_?key|assword`, `[0-9a-f]{40}`),
 		MinEntropy: 3,
 		Samples:    bound("GITEA_TOKEN", `[0-9a-f]{40}`),
 	}, {
@@ -82,7 +82,7 @@ func codeHosts() []scan.Rule {
 		Fix:        "Delete it under Settings, Private tokens, and generate a new one.",
 		Reference:  "https://gitee.com/help/articles/4191",
 		Confidence: scan.Medium,
-		Expr:       named(`gitee`, `token|access|secret`, `[0-9a-f]{32}`),
+		Expr:       named(`gitee[_.-]|giteet|giteea|gitees`, `oken|ccess|ecret`, `[0-9a-f]{32}`),
 		MinEntropy: 3,
 		Samples:    bound("GITEE_ACCESS_TOKEN", `[0-9a-f]{32}`),
 	}, {

@@ -124,7 +124,8 @@ func github() []scan.Rule {
 		Fix:        githubRevoke,
 		Reference:  githubFormats,
 		Confidence: scan.Medium,
-		Expr:       named(`github|\bgh`, `token|[_-]pat|oauth|api_?key`, `[0-9a-f]{40}`),
+		// the byte after "github" keeps the addresses of Go packages away
+		Expr:       `(?:(?i:github[_ :"ato-])(?i:[0-9a-z_.\s"'()\[\]{:=>-]{0,32}?(?:token|oken|pat|oauth|auth|api_?key|pi_?key)[0-9a-z_-]{0,12})|(?i:\bgh_token|\bgh_pat|\bgh_oauth_token))` + assigned + `(?P<secret>[0-9a-f]{40})` + quote,
 		MinEntropy: 3,
 		Samples:    bound("GITHUB_TOKEN", `[0-9a-f]{40}`),
 	}, {

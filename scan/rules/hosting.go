@@ -98,7 +98,7 @@ func hosting() []scan.Rule {
 		Fix:        "Roll the API token under R2, Manage API tokens.",
 		Reference:  "https://developers.cloudflare.com/r2/api/tokens/",
 		Confidence: scan.High,
-		Expr:       named(`cloudflare|\br2_|_r2_|r2\.cloudflarestorage`, `secret|access_?key`, `[0-9a-f]{64}`),
+		Expr:       named(`cloudflare|r2_s|r2_a`, `ecret|ccess_?key`, `[0-9a-f]{64}`),
 		MinEntropy: 3,
 		Samples:    bound("CLOUDFLARE_R2_SECRET_ACCESS_KEY", `[0-9a-f]{64}`),
 	}, {
@@ -458,7 +458,7 @@ func hosting() []scan.Rule {
 		Fix:        "Reset it under Account settings, API.",
 		Reference:  "https://docs.bunny.net/reference/bunnynet-api-overview",
 		Confidence: scan.High,
-		Expr:       named(`bunny|access`, `key|token|pass`, `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{20}-[0-9a-f]{4}-[0-9a-f]{4}|`+uuidExpr+uuidExpr),
+		Expr:       named(`bunny|accessk|access[_-]k`, `key|ey|token|pass`, `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{20}-[0-9a-f]{4}-[0-9a-f]{4}|`+uuidExpr+uuidExpr),
 		Samples:    bound("BUNNY_ACCESS_KEY", uuidExpr+uuidExpr),
 	}}
 }

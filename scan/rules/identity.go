@@ -165,7 +165,7 @@ func identity() []scan.Rule {
 		Fix:        "Create another API key, deploy it, and delete this one.",
 		Reference:  "https://docs.confluent.io/cloud/current/security/authenticate/workload-identities/service-accounts/api-keys/overview.html",
 		Confidence: scan.High,
-		Expr:       named(`confluent|ccloud|kafka|schema_?registry|sasl`, `secret|pass`, `[0-9A-Za-z+/]{64}`),
+		Expr:       named(`confluent|ccloud|kafka|schema_?registry|sasl[_.]`, `secret|pass`, `[0-9A-Za-z+/]{64}`),
 		MinEntropy: 4,
 		Check: func(c scan.Candidate) scan.Evidence {
 			if bytes.HasPrefix(c.Secret(), []byte("cflt")) { // the newer form has its own rule

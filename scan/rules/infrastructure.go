@@ -70,7 +70,7 @@ func infrastructure() []scan.Rule {
 		Fix:        vaultRevoke,
 		Reference:  vaultTokens,
 		Confidence: scan.High,
-		Expr:       named(`vault|root`, `token`, `s\.[0-9A-Za-z]{24}(?:\.[0-9A-Za-z]{5})?|`+uuidExpr),
+		Expr:       named(`vault|root[_ -]?tok`, `token|en`, `s\.[0-9A-Za-z]{24}(?:\.[0-9A-Za-z]{5})?|`+uuidExpr),
 		MinEntropy: 3,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := bound("VAULT_TOKEN", `s\.[0-9A-Za-z]{24}`)(g)
@@ -227,7 +227,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Reset the authtoken, or delete the API key, in the dashboard.",
 		Reference:  "https://ngrok.com/docs/agent/",
 		Confidence: scan.High,
-		Expr:       named(`ngrok|auth`, `token|api_?key|key`, `[1-4][0-9A-Za-z]{26}_[0-9A-Za-z]{20,22}`),
+		Expr:       named(`ngrok|authtok`, `token|en|key`, `[1-4][0-9A-Za-z]{26}_[0-9A-Za-z]{20,22}`),
 		MinEntropy: 3.7,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := bound("NGROK_AUTHTOKEN", `[12][0-9A-Za-z]{26}_[0-9A-Za-z]{21}`)(g)
@@ -259,7 +259,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Delete it (kubeadm token delete), and create one when a node joins.",
 		Reference:  "https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/",
 		Confidence: scan.High,
-		Expr:       named(`kubeadm|bootstrap`, `token`, `[0-9a-z]{6}\.[0-9a-z]{16}`),
+		Expr:       named(`kubeadm|bootstrap[_-]?tok`, `token|en`, `[0-9a-z]{6}\.[0-9a-z]{16}`),
 		MinEntropy: 2.8,
 		Check: func(c scan.Candidate) scan.Evidence {
 			if bytes.Contains(c.Secret(), []byte("abcdef")) { // the documentation's
@@ -292,7 +292,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Remove it (tctl tokens rm), and join by a cloud identity or a short-lived token.",
 		Reference:  "https://goteleport.com/docs/enroll-resources/agents/join-token/",
 		Confidence: scan.Medium,
-		Expr:       named(`teleport|tctl|join`, `token|auth_?token`, `[0-9a-f]{32}`),
+		Expr:       named(`teleport|tctl `, `token|auth_?token`, `[0-9a-f]{32}`),
 		MinEntropy: 3,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := bound("TELEPORT_TOKEN", `[0-9a-f]{32}`)(g)
@@ -398,7 +398,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Delete it on the user's Tokens page, and create one with the read scope where that is enough.",
 		Reference:  "https://docs.ansible.com/automation-controller/latest/html/userguide/applications_auth.html",
 		Confidence: scan.Medium,
-		Expr:       named(`tower_o|tower_t|controller_o|\bawx_|awx`, `token|auth`, `[0-9A-Za-z]{30}`),
+		Expr:       named(`tower_o|tower_t|controller_o|awx_`, `oken|auth`, `[0-9A-Za-z]{30}`),
 		MinEntropy: 3.7,
 		Check:      looksRandom,
 		Samples: func(g *scan.Gen) scan.Samples {

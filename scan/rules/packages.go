@@ -211,7 +211,7 @@ func packages() []scan.Rule {
 		Fix:        "Revoke it under Tokens, and use a deploy token from the environment.",
 		Reference:  "https://gemfury.com/help/tokens/",
 		Confidence: scan.High,
-		Expr:       `https://(?:[0-9A-Za-z_.-]{1,40}:)?(?P<secret>[0-9A-Za-z_-]{16,40})(?::|:NOPASS|:x)?@(?:[a-z]{2,8}\.)?fury\.(?:io|site)`,
+		Expr:       `://(?:[0-9A-Za-z_.-]{1,40}:)?(?P<secret>[0-9A-Za-z_-]{16,40})(?::|:NOPASS|:x)?@(?:[a-z]{2,8}\.)?fury\.(?:io|site)`,
 		MinEntropy: 3,
 		Check:      looksRandom,
 		Samples: func(g *scan.Gen) scan.Samples {
