@@ -12,6 +12,7 @@ import (
 // fails when a rule is written and not listed.
 var families = []func() []scan.Rule{
 	ai,
+	atlassian,
 	aws,
 	azure,
 	bearerTokens,
@@ -25,6 +26,7 @@ var families = []func() []scan.Rule{
 	clouds,
 	codeHosts,
 	coinbaseCDP,
+	commerce,
 	connectionStrings,
 	credentialFiles,
 	cryptoCustody,
@@ -48,7 +50,9 @@ var families = []func() []scan.Rule{
 	packages,
 	payment,
 	privateKeys,
+	saas,
 	slack,
+	social,
 	walletFiles,
 }
 

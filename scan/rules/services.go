@@ -98,11 +98,11 @@ func randomAndUnpublished(c scan.Candidate) scan.Evidence {
 	return published(c)
 }
 
-// tailRandom rejects tokens whose part behind the last underscore or hyphen reads
-// as a name. It is the check of tokens whose prefix is short and common.
+// tailRandom rejects tokens whose part behind the first underscore, hyphen or bar
+// reads as a name. It is the check of tokens whose prefix is short and common.
 func tailRandom(c scan.Candidate) scan.Evidence {
 	secret := c.Secret()
-	if i := strings.LastIndexAny(string(secret), "_-"); i >= 0 {
+	if i := strings.IndexAny(string(secret), "_-|"); i >= 0 {
 		secret = secret[i+1:]
 	}
 	if proof.LooksRandom(secret) < 0.5 {
