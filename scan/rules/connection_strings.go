@@ -54,7 +54,6 @@ func connectionStrings() []scan.Rule {
 			``, "https://www.rfc-editor.org/rfc/rfc3986", "sftp"),
 		address("http-url-password", "Password in a web address",
 			`https{0,1}://`, ``, "https://www.rfc-editor.org/rfc/rfc9110", "https"),
-		connectionPairs(base),
 		goMySQL(base),
 		{
 			ID: "pgpass-password", Provider: "postgres", Title: "Password of a .pgpass file", Generic: true,
@@ -69,34 +68,6 @@ func connectionStrings() []scan.Rule {
 			},
 		},
 	}
-}
-
-// connectionPairs recognises connection strings of name=value pairs: ADO.NET,
-// ODBC, JDBC, libpq.
-func connectionPairs(r scan.Rule) scan.Rule {
-	r.ID, r.Title = "connection-string-password", "Password in a connection string"
-	r.Reference = "https://learn.microsoft.com/en-us/dotnet/framework/data/adonet/connection-string-syntax"
-	r.Expr = `(?i:(?:passwor|pw)d[ ]{0,1}=)[ ]{0,1}["'{]{0,1}(?P<secret>[!#-%(-:<-?A-Z^_a-z|~@]{4,128})(?:[;"'}\s&<\\]|$)`
-	r.Partners = []scan.Partner{{
-		Role: "host", Within: 300, Required: true,
-		Expr: `(?i)(?:\b(?:server|data source|host|hostname|addr|address|network address)[ ]?=[ ]?["']?(?:tcp:)?|jdbc:[0-9a-z:+]{2,40}//)([0-9A-Za-z_.\\(\[$%-][0-9A-Za-z_.,:\\()\[\]-]{1,120})`,
-	}}
-	r.Check = pairPassword
-	r.Samples = func(g *scan.Gen) scan.Samples {
-		p := g.String(scan.Base62, 18)
-		return scan.Samples{
-			Match: []string{
-				"\"Server=tcp:db.corp.net,1433;Database=app;User ID=joe;Password=" + p + ";Encrypt=True\"", "Data Source=db.corp.net;uid=joe;pwd=" + p + ";",
-				"host=db.corp.net port=5432 user=joe password=" + p + " dbname=app\n", "jdbc:sqlserver://db.corp.net:1433;user=joe;password=" + p + ";",
-				"jdbc:mysql://db.corp.net/app?user=joe&password=" + p + "&ssl=true", "Driver={ODBC};Server=10.1.2.3;PWD={" + p + "}",
-			},
-			NoMatch: []string{
-				"Server=localhost;User=sa;Password=" + p + ";", "Server=db.corp.net;Password={0};", "Server=db.corp.net;Password=$(PASS);", "Server=db.corp.net;Password=***;",
-				"Server=db.corp.net;Password=your_password;", "server = connect(host=name, password=password)",
-			},
-		}
-	}
-	return r
 }
 
 // goMySQL recognises the connection strings of Go's MySQL driver, which have no
@@ -135,19 +106,6 @@ func addressPassword(common bool) func(scan.Candidate) scan.Evidence {
 		}
 		return e
 	}
-}
-
-// pairPassword judges the password of a connection string.
-func pairPassword(c scan.Candidate) scan.Evidence {
-	v := c.Secret()
-	if codeLike(v) || bytes.ContainsAny(v, "()") || expressionLike(v) && !weakPassword(v) {
-		return scan.Rejected
-	}
-	e := proof.DSNPassword(c)
-	if !e.Reject && weakPassword(v) {
-		e.Cap, e.Reason = scan.Low, "the password is a word"
-	}
-	return e
 }
 
 // weakPassword reports whether v is a word, perhaps with a number, small letters

@@ -19,7 +19,7 @@ func credentialFiles() []scan.Rule {
 	logIn := "Whoever reads it can log in to the server that it names."
 	rules := []scan.Rule{
 		rule("netrc-password", "generic", "Password of a .netrc file", logIn, change, "https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html", scan.High,
-			`machine[ \t\r\n]{1,8}(?P<host>[0-9A-Za-z_.:-]{1,100})[ \t\r\n]{1,8}login[ \t\r\n]{1,8}(?P<user>[0-9A-Za-z_.@+-]{1,80})[ \t\r\n]{1,8}pass[a-z]{4}[ \t\r\n]{1,8}(?P<secret>[!-~]{4,128})(?:\s|$)`,
+			`machine[ \t\r\n]{1,8}(?P<host>[0-9A-Za-z_.:-]{1,64})[ \t\r\n]{1,8}login[ \t\r\n]{1,8}(?P<user>[0-9A-Za-z_.@+-]{1,64})[ \t\r\n]{1,8}pass[a-z]{4}[ \t\r\n]{1,8}(?P<secret>[!-~]{4,100})(?:\s|$)`,
 			addressPassword(true), func(g *scan.Gen) scan.Samples {
 				p := g.String(scan.Base62, 18)
 				return scan.Samples{

@@ -6,43 +6,105 @@ import (
 	"github.com/keywright/keywright/scan"
 )
 
-// The generic rules find name = "value" assignments whose name says that the
-// value is confidential. They share one judge (generic_judge.go) and differ in
-// how the assignment is written, so that the engine's check before the
-// expression gets as far as the end of the value.
+// The generic rules find assignments whose name says that the value is
+// confidential. They share one judge (generic_judge.go) and differ in the keyword
+// and in how the assignment is written.
 //
-// The words of a name around the keyword are [0-9A-Za-z_.-]; the classes of what
-// follows (quotes, a bracket, blanks, operator, blanks, quotes, value) are
-// disjoint from their neighbours.
+// Names like these stand on every page, so each expression begins at a fixed
+// distance from its literal, and the classes that follow are disjoint from their
+// neighbours: the engine's check before the expression goes through to the value,
+// and the expression itself runs in one pass. What stands before a keyword is
+// therefore part of the keyword or not looked at.
 const (
-	genericHead = `[0-9A-Za-z_.-]{0,24}`
 	genericTail = `[0-9A-Za-z_.-]{0,24}`
 
-	// What the names of confidential values contain. The judge looks at whole
-	// words; here is only what the engine looks for, written so that the last byte
-	// is a class of its own: the check before an expression is derived from one
-	// stretch of text, not from alternatives.
-	genericPassword = `(?:pas|[_."']pw)[sd]`
-	genericSecret   = `(?:secre|toke|credentia)[tnl]`
-	genericKey      = `(?:api|access|private|encrypt|encryption|crypt|crypto|sign|signing|auth|master|account|storage|shared|session|service|admin|app|application|license|hmac|jwt|cipher|consumer|deploy|root)[_.-]{0,1}key`
-
-	// Bytes of values: visible ASCII without quotes and backslashes.
+	// Bytes of values: visible ASCII without quotes and backslashes, and without
+	// what ends an expression in code or begins a template.
 	genericQuotedByte = `[!#-&(-\[\]-_a-~]`
-	// ... and without what ends an expression in code, or begins a template.
-	genericBareByte  = `[!#%*+\-./0-9:=?@A-Z^_a-z~$]`
-	genericBareFirst = `[0-9A-Za-z+/_@^~!#]`
-
-	genericClose = `["'` + "`" + `\\]`
-	genericOpen  = `[ \t]{0,24}[bBrRuUfFL@$]{0,1}["'` + "`" + `\\]{1,4}`
-	genericOp    = `["'` + "`" + `\\]{0,3}[\[\])]{0,2}[ \t]{0,24}[:=,]{1,3}>?`
-	genericBare  = `["']{0,1}[ \t]{0,24}[:=]{1,2}[ \t]{0,8}`
-	genericStop  = `(?:[ \t\r\n&"';,]|$)`
+	genericBareByte   = `[!#%*+\-./0-9:=?@A-Z^_a-z~$]`
+	genericBareFirst  = `[0-9A-Za-z+/_@^~!#]`
 )
+
+// A genericName is a set of names; its expression begins with them.
+type genericName struct {
+	id, expr string
+	kind     nameClass
+	sample   string // a name of the set
+	forms    string // the forms that it is looked for in
+}
+
+// genericNames are written so that one stretch of text, not one of several
+// alternatives, is the literal: only then the engine derives the whole check.
+func genericNames() []genericName {
+	const keyHeads = `api|access|private|encrypt|encryption|crypt|crypto|sign|signing|auth|master|account|storage|shared|session|service|admin|app|application|license|hmac|jwt|cipher|consumer|deploy|root`
+	const tokenHeads = `access|auth|api|refresh|bearer|bot|id|session|service|identity|security|authentication|authorization|application|integration|client|agent|user|deployment|my|ci|gh|tg|hf|db|app|web|jwt|oauth`
+	return []genericName{
+		{"password", `(?i:pass(?:w|ph)(?:ord|d|rase|ort))`, kindPassword, "password", "qbpx"},
+		{"password-short", `(?:\b[Pp]|\BP)(?i:ass)`, kindPassword, "smtpPass", "qb"},
+		{"password-pwd", `[_.;"'](?i:p(?:as|w)[sd])`, kindPassword, "my_pwd", "qb"},
+		{"secret", `(?i:(?:secre|credentia)[tl])`, kindSecret, "client_secret", "qbpxs"},
+		{"key", `(?i:(?:` + keyHeads + `)[_.-]{0,1}key)`, kindKey, "service_api_key", "qbpxs"},
+		{"token", `[ \t"'.:,;(\[{<>@$&?/|=!` + "`" + `](?i:token)`, kindWeakKey, ".token", "qb"},
+		{"token-line", `(?m:^)(?i:token)`, kindWeakKey, "\ntoken", "qb"},
+		{"access-token", `(?i:(?:` + tokenHeads + `)[_.-]{0,1}token)`, kindWeakKey, "access_token", "qbpx"},
+		{"named-token", notAfter(harmlessTokens) + `[_-](?i:token)`, kindWeakKey, "VENDOR_TOKEN", "qbpxs"},
+		{"camel-token", notAfter(harmlessTokens) + `Token`, kindWeakKey, "vendorToken", "qbx"},
+		{"flag", `--(?:password|passphrase|token|secret|api-key|apikey|api-token|access-token|auth-token|access-key|secret-key|client-secret|private-key|bearer-token)`, kindSecret, "--token", "qbf"},
+	}
+}
+
+// harmlessTokens are the last three letters of what makes a token harmless when
+// it stands before it: csrf, page, next, sync, continuation, cursor, skip, stop,
+// eos, bos, pad, unk, mask, sep, cls, design, device, push, fcm, authenticity,
+// query, previous, current, last, first, peek, lex, lexer, parser, state.
+var harmlessTokens = [...]string{
+	"age", "ask", "ast", "ate", "bos", "cls", "eek", "ent", "eos", "ery", "ext", "fcm", "ice", "ign", "ion", "ity", "kip", "lex",
+	"ous", "pad", "rst", "sep", "ser", "sor", "srf", "top", "unk", "ush", "xer", "ync",
+}
+
+// notAfter is an expression for three bytes of a name that are none of the
+// endings, in either case: RE2 cannot look behind.
+func notAfter(endings [30]string) string {
+	const alphabet = "abcdefghijklmnopqrstuvwxyz"
+	class := func(without string) string {
+		var b strings.Builder
+		b.WriteString(`[0-9_.-`)
+		for _, c := range alphabet {
+			if !strings.ContainsRune(without, c) {
+				b.WriteRune(c)
+				b.WriteRune(c - 'a' + 'A')
+			}
+		}
+		return strings.ReplaceAll(b.String(), ".-", `.\-`) + `]`
+	}
+	heads := map[string]string{} // of one or two letters, to the letters that must not follow
+	var firsts, pairs string
+	for _, e := range endings {
+		if !strings.Contains(firsts, e[:1]) {
+			firsts += e[:1]
+		}
+		if !strings.Contains(heads[e[:1]], e[1:2]) {
+			heads[e[:1]] += e[1:2]
+			pairs += e[:2] + " "
+		}
+		heads[e[:2]] += e[2:]
+	}
+	any := class("")
+	alternatives := []string{class(firsts) + any + any}
+	for _, f := range firsts {
+		alternatives = append(alternatives, `(?i:`+string(f)+`)`+class(heads[string(f)])+any)
+	}
+	for _, p := range strings.Fields(pairs) {
+		alternatives = append(alternatives, `(?i:`+p+`)`+class(heads[p]))
+	}
+	return `(?:` + strings.Join(alternatives, "|") + `)`
+}
 
 // A genericForm is a way to write an assignment; its rules differ in the least
 // length, in bytes, of passwords and of keys. The expression's parts stand between
 // name and value, at the value's first byte, for its other bytes, and behind it.
 type genericForm struct {
+	letter                      string // in genericName.forms
 	id                          string // what the ids of its rules end in
 	password, key               string
 	before, first, value, after string
@@ -50,22 +112,19 @@ type genericForm struct {
 }
 
 var genericForms = [...]genericForm{
-	{"", "6", "10", genericOp + genericOpen, "", genericQuotedByte, genericClose, []string{
-		"const $N = \"$V\";\n", "{\"$N\": \"$V\"}\n", "$N='$V'\n", "set('$N', '$V')\n", "x['$N'] = '$V'", "\\\"$N\\\":\\\"$V\\\""}},
-	{"-bare", "7", "15", genericBare, genericBareFirst, genericBareByte, genericStop, []string{
+	{"q", "", "6", "10", genericTail + `["'` + "`" + `\\]{0,3}[ \t\])\[:=,(][ \t\])\[:=,>(&*?<@$A-Za-z_.]{0,40}["'` + "`" + `\\]{1,4}`, "", genericQuotedByte, `["'` + "`" + `\\]`, []string{
+		"const $N = \"$V\";\n", "{\"$N\": \"$V\"}\n", "$N='$V'\n", "set('$N', '$V')\n", "x['$N'] = '$V'", "\\\"$N\\\":\\\"$V\\\"",
+		"const $N string = \"$V\"\n", "let $N: &str = \"$V\";", "private $N: string = '$V'\n", "var $N = []byte(\"$V\")\n", "$N: Buffer.from('$V'),\n", "x.$N(\"$V\")\n"}},
+	{"b", "-bare", "7", "15", genericTail + `["']{0,1}[ \t]{0,24}[:=]{1,2}[ \t]{0,8}`, genericBareFirst, genericBareByte, `(?:[ \t\r\n&"';,]|$)`, []string{
 		"$N=$V\n", "export $N=$V", "  $N: $V\r\n", "$N = $V # old\n", "x;$N=$V;y"}},
-	{"-typed", "6", "10", `[ \t:][&*?'<>\[\]A-Za-z_. \t]{2,28}=[ \t]{0,8}["'` + "`" + `]`, "", genericQuotedByte, genericClose, []string{
-		"const $N string = \"$V\"\n", "let $N: &'static str = \"$V\";", "private $N: string = '$V'\n"}},
-	{"-wrapped", "6", "10", `[ \t]{0,24}[:=]{1,2}[ \t]{0,8}[A-Za-z_.\[\](]{3,24}["'` + "`" + `]`, "", genericQuotedByte, genericClose, []string{
-		"var $N = []byte(\"$V\")\n", "$N: Buffer.from('$V'),\n"}},
-	{"-pair", "6", "10", `["']{0,1}[,{\s]{1,40}["']{0,1}[DVdv][A-Za-z]{4,6}["']{0,1}[ \t]{0,2}[:=][ \t]{0,8}["']{0,1}`, "", genericQuotedByte, `(?:["'\s]|$)`, []string{
-		"- name: $N\n  value: $V\n", "<add key=\"$N\" value=\"$V\"/>\n", "{\"name\": \"$N\", \"value\": \"$V\"}"}},
-	{"-argument", "6", "10", `[ \t(]{1,8}["']`, "", genericQuotedByte, genericClose, []string{
-		"x.$N(\"$V\")\n", "x --$N '$V'\n"}},
-	{"-flag", "7", "15", `[ \t]{1,2}`, `[0-9A-Za-z]`, `[!#%*+\-./0-9:=?@A-Z^_a-z~$]`, `(?:[\s"']|$)`, []string{
-		"x --$N $V -v\n"}},
-	{"-xml", "6", "10", `["']{0,1}>`, "", `[!#-;=?-~]`, `<`, []string{
+	{"p", "-pair", "6", "10", genericTail + `["']{0,1}[,{\s]{1,40}["']{0,1}[DVdv][A-Za-z]{4,6}["']{0,1}[ \t]{0,2}[:=][ \t]{0,8}["']{0,1}`, "", genericQuotedByte, `(?:["'\s]|$)`, []string{
+		"- name: $N\n  value: $V\n", "{\"name\": \"$N\", \"value\": \"$V\"}"}},
+	{"x", "-xml", "6", "10", genericTail + `["']{0,1}>`, "", `[!#-;=?-~]`, `<`, []string{
 		"<$N>$V</$N>\n", "<string name=\"$N\">$V</string>"}},
+	{"s", "-static", "7", "10", genericTail + `: {0,1}&'static str {0,1}= {0,1}"`, "", genericQuotedByte, `"`, []string{
+		"const $N: &'static str = \"$V\";\n"}},
+	{"f", "-argument", "7", "7", `[ \t]{1,2}["']{0,1}`, `[0-9A-Za-z]`, `[!#%*+\-./0-9:=?@A-Z^_a-z~$]`, `(?:[\s"']|$)`, []string{
+		"x $N $V -v\n"}},
 }
 
 // generated makes samples of a rule: the form's texts with generated values, and
@@ -78,9 +137,9 @@ func (f genericForm) generated(name string, value func(*scan.Gen) string) func(*
 				return strings.NewReplacer("$N", name, "$V", value).Replace(text)
 			}
 			v := value(g)
-			s.Match = append(s.Match, write(name, v), write(strings.ToUpper(name), v))
+			s.Match = append(s.Match, write(name, v))
 			s.NoMatch = append(s.NoMatch,
-				write("monkey", v), write("public_key", v), write(name+"_hash", v), write("csrf_"+name, v),
+				write("monkey", v), write("public_key", v), write(name+"_hash", v), write("csrf_token", v),
 				write(name, g.UUID()), write(name, "your_"+name+"_goes_here"), write(name, "${"+strings.ToUpper(name)+"}"),
 				write(name, "getCredentialsFromStore"), write(name, "https://example.test/"+name))
 		}
@@ -109,10 +168,6 @@ func machineKey(g *scan.Gen) string {
 	return g.String(scan.Base64Std, 43) + "="
 }
 
-func genericExpr(keyword, before, first, value, min, after string) string {
-	return genericHead + `(?i:` + keyword + `)` + genericTail + before + `(?P<secret>` + first + value + `{` + min + `,160})` + after
-}
-
 const genericReference = "https://cheatsheetseries.owasp.org/cheatsheets/Secrets_Management_Cheat_Sheet.html"
 
 func generic() []scan.Rule {
@@ -135,16 +190,22 @@ func generic() []scan.Rule {
 		Check:      judgeAssignment,
 	}
 	var all []scan.Rule
-	for _, f := range genericForms {
-		rule := func(r scan.Rule, id, title, keyword, min, name string, value func(*scan.Gen) string) {
-			r.ID, r.Title = "generic-"+id+f.id, title
-			r.Expr = genericExpr(keyword, f.before, f.first, f.value, min, f.after)
-			r.Samples = f.generated(name, value)
+	for _, n := range genericNames() {
+		for _, f := range genericForms {
+			if !strings.Contains(n.forms, f.letter) {
+				continue
+			}
+			r, least, value := key, f.key, machineKey
+			r.Title = "Secret, token or key"
+			if n.kind == kindPassword {
+				r, least, value = password, f.password, chosenPassword
+				r.Title = "Password"
+			}
+			r.ID = "generic-" + n.id + f.id
+			r.Expr = n.expr + f.before + `(?P<secret>` + f.first + f.value + `{` + least + `,128})` + f.after
+			r.Samples = f.generated(n.sample, value)
 			all = append(all, r)
 		}
-		rule(password, "password", "Password", genericPassword, f.password, "db_password", chosenPassword)
-		rule(key, "secret", "Secret or token", genericSecret, f.key, "service_token", machineKey)
-		rule(key, "key", "API key or other key", genericKey, f.key, "service_api_key", machineKey)
 	}
 	return all
 }

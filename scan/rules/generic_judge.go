@@ -49,28 +49,20 @@ func parseAssignment(text, value []byte) assignment {
 	if at < 0 {
 		return a
 	}
-	n := 0
+	start := 0
+	if len(text) > 0 && !nameByte(text[0]) {
+		start = 1 // what stands before some names is part of the match
+	}
+	n := start
 	for n < at && nameByte(text[n]) {
 		n++
 	}
-	a.name, a.between, a.value = text[:n], text[n:at], value
-	if at > n && strings.IndexByte(`'"[`, text[n]) >= 0 && n == 0 {
-		a.name, a.between = splitQuotedName(text[:at]) // "pwd": the quote is part of the keyword
-	}
+	a.name, a.between, a.value = text[start:n], text[n:at], value
 	if end := at + len(value); end < len(text) {
 		a.after = text[end]
 	}
 	a.bare = at == 0 || !isQuote(text[at-1])
 	return a
-}
-
-// splitQuotedName is for a match that begins with the quote before its name.
-func splitQuotedName(text []byte) (name, between []byte) {
-	n := 1
-	for n < len(text) && nameByte(text[n]) {
-		n++
-	}
-	return text[1:n], text[n:]
 }
 
 func nameByte(c byte) bool {
@@ -100,12 +92,15 @@ func (a *assignment) wellFormed() bool {
 	case "(":
 		return true
 	case "":
-		return !isQuote(a.between[0]) && (bytes.HasPrefix(a.name, []byte("-")) || upperName(a.name))
+		return !isQuote(a.between[0]) && (bytes.HasPrefix(a.name, []byte("-")) || capitals(a.name))
 	case ",", "],":
 		return isQuote(a.between[0])
 	}
 	return namesValue(operator) || typed(operator) || wrapped(operator)
 }
+
+// capitals reports whether a name is written in capitals, as macros are.
+func capitals(name []byte) bool { return bytes.Equal(name, bytes.ToUpper(name)) }
 
 // bareOperator reports whether the operator before a value without quotes can
 // be that of configuration, a query or a command line.

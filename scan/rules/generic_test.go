@@ -70,7 +70,7 @@ var genericPositives = []string{
 	// PHP, Ruby, Perl, Rust, Swift, C, shell, SQL
 	`define('DB_PASSWORD', '$P');`, `$password = '$P';`, `'password' => '$P',`, `'secret' => env('X', ''), 'api_key' => '$K',`,
 	`config.secret_key_base = '$K'`, `:password => "$P"`, `password: '$P'`, `my $password = "$P";`, `api_token => '$K',`,
-	`let api_key = "$K";`, `const API_KEY: &str = "$K";`, `const TOKEN: &'static str = "$K";`, `let apiKey: String = "$K"`,
+	`let api_key = "$K";`, `const API_KEY: &str = "$K";`, `const VENDOR_TOKEN: &'static str = "$K";`, `let apiKey: String = "$K"`,
 	`static let clientSecret = "$K"`, `const char *password = "$P";`, `#define API_KEY "$K"`, `char api_key[] = "$K";`,
 	`NSString *apiKey = @"$K";`, `curl "https://api.test/v1?api_key=$K"`, `https://api.test/v1?access_token=$K&page=2`,
 	`tool --token=$K`, `tool --password="$P" run`, `tool --api-key=$K`, `ENV API_KEY=$K`, `ARG TOKEN="$K"`,
@@ -162,7 +162,7 @@ password_field = "$K"
 password_hash = "$K"
 passwordHash: "$K"
 password_digest: "$K"
-hashed_password = "$K"
+hashed_password = "$2b$12$abcdefghijklmnopqrstuv"
 password_salt = "$K"
 password_label: "Enter your password"
 passwordPlaceholder = "$K"

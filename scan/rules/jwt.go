@@ -90,7 +90,7 @@ func bearerTokens() []scan.Rule {
 			ID: "curl-user", Provider: "generic", Title: "User and password of a curl command",
 			Why: "Whoever reads it can log in to the service that the command calls.", Fix: "Change the password, and let curl read it from --netrc or standard input.",
 			Reference: "https://curl.se/docs/manpage.html", Confidence: scan.Medium, Generic: true,
-			Expr:  `curl[ \t][0-9A-Za-z_.,:/=?&%"'$ {}\\-]{0,160}(?:-u|--user)[ \t=]{0,1}["']{0,1}(?P<user>[0-9A-Za-z_.@+-]{1,64}):(?P<secret>[!#%*+\-./0-9:=?@A-Z^_a-z~]{6,128})` + quote,
+			Expr:  `[ ](?:-u[ ]|--user[ =])["']{0,1}(?P<user>[0-9A-Za-z_.@+-]{1,64}):(?P<secret>[!#%*+\-./0-9:=?@A-Z^_a-z~]{6,128})` + quote,
 			Check: strongPassword, Public: []string{"user"},
 			Samples: func(g *scan.Gen) scan.Samples {
 				p := chosenPassword(g)

@@ -220,8 +220,11 @@ func puttyFiles(data []byte) []scan.ObjectMatch {
 		start := at + i
 		text := data[start:min(len(data), start+scan.MaxBlock)]
 		at = start + len(puttyBegin)
+		if next := bytes.Index(text[1:], []byte(puttyBegin)); next >= 0 {
+			text = text[:next+1]
+		}
 		m := bytes.Index(text, []byte(mac))
-		if next := bytes.Index(text[1:], []byte(puttyBegin)); m < 0 || next >= 0 && next < m {
+		if m < 0 {
 			continue
 		}
 		end := start + m + len(mac)
