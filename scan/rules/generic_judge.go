@@ -12,9 +12,15 @@ import (
 // consists of the name, what stands between name and value, the value (the part
 // named secret), and one byte after it.
 func judgeAssignment(c scan.Candidate) scan.Evidence {
+	if smallLetters(c.Secret()) { // most values: this must cost little
+		return scan.Rejected
+	}
 	a := parseAssignment(c.Text, c.Secret())
+	if !a.wellFormed() {
+		return scan.Rejected
+	}
 	kind := nameKind(a.name)
-	if kind == kindNone || !a.wellFormed() || notSecret(a.value) {
+	if kind == kindNone || notSecret(a.value) {
 		return scan.Rejected
 	}
 	if name, ok := proof.PublishedExample(a.value); ok {
@@ -31,6 +37,17 @@ func judgeAssignment(c scan.Candidate) scan.Evidence {
 		return scan.Evidence{Cap: scan.Low, Reason: "an example of a standard"}
 	}
 	return e
+}
+
+// smallLetters reports whether v is small letters and the punctuation of names,
+// which no rule for keys or passwords accepts.
+func smallLetters(v []byte) bool {
+	for _, c := range v {
+		if (c < 'a' || c > 'z') && strings.IndexByte("-_.:=/", c) < 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // assignment is a match taken apart.
