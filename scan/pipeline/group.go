@@ -55,7 +55,7 @@ func (r *run) report(ctx context.Context) (*scan.Report, error) {
 func (r *run) finding(n int, all []found) (f scan.Finding, visible bool) {
 	var best *recognition
 	places := make([]scan.Place, 0, len(all))
-	for _, p := range mergeTips(all) {
+	for _, p := range r.mergeTips(all) {
 		if !r.NoIgnore && (p.rec.allowed || p.place.Path != "" && r.globs.Match(p.place.Path)) {
 			continue
 		}
@@ -111,37 +111,36 @@ func boolOrder(a, b bool) int {
 }
 
 // mergeTips makes one place of a work-tree file, the index entry that equals it,
-// and the commit that brought it to a branch tip.
-func mergeTips(all []found) []found {
+// and the commit that brought it to a branch tip. What the index alone keeps in the
+// object store is the index's place, not history's.
+func (r *run) mergeTips(all []found) []found {
 	type key struct {
 		path         string
 		line, column int
 	}
-	files := map[key]int{}
+	files := map[key]bool{}
 	byPath := map[string][]int{}
 	for i, f := range all {
 		if f.place.Source == scan.SourceFile {
-			files[key{f.place.Path, f.span.line, f.span.column}] = i
+			files[key{f.place.Path, f.span.line, f.span.column}] = true
 			byPath[f.place.Path] = append(byPath[f.place.Path], i)
 		}
 	}
-	if len(files) == 0 {
-		return all
-	}
-	out := make([]found, 0, len(all))
-	out = append(out, all...)
+	out := slices.Clone(all)
 	drop := map[int]bool{}
 	for i := range out {
 		f := &out[i]
-		switch {
-		case f.place.Source == scan.SourceIndex:
-			_, same := files[key{f.place.Path, f.span.line, f.span.column}]
-			drop[i] = same
-		case f.place.Source == scan.SourceHistory && f.place.AtTip && f.place.Commit != "":
-			for _, k := range byPath[f.place.Path] {
-				p := &out[k].place
-				if p.Commit == "" {
-					p.Commit, p.Object, p.Versions = f.place.Commit, f.place.Object, f.place.Versions
+		switch p := &f.place; {
+		case p.Source == scan.SourceIndex:
+			drop[i] = files[key{p.Path, f.span.line, f.span.column}]
+		case p.Source != scan.SourceHistory:
+		case p.Path == "" && p.Commit == "" && !p.Unreachable:
+			drop[i] = r.indexed[p.Object]
+		case p.AtTip && p.Commit != "":
+			for _, k := range byPath[p.Path] {
+				file := &out[k].place
+				if file.Commit == "" {
+					file.Commit, file.Object, file.Versions = p.Commit, p.Object, p.Versions
 					drop[i] = true
 				}
 			}

@@ -95,8 +95,9 @@ type run struct {
 
 	coverage scan.Coverage
 	places   []found
-	salt     []byte // of fingerprints; nil until looked up
-	local    bool   // the salt is this clone's alone
+	indexed  map[string]bool // objects that an index adds to its HEAD
+	salt     []byte          // of fingerprints; nil until looked up
+	local    bool            // the salt is this clone's alone
 	graph    *gitrepo.Graph
 }
 

@@ -152,6 +152,7 @@ func (r *run) indexes(ctx context.Context, same map[string]gitrepo.ID) error {
 	if err != nil {
 		return err
 	}
+	r.indexed = map[string]bool{}
 	for _, w := range trees {
 		linked, err := r.repo.At(w)
 		if err == nil {
@@ -175,6 +176,7 @@ func (r *run) index(ctx context.Context, repo *gitrepo.Repo, own bool, same map[
 	}
 	var scratch match.Scratch
 	for _, c := range staged.Changes {
+		r.indexed[c.New.String()] = true
 		if id, ok := same[c.Path]; own && ok && id == c.New || r.globs.Match(c.Path) {
 			continue
 		}
