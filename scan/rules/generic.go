@@ -56,15 +56,16 @@ func genericNames() []genericName {
 // harmlessTokens are the last three letters of what makes a token harmless when
 // it stands before it: csrf, page, next, sync, continuation, cursor, skip, stop,
 // eos, bos, pad, unk, mask, sep, cls, design, device, push, fcm, authenticity,
-// query, previous, current, last, first, peek, lex, lexer, parser, state.
-var harmlessTokens = [...]string{
-	"age", "ask", "ast", "ate", "bos", "cls", "eek", "ent", "eos", "ery", "ext", "fcm", "ice", "ign", "ion", "ity", "kip", "lex",
+// query, previous, current, last, first, peek, lex, lexer, parser, state; and key, as
+// in the PublicKeyToken of .NET.
+var harmlessTokens = []string{
+	"age", "ask", "ast", "ate", "bos", "cls", "eek", "ent", "eos", "ery", "ext", "fcm", "ice", "ign", "ion", "ity", "key", "kip", "lex",
 	"ous", "pad", "rst", "sep", "ser", "sor", "srf", "top", "unk", "ush", "xer", "ync",
 }
 
 // notAfter is an expression for three bytes of a name that are none of the
 // endings, in either case: RE2 cannot look behind.
-func notAfter(endings [30]string) string {
+func notAfter(endings []string) string {
 	const alphabet = "abcdefghijklmnopqrstuvwxyz"
 	class := func(without string) string {
 		var b strings.Builder

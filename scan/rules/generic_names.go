@@ -184,7 +184,7 @@ var tailStops = nameSet(`
 	i18n key keys label public pub bucket project region usr user username login email account
 	classification position pos line start end begin offset
 	encoding encoder encoded encryption encrypted encrypter decoder rotation
-	review reviewer access resource resources
+	review reviewer signature signatures access resource resources
 `)
 
 func nameSet(list string) map[string]bool {

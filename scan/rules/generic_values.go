@@ -234,8 +234,11 @@ func encrypted(v []byte) string {
 // expressionLike reports whether v, which stands without quotes, can be an
 // expression of a program: a dotted or arrowed path, an operator, a variable.
 func expressionLike(v []byte) bool {
-	if proof.LooksLikeIdentifier(v) {
+	if proof.LooksLikeIdentifier(bytes.TrimRight(v, "=")) {
 		return true
+	}
+	if i := bytes.LastIndexByte(v, '.'); i > 0 && upperName(v[i+1:]) {
+		return true // C.CONSTANT_NAME
 	}
 	if i := bytes.LastIndexByte(v, '.'); i > 0 && i < len(v)-1 && hostBytes(v) && letterByte(v[0]) && letterByte(v[i+1]) &&
 		(proof.LooksLikeIdentifier(v[:i]) || proof.LooksLikeIdentifier(v[i+1:])) {
