@@ -84,8 +84,40 @@ func derive(expr string, limit int) (*derived, error) {
 	if len(best) == 0 {
 		return nil, errors.New("expression has no literal of at least three bytes that every match contains")
 	}
-	d.literals = best
+	for _, l := range best {
+		if cut := l.cut(); !slices.ContainsFunc(d.literals, func(o literal) bool {
+			return o.text == cut.text && o.minOff == cut.minOff && o.maxOff == cut.maxOff
+		}) {
+			d.literals = append(d.literals, cut)
+		}
+	}
 	return d, nil
+}
+
+// maxLiteral is the length in bytes from which a literal is cut: longer ones are
+// no rarer, and cost more around every seam.
+const maxLiteral = 10
+
+// cut returns the rarest part of a long literal.
+func (l literal) cut() literal {
+	if len(l.text) <= maxLiteral {
+		return l
+	}
+	best, at := 0.0, 0
+	for i := 0; i+maxLiteral <= len(l.text); i++ {
+		if r := textRarity(l.text[i : i+maxLiteral]); r > best {
+			best, at = r, i
+		}
+	}
+	rest := l.text[at+maxLiteral:]
+	l.text = l.text[at : at+maxLiteral]
+	l.minOff += at
+	l.maxOff += at
+	if rest != "" {
+		l.after = [2]class{anyByte, anyByte}
+		l.check = nil
+	}
+	return l
 }
 
 // parse reads an expression and keeps case folding within ASCII: K (U+212A) and

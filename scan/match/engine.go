@@ -28,7 +28,7 @@ type Engine struct {
 	uses     [][]use // by literal
 	reach    []reach // by literal, then by prober
 	probers  []*prober
-	objects  []*rule
+	gates    []bool // by literal and prober: whether a parser waits for it
 	digest   func() string
 }
 
@@ -110,6 +110,9 @@ func digest(rules []*scan.Rule) string {
 // version of the program, give the same verdicts.
 func (e *Engine) Digest() string { return e.digest() }
 
+// maxOpening bounds a block's opening, in bytes.
+const maxOpening = 64
+
 // index collects the literals of all rules, and the probers of their runs.
 func (e *Engine) index() {
 	var lits []literal
@@ -133,7 +136,7 @@ func (e *Engine) index() {
 			r.back = max(r.back, u.rule.back(own))
 			r.ahead = max(r.ahead, u.rule.ahead(own))
 		} else {
-			r.ahead = max(r.ahead, len(l.text))
+			r.ahead = max(r.ahead, maxOpening)
 		}
 	}
 	for _, c := range e.rules {
@@ -142,18 +145,21 @@ func (e *Engine) index() {
 		}
 		if c.Block != nil {
 			for i, o := range c.Block.Open {
-				use1(literal{text: lower(o), after: [2]class{anyByte, anyByte}}, use{c, i})
+				use1(literal{text: lower(o[:min(len(o), maxLiteral)]), after: [2]class{anyByte, anyByte}}, use{c, i})
 			}
 		}
 		if c.Object != nil {
-			e.objects = append(e.objects, c)
-			use1(literal{text: lower(c.Object.Gate), after: [2]class{anyByte, anyByte}}, use{c, 0})
+			use1(literal{text: lower(c.Object.Gate), after: [2]class{anyByte, anyByte}}.cut(), use{c, 0})
 		}
 		if c.Run != nil {
 			e.addRun(c)
 		}
 	}
 	e.literals = newLiterals(lits)
+	e.gates = make([]bool, len(e.uses)+len(e.probers))
+	for i, uses := range e.uses {
+		e.gates[i] = slices.ContainsFunc(uses, func(u use) bool { return u.rule.Object != nil })
+	}
 	for _, p := range e.probers {
 		back := 1
 		if p.alphabet == scan.Words {

@@ -121,29 +121,34 @@ func (e *Engine) judgeRun(data []byte, a anchor, out []scan.Verdict) []scan.Verd
 
 // judgeObjects asks the parsers whose gate occurs.
 func (e *Engine) judgeObjects(data []byte, anchors []anchor, out []scan.Verdict) []scan.Verdict {
-	for _, c := range e.objects {
-		if !e.gateOccurs(anchors, c) {
+	var asked []*rule
+	for _, a := range anchors {
+		if !e.gates[a.lit] {
 			continue
 		}
-		for _, m := range c.Object.Parse(data) {
-			if len(m.Parts) == 0 {
-				continue
+		for _, u := range e.uses[a.lit] {
+			if u.rule.Object != nil && !slices.Contains(asked, u.rule) {
+				asked = append(asked, u.rule)
+				out = u.rule.judgeObject(data, out)
 			}
-			v := scan.Verdict{Rule: c.Rule, Anchor: -1, DepStart: -1, DepEnd: len(data) + 1, Confidence: c.Confidence, Parts: m.Parts}
-			whole := m.Parts[0]
-			for _, p := range m.Parts {
-				whole.Start, whole.End = min(whole.Start, p.Start), max(whole.End, p.End)
-			}
-			out = c.conclude(data, whole, v, m.Evidence, out)
 		}
 	}
 	return out
 }
 
-func (e *Engine) gateOccurs(anchors []anchor, c *rule) bool {
-	return slices.ContainsFunc(anchors, func(a anchor) bool {
-		return int(a.lit) < len(e.uses) && slices.ContainsFunc(e.uses[a.lit], func(u use) bool { return u.rule == c })
-	})
+func (c *rule) judgeObject(data []byte, out []scan.Verdict) []scan.Verdict {
+	for _, m := range c.Object.Parse(data) {
+		if len(m.Parts) == 0 {
+			continue
+		}
+		v := scan.Verdict{Rule: c.Rule, Anchor: -1, DepStart: -1, DepEnd: len(data) + 1, Confidence: c.Confidence, Parts: m.Parts}
+		whole := m.Parts[0]
+		for _, p := range m.Parts {
+			whole.Start, whole.End = min(whole.Start, p.Start), max(whole.End, p.End)
+		}
+		out = c.conclude(data, whole, v, m.Evidence, out)
+	}
+	return out
 }
 
 // conclude asks the check, looks for an allow-comment, and appends the verdict.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // literals finds every occurrence of a set of texts, ASCII case-insensitively.
@@ -22,12 +23,12 @@ type literals struct {
 	chains  []chain // the texts of a slot, linked
 	texts   []string
 	extents []extent
-	short   []int // the texts whose grams reach beyond them
+	short   []int // the texts that anything may follow, and whose grams reach there
 	longest int
 }
 
 // extent is how many bytes a literal's anchor takes, and the classes of those
-// that follow the text, if its grams reach that far.
+// that must follow the text.
 type extent struct {
 	size int
 	next [2]class
@@ -41,7 +42,7 @@ const (
 )
 
 const (
-	gramBits = 18
+	gramBits = 19
 	gramMul  = 0x9E3779B1
 	foldMask = 0x20202020
 
@@ -53,6 +54,9 @@ const (
 type slot struct {
 	gram  uint32
 	chain int32 // index+1 of the first, 0 if the slot is empty
+	// The bytes beside the gram in any of its texts, by their low six bits: most
+	// places where a gram stands by chance are told by them.
+	before, after uint64
 }
 
 type chain struct {
@@ -151,23 +155,25 @@ func newLiterals(lits []literal) *literals {
 		l := &lits[i]
 		n := len(l.text)
 		x := extent{size: n}
-		switch {
-		case n == 3:
-			x.size = minShort
-			fallthrough
-		case n == 4:
-			m.enterAll(l.grams(0), i, 0)
-			m.enter(fold(l.text[:3]), i, -1) // met one position before the text
-		default:
+		if n < minExtent {
+			m.enterAll(l, i, 0)
+			m.enter(l, fold(l.text[:3]), i, -1) // met one position before the text
+			x.size = max(n, minShort)
+		} else {
 			offset := l.sampling()
+			m.enterAll(l, i, offset)
+			m.enterAll(l, i, offset+1)
 			x.size = max(n, offset+minExtent)
-			m.enterAll(l.grams(offset), i, offset)
-			m.enterAll(l.grams(offset+1), i, offset+1)
+		}
+		for k := range l.after {
+			if l.after[k] != anyByte {
+				x.size = max(x.size, n+k+1)
+			}
 		}
 		for k := n; k < x.size; k++ {
 			x.next[k-n] = l.set(k)
 		}
-		if x.size > n {
+		if x.size > n && !slices.ContainsFunc(x.next[:x.size-n], func(c class) bool { return c != anyFolded }) {
 			m.short = append(m.short, i)
 		}
 		m.longest = max(m.longest, x.size)
@@ -185,13 +191,13 @@ func fold(text string) (gram uint32) {
 	return gram
 }
 
-func (m *literals) enterAll(grams []uint32, text, offset int) {
-	for _, gram := range grams {
-		m.enter(gram, text, offset)
+func (m *literals) enterAll(l *literal, text, offset int) {
+	for _, gram := range l.grams(offset) {
+		m.enter(l, gram, text, offset)
 	}
 }
 
-func (m *literals) enter(gram uint32, text, offset int) {
+func (m *literals) enter(l *literal, gram uint32, text, offset int) {
 	if 2*len(m.chains) >= len(m.slots) {
 		m.grow()
 	}
@@ -199,7 +205,25 @@ func (m *literals) enter(gram uint32, text, offset int) {
 	m.bitmap[h>>(32-gramBits+6)] |= 1 << (h >> (32 - gramBits) & 63)
 	s := m.slot(gram)
 	m.chains = append(m.chains, chain{int32(text), int32(offset), s.chain})
-	*s = slot{gram, int32(len(m.chains))}
+	s.gram, s.chain = gram, int32(len(m.chains))
+	width := 4
+	if offset < 0 {
+		offset, width = 0, 3
+	}
+	s.before |= l.beside(offset - 1)
+	s.after |= l.beside(offset + width)
+}
+
+// beside is the low six bits, as a set, of the bytes that can stand at a position.
+func (l *literal) beside(at int) (bits uint64) {
+	if at < 0 {
+		return ^uint64(0)
+	}
+	set := l.set(at)
+	for _, w := range set {
+		bits |= w | w>>32 // with bit 5 and without it
+	}
+	return bits
 }
 
 // grow doubles the slots.
@@ -238,8 +262,8 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 		v := binary.LittleEndian.Uint32(p[6:]) | foldMask
 		h0, h1, h2, h3 := uint32(w)*gramMul, uint32(w>>16)*gramMul, uint32(w>>32)*gramMul, v*gramMul
 		g0, g1, g2, g3 := uint32(w)>>8*gramMul, uint32(w>>16)>>8*gramMul, uint32(w>>32)>>8*gramMul, v>>8*gramMul
-		four := bitmap[h0>>20]>>(h0>>14&63) | bitmap[h1>>20]>>(h1>>14&63) | bitmap[h2>>20]>>(h2>>14&63) | bitmap[h3>>20]>>(h3>>14&63)
-		three := bitmap[g0>>20]>>(g0>>14&63) | bitmap[g1>>20]>>(g1>>14&63) | bitmap[g2>>20]>>(g2>>14&63) | bitmap[g3>>20]>>(g3>>14&63)
+		four := bitmap[h0>>19]>>(h0>>13&63) | bitmap[h1>>19]>>(h1>>13&63) | bitmap[h2>>19]>>(h2>>13&63) | bitmap[h3>>19]>>(h3>>13&63)
+		three := bitmap[g0>>19]>>(g0>>13&63) | bitmap[g1>>19]>>(g1>>13&63) | bitmap[g2>>19]>>(g2>>13&63) | bitmap[g3>>19]>>(g3>>13&63)
 		if (four|three)&1 != 0 {
 			for k := 0; k < 8; k += 2 {
 				out = m.verify(data, i+k, from, to, out)
@@ -259,16 +283,28 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 // behind it.
 func (m *literals) verify(data []byte, i, from, to int, out []anchor) []anchor {
 	four := binary.LittleEndian.Uint32(data[i:]) | foldMask
-	for _, gram := range [2]uint32{four, four >> 8} {
-		h := gram * gramMul
-		if m.bitmap[h>>20]>>(h>>14&63)&1 == 0 {
-			continue
-		}
-		for c := m.slot(gram).chain; c != 0; {
-			ch := m.chains[c-1]
-			c = ch.next
-			out = m.accept(data, i-int(ch.offset), int(ch.text), from, to, out)
-		}
+	if h := four * gramMul; m.bitmap[h>>19]>>(h>>13&63)&1 != 0 {
+		out = m.hit(data, four, i, 4, from, to, out)
+	}
+	three := four >> 8
+	if h := three * gramMul; m.bitmap[h>>19]>>(h>>13&63)&1 != 0 {
+		out = m.hit(data, three, i+1, 3, from, to, out)
+	}
+	return out
+}
+
+// hit looks at the texts of a gram that stands at i.
+func (m *literals) hit(data []byte, gram uint32, i, width, from, to int, out []anchor) []anchor {
+	s := m.slot(gram)
+	if s.chain == 0 ||
+		i > 0 && s.before>>(data[i-1]&63)&1 == 0 ||
+		i+width < len(data) && s.after>>(data[i+width]&63)&1 == 0 {
+		return out
+	}
+	for c := s.chain; c != 0; {
+		ch := &m.chains[c-1]
+		c = ch.next
+		out = m.accept(data, i-max(0, int(ch.offset)), int(ch.text), from, to, out)
 	}
 	return out
 }
@@ -300,7 +336,7 @@ func (m *literals) accept(data []byte, at, text, from, to int, out []anchor) []a
 var anyFolded = folded(&anyByte)
 
 // tail looks for the texts at the very end of data whose grams would reach beyond
-// it: those that anything may follow, the end included. It may find one again.
+// it: what follows them is anything, the end included. It may find one again.
 func (m *literals) tail(data []byte, from, to int, out []anchor) []anchor {
 	for _, text := range m.short {
 		for at := len(data) - m.extents[text].size + 1; at <= len(data)-len(m.texts[text]); at++ {

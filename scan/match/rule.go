@@ -85,6 +85,11 @@ func (c *rule) checkBlock() error {
 	if len(c.Block.Open) == 0 || len(c.Block.Open) != len(c.Block.Close) {
 		return fmt.Errorf("rule %s: block has %d openings and %d closings", c.ID, len(c.Block.Open), len(c.Block.Close))
 	}
+	for _, o := range c.Block.Open {
+		if len(o) > maxOpening {
+			return fmt.Errorf("rule %s: block opening %q is longer than %d bytes", c.ID, o, maxOpening)
+		}
+	}
 	if p := commonPrefix(c.Block.Open); len(p) < 8 {
 		return fmt.Errorf("rule %s: block openings share %q, less than 8 bytes", c.ID, p)
 	}

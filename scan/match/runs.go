@@ -38,34 +38,47 @@ const (
 	wordMargin = maxSep + maxWord + 8
 )
 
-// find appends an anchor for every run that shares a byte, or a boundary, with
-// [from, to). One run may be appended several times.
+// find appends an anchor for every run that shares a byte with [from, to), or ends
+// or begins beside it, so that the region decides what bounds the run. One run may
+// be appended several times.
 func (p *prober) find(data []byte, from, to int, lit uint16, out []anchor) []anchor {
-	stride, margin := p.min, p.min+3 // a run's bounds reach beyond its padding
 	if p.alphabet == scan.Words {
-		margin = stride + wordMargin
+		return p.findWords(data, from, to, lit, out)
 	}
-	i, end := max(0, from-margin), min(len(data), to+margin)
-	if p.alphabet == scan.Words {
-		return p.findWords(data, i, end, lit, out)
+	if i := from - 1; i >= 0 {
+		for pad := 0; pad < 2 && i > 0 && data[i] == '='; pad++ {
+			i--
+		}
+		out = p.probe(data, i, lit, out)
 	}
-	for i += min(stride-1, max(0, end-i-1)); i < end; i += stride {
-		if !p.class.has(data[i]) {
-			continue
+	for i := from + p.min - 1; i < to; i += p.min {
+		if p.class.has(data[i]) {
+			out = p.probe(data, i, lit, out)
 		}
-		start, stop := i, i+1
-		for start > 0 && p.class.has(data[start-1]) && i-start <= p.max {
-			start--
-		}
-		for stop < len(data) && p.class.has(data[stop]) && stop-start <= p.max {
-			stop++
-		}
-		if n := stop - start; n < p.min || n > p.max {
-			continue
-		}
-		if end, ok := p.run(data, start); ok {
-			out = append(out, anchor{int32(start), lit, uint16(end - start + 1)})
-		}
+	}
+	if to < len(data) {
+		out = p.probe(data, to, lit, out)
+	}
+	return out
+}
+
+// probe appends the run that holds the byte at i, if there is one.
+func (p *prober) probe(data []byte, i int, lit uint16, out []anchor) []anchor {
+	if !p.class.has(data[i]) {
+		return out
+	}
+	start, stop := i, i+1
+	for start > 0 && p.class.has(data[start-1]) && i-start <= p.max {
+		start--
+	}
+	for stop < len(data) && p.class.has(data[stop]) && stop-start <= p.max {
+		stop++
+	}
+	if n := stop - start; n < p.min || n > p.max {
+		return out
+	}
+	if end, ok := p.run(data, start); ok {
+		out = append(out, anchor{int32(start), lit, uint16(end - start + 1)})
 	}
 	return out
 }
@@ -92,23 +105,47 @@ func (p *prober) run(data []byte, start int) (end int, ok bool) {
 	return end, true
 }
 
-// findWords probes for runs of words of a list.
-func (p *prober) findWords(data []byte, i, end int, lit uint16, out []anchor) []anchor {
-	for i += min(p.min-1, max(0, end-i-1)); i < end; i += p.min {
-		at := i
-		for n := 0; at < len(data) && n <= maxSep && !letter(data[at]); n++ {
-			at++
+// findWords is find for runs of words. Beside the region a run may be bounded by
+// one word that is in no list, so that two words are looked at on either side.
+func (p *prober) findWords(data []byte, from, to int, lit uint16, out []anchor) []anchor {
+	if from > 0 {
+		if start, end, ok := lastWord(data, from); ok {
+			if !p.listed(data[start:end]) {
+				start, end, ok = previousWord(data, start)
+			}
+			if ok {
+				out = p.grow(data, start, end, lit, out)
+			}
 		}
-		if at >= len(data) || !letter(data[at]) {
-			continue
+	}
+	for i := from + p.min - 1; i < to; i += p.min {
+		if start, end, ok := firstWord(data, i); ok {
+			out = p.grow(data, start, end, lit, out)
 		}
-		start, stop, ok := wordAt(data, at)
-		if !ok || !p.word(data[start:stop]) {
-			continue
+	}
+	if to < len(data) {
+		if start, end, ok := firstWord(data, to); ok {
+			if !p.listed(data[start:end]) {
+				start, end, ok = nextWord(data, end)
+			}
+			if ok {
+				out = p.grow(data, start, end, lit, out)
+			}
 		}
-		if first, end, ok := p.words(data, start); ok {
-			out = append(out, anchor{int32(first), lit, uint16(end - first + wordMargin)})
-		}
+	}
+	return out
+}
+
+// listed reports whether a word stands in a list.
+func (p *prober) listed(w []byte) bool { return len(w) >= minWord && len(w) <= maxWord && p.word(w) }
+
+// grow appends the run of listed words that holds the word, if there is one.
+func (p *prober) grow(data []byte, start, end int, lit uint16, out []anchor) []anchor {
+	if !p.listed(data[start:end]) {
+		return out
+	}
+	if first, end, ok := p.words(data, start); ok {
+		out = append(out, anchor{int32(first), lit, uint16(end - first + wordMargin)})
 	}
 	return out
 }
@@ -116,10 +153,14 @@ func (p *prober) findWords(data []byte, i, end int, lit uint16, out []anchor) []
 // words grows the run of listed words that holds the word at start. It returns
 // its first byte and its end; ok is false if it has too few or too many words.
 func (p *prober) words(data []byte, start int) (first, end int, ok bool) {
-	first, end, n := start, start, 0
+	_, end = wordAt(data, start)
+	if !p.listed(data[start:end]) {
+		return start, start, false
+	}
+	first, n := start, 1
 	for n <= p.max {
-		s, e, found := nextWord(data, end, n == 0)
-		if !found || !p.word(data[s:e]) {
+		s, e, found := nextWord(data, end)
+		if !found || !p.listed(data[s:e]) {
 			break
 		}
 		end = e
@@ -127,7 +168,7 @@ func (p *prober) words(data []byte, start int) (first, end int, ok bool) {
 	}
 	for n <= p.max {
 		s, e, found := previousWord(data, first)
-		if !found || !p.word(data[s:e]) {
+		if !found || !p.listed(data[s:e]) {
 			break
 		}
 		first = s
@@ -136,75 +177,123 @@ func (p *prober) words(data []byte, start int) (first, end int, ok bool) {
 	return first, end, n >= p.minWords && n <= p.max
 }
 
-// letter reports whether b can be part of a word. Bytes of UTF-8 sequences can;
-// the ideographic space is told apart by separator.
-func letter(b byte) bool { return b|0x20-'a' < 26 || b >= 0x80 }
+// letters are the bytes that can be part of a word. Bytes of UTF-8 sequences can;
+// the ideographic space is told apart.
+var letters = func() (t [256]bool) {
+	for i := range t {
+		b := byte(i)
+		t[i] = b|0x20 >= 'a' && b|0x20 <= 'z' || b >= 0x80
+	}
+	return t
+}()
 
 // ideographicSpace reports whether U+3000 begins at i.
 func ideographicSpace(data []byte, i int) bool {
 	return i >= 0 && i+3 <= len(data) && data[i] == 0xE3 && data[i+1] == 0x80 && data[i+2] == 0x80
 }
 
-// wordAt is the word that the letter at i belongs to.
-func wordAt(data []byte, i int) (start, end int, ok bool) {
+// wordAt is the word that the letter at i belongs to. Of one that is longer than
+// any in a list, only a part that is also too long is looked at.
+func wordAt(data []byte, i int) (start, end int) {
 	start, end = i, i
-	for start > 0 && letter(data[start-1]) && !ideographicSpace(data, start-3) && i-start <= maxWord {
+	for start > 0 && letters[data[start-1]] && i-start <= maxWord {
+		if data[start-1] == 0x80 && ideographicSpace(data, start-3) {
+			break
+		}
 		start--
 	}
-	for end < len(data) && letter(data[end]) && !ideographicSpace(data, end) && end-start <= maxWord {
+	for end < len(data) && letters[data[end]] && end-start <= maxWord {
+		if data[end] == 0xE3 && ideographicSpace(data, end) {
+			break
+		}
 		end++
 	}
-	return start, end, end-start >= minWord && end-start <= maxWord
+	return start, end
 }
 
-// nextWord is the first word after end, at most maxSep bytes away.
-func nextWord(data []byte, end int, here bool) (start, stop int, ok bool) {
-	i := end
-	for !here || i > end {
-		if ideographicSpace(data, i) {
-			i += 3
-		} else if i < len(data) && separator(data[i]) {
+// skipForward moves over separators, maxSep bytes of them at most.
+func skipForward(data []byte, from int) (i int, ok bool) {
+	for i = from; i < len(data) && i-from <= maxSep; {
+		switch {
+		case separators[data[i]]:
 			i++
-		} else {
-			break
-		}
-		if i-end > maxSep {
-			return 0, 0, false
+		case data[i] == 0xE3 && ideographicSpace(data, i):
+			i += 3
+		default:
+			return i, letters[data[i]]
 		}
 	}
-	if i >= len(data) || !letter(data[i]) || !here && i == end {
-		return 0, 0, false
-	}
-	return wordAt(data, i)
+	return i, false
 }
 
-// previousWord is the last word before start, at most maxSep bytes away.
-func previousWord(data []byte, start int) (first, end int, ok bool) {
-	i := start
-	for {
-		if ideographicSpace(data, i-3) {
-			i -= 3
-		} else if i > 0 && separator(data[i-1]) {
+// skipBack is skipForward in the other direction: i is behind a letter.
+func skipBack(data []byte, from int) (i int, ok bool) {
+	for i = from; i > 0 && from-i <= maxSep; {
+		switch {
+		case separators[data[i-1]]:
 			i--
-		} else {
-			break
-		}
-		if start-i > maxSep {
-			return 0, 0, false
+		case data[i-1] == 0x80 && ideographicSpace(data, i-3):
+			i -= 3
+		default:
+			return i, letters[data[i-1]]
 		}
 	}
-	if i == start || i == 0 || !letter(data[i-1]) {
-		return 0, 0, false
-	}
-	return wordAt(data, i-1)
+	return i, false
 }
 
-// separator reports whether b may stand between two words of a mnemonic: white
-// space, punctuation of lists and arrays, and the digits of their numbering.
-func separator(b byte) bool {
-	switch b {
-	case ' ', '\t', '\r', '\n', ',', ';', '.', ':', ')', '(', '[', ']', '"', '\'', '-', '|', '_', '/', '+', '\\', '#', '*':
-		return true
+// firstWord is the word at i, or the first one after it.
+func firstWord(data []byte, i int) (start, end int, ok bool) {
+	for k := 1; k < 3; k++ { // not from the middle of a space
+		if ideographicSpace(data, i-k) {
+			i += 3 - k
+			break
+		}
 	}
-	return '0' <= b && b <= '9'
+	if i, ok = skipForward(data, i); ok {
+		start, end = wordAt(data, i)
+	}
+	return start, end, ok
 }
+
+// lastWord is the word that ends at i or goes on there, or the last one before it.
+func lastWord(data []byte, i int) (start, end int, ok bool) {
+	for k := 1; k < 3; k++ {
+		if ideographicSpace(data, i-k) {
+			i -= k
+			break
+		}
+	}
+	if i, ok = skipBack(data, i); ok {
+		start, end = wordAt(data, i-1)
+	}
+	return start, end, ok
+}
+
+// nextWord is the word after one that ends at end, behind separators.
+func nextWord(data []byte, end int) (start, stop int, ok bool) {
+	i, ok := skipForward(data, end)
+	if !ok || i == end {
+		return 0, 0, false
+	}
+	start, stop = wordAt(data, i)
+	return start, stop, true
+}
+
+// previousWord is the word before one that begins at start.
+func previousWord(data []byte, start int) (first, end int, ok bool) {
+	i, ok := skipBack(data, start)
+	if !ok || i == start {
+		return 0, 0, false
+	}
+	first, end = wordAt(data, i-1)
+	return first, end, true
+}
+
+// separators are the bytes that may stand between two words of a mnemonic: white
+// space, punctuation of lists and arrays, and the digits of their numbering.
+var separators = func() (t [256]bool) {
+	for _, b := range []byte(" \t\r\n,;.:)([]\"'-|_/+\\#*0123456789") {
+		t[b] = true
+	}
+	return t
+}()

@@ -144,6 +144,7 @@ func (d *delta) carry(c scan.Copy) {
 		pos := int(a.pos)
 		before, after := d.e.extent(a)
 		if !d.holds(c, pos-before, pos+after) {
+			d.again(c, a)
 			continue
 		}
 		before, after = d.e.depends(a)
@@ -151,6 +152,20 @@ func (d *delta) carry(c scan.Copy) {
 		a.pos += int32(shift)
 		d.s.carried = append(d.s.carried, a)
 		d.s.dirty = append(d.s.dirty, !clean)
+	}
+}
+
+// again looks once more at a run of words that begins inside the copy, but may be
+// bounded by other words now.
+func (d *delta) again(c scan.Copy, a anchor) {
+	k := int(a.lit) - len(d.e.uses)
+	if k < 0 || d.e.probers[k].alphabet != scan.Words {
+		return
+	}
+	at := int(a.pos) + c.Start - c.Base
+	if at < len(d.data) && letters[d.data[at]] {
+		start, end := wordAt(d.data, at)
+		d.s.fresh = d.e.probers[k].grow(d.data, start, end, a.lit, d.s.fresh)
 	}
 }
 
@@ -195,7 +210,7 @@ func moved(at, shift, from, to int) int {
 
 // mergeGap is the length of a copy, in bytes, below which looking at its
 // neighbours looks at all of it anyway.
-const mergeGap = 64
+const mergeGap = 32
 
 // scan looks for anchors in what is new: between copies, at their seams, and at
 // an end that was not the base's.

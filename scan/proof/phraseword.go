@@ -35,9 +35,14 @@ var allPhraseWords = sync.OnceValue(func() *phraseWords {
 // case as far as they are ASCII, and a hash of 64 bits (FNV-1a) otherwise.
 func wordKey(w []byte) uint64 {
 	if len(w) <= 8 {
-		var b [8]byte
-		copy(b[:], w)
-		k := binary.LittleEndian.Uint64(b[:])
+		var k uint64
+		if cap(w) >= 8 {
+			k = binary.LittleEndian.Uint64(w[:8]) & (1<<(8*len(w)) - 1)
+		} else {
+			var b [8]byte
+			copy(b[:], w)
+			k = binary.LittleEndian.Uint64(b[:])
+		}
 		return k | ^(k>>2)&0x2020202020202020&(k>>1) // bit 6 set and bit 7 not: a letter
 	}
 	h := uint64(14695981039346656037)
