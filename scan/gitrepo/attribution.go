@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -45,6 +46,9 @@ type Graph struct {
 	results map[introKey]*Introduction
 	version map[versionKey]map[int32]bool
 	tips    map[versionKey]bool
+
+	depth, steps int  // of going through one tree
+	cut          bool // some tree was too deep or too large
 }
 
 type introKey struct {
@@ -134,52 +138,58 @@ func (g *Graph) reach(ctx context.Context) (missing []ID, err error) {
 		switch {
 		case r.Kind == RootIndex:
 			g.direct[r.ID] = true
+			if !g.h.Has(r.ID) && r.ID != emptyTree {
+				missing = append(missing, r.ID)
+			}
 			continue
-		case r.Kind == RootReflog && !g.h.Has(r.ID):
-			continue // Git lets reflogs outlive what they name
+		case (r.Kind == RootReflog || r.Kind == RootPseudo) && !g.h.Has(r.ID):
+			continue // Git lets them outlive what they name
 		}
-		g.marks[r.ID] = 0
-		id := g.commits.peel(r.ID)
-		if strings.HasPrefix(r.Name, "refs/notes/") { // or its reflog
-			notes = append(notes, r.ID, id)
+		if (r.Kind == RootRef || r.Kind == RootReflog) && strings.HasPrefix(r.Name, "refs/notes/") {
+			notes = append(notes, r.ID)
 		} else {
-			history = append(history, r.ID, id)
+			history = append(history, r.ID)
 		}
-		g.direct[id] = true
+		g.direct[g.commits.peel(r.ID)] = true
 	}
-	missing = g.commits.reach(history, byHistory, g.marks)
-	return append(missing, g.commits.reach(notes, byNotes, g.marks)...), nil
+	missing = append(missing, g.commits.reach(history, byHistory, g.marks)...)
+	missing = append(missing, g.commits.reach(notes, byNotes, g.marks)...)
+	for _, r := range g.commits.commits {
+		if r.replaced && g.marks[r.id] != 0 {
+			g.direct[r.ownTree] = true
+		}
+	}
+	return missing, nil
 }
 
 // reportMissing turns missing objects that something reachable needs into gaps.
-func (g *Graph) reportMissing(ctx context.Context, commits []ID) error {
-	needed := g.neededTrees
+func (g *Graph) reportMissing(ctx context.Context, missing []ID) error {
 	hint := "git fsck"
 	if g.h.repo.Partial() {
 		hint = "git fetch --refetch --no-filter"
 	}
 	for _, r := range g.commits.commits {
 		if g.marks[r.id] != 0 && !g.h.Has(r.tree) && r.tree != emptyTree {
-			commits = append(commits, r.tree)
+			missing = append(missing, r.tree)
 		}
 	}
-	if len(g.trees.missing) > 0 {
-		reachable, err := needed(ctx)
+	if g.trees.missing || g.h.gone.any.Load() {
+		needed, err := g.neededTrees(ctx)
 		if err != nil {
 			return err
 		}
-		for id, trees := range g.trees.missing {
-			if slices.ContainsFunc(trees, func(t int32) bool { return reachable[t] }) {
-				commits = append(commits, id)
-			}
+		absent, err := g.h.absent(ctx, needed)
+		if err != nil {
+			return err
 		}
+		missing = slices.AppendSeq(missing, maps.Keys(absent))
 	}
-	slices.SortFunc(commits, compareIDs)
-	commits = slices.Compact(commits)
+	slices.SortFunc(missing, compareIDs)
+	missing = slices.Compact(missing)
 	const named = 5
-	for i, id := range commits {
+	for i, id := range missing {
 		if i == named {
-			g.h.gap(fmt.Sprintf("%d more objects", len(commits)-named), g.missingWhy(), hint)
+			g.h.gap(fmt.Sprintf("%d more objects", len(missing)-named), g.missingWhy(), hint)
 			break
 		}
 		g.h.gap("object "+id.String(), g.missingWhy(), hint)
@@ -252,6 +262,7 @@ func (g *Graph) Introductions(ctx context.Context) ([]Introduction, error) {
 	}
 	g.danglingTrees()
 	g.danglingBlobs()
+	g.cutShort()
 	out := make([]Introduction, 0, len(g.results))
 	for _, in := range g.results {
 		in.Versions = max(1, len(g.version[versionKey{in.Secret, in.Path}]))
@@ -321,6 +332,7 @@ func (g *Graph) tipFiles() error {
 	}
 	seen := map[ID]bool{}
 	for _, tip := range tips {
+		g.steps = 0
 		r := g.commits.find(g.commits.peel(tip.ID))
 		if r == nil || seen[r.tree] {
 			continue
@@ -337,8 +349,49 @@ func (g *Graph) tipFiles() error {
 	return nil
 }
 
+// Bounds of going through one tree. A few trees that hold each other many times
+// over make up more paths than any disk could hold.
+const (
+	maxSteps  = 1 << 20
+	maxPlaces = 1 << 22 // of all secrets
+)
+
+// enter begins a directory, unless there are too many; leave must follow then.
+func (g *Graph) enter(entries int) bool {
+	if g.depth >= maxTreeDepth || g.steps+entries > maxSteps || len(g.results) > maxPlaces {
+		g.cut = true
+		return false
+	}
+	g.depth, g.steps = g.depth+1, g.steps+entries
+	return true
+}
+
+func (g *Graph) leave() { g.depth-- }
+
+// cutShort says so if some tree was not gone through whole, and sees to it that
+// no secret is without a place.
+func (g *Graph) cutShort() {
+	if !g.cut {
+		return
+	}
+	g.h.gap("paths in history", "directories are nested too deeply, or hold each other too often", "")
+	placed := map[ID]bool{}
+	for key := range g.results {
+		placed[key.blob] = true
+	}
+	for blob := range g.secrets {
+		if !placed[g.h.objects.ids[blob]] {
+			g.orphan("", blob, false)
+		}
+	}
+}
+
 // files calls f for every file with a hit below some entries.
 func (g *Graph) files(prefix string, kids []child, f func(path string, blob int32)) {
+	if !g.enter(len(kids)) {
+		return
+	}
+	defer g.leave()
 	for _, c := range kids {
 		path := prefix + g.trees.names[c.name]
 		if c.dir {
@@ -369,10 +422,15 @@ func (g *Graph) commit(r *commitRecord) {
 		_, theirs := g.belowID(p.tree)
 		parents = append(parents, theirs)
 	}
+	g.steps = 0
 	g.compare(r, "", kids, parents)
 }
 
 func (g *Graph) compare(r *commitRecord, prefix string, kids []child, parents [][]child) {
+	if !g.enter(len(kids)) {
+		return
+	}
+	defer g.leave()
 	for _, c := range kids {
 		same := false
 		var theirs []child // the parents' entries of that name
@@ -436,35 +494,59 @@ func (g *Graph) visit(tree int32) {
 	}
 }
 
-// danglingTrees records hits in trees that no commit holds, from the topmost.
+// danglingTrees records hits in trees that no commit holds: first those that a
+// reference names, then what nothing leads to.
 func (g *Graph) danglingTrees() {
-	held := map[int32]bool{}
-	var loose []int32
-	for n := range g.trees.children {
-		tree := int32(n)
-		if len(g.below(tree)) == 0 || g.seen[tree] {
-			continue
-		}
-		loose = append(loose, tree)
-		for _, c := range g.below(tree) {
-			held[c.object] = true
+	var direct []int32
+	for _, tree := range g.unseenTrees() {
+		if g.direct[g.h.objects.ids[tree]] {
+			direct = append(direct, tree)
 		}
 	}
-	for _, tree := range loose {
-		if held[tree] {
+	g.topmost(direct, false)
+	g.topmost(g.unseenTrees(), true)
+}
+
+// unseenTrees lists the trees with hits below them that were not visited.
+func (g *Graph) unseenTrees() (trees []int32) {
+	for n := range g.trees.children {
+		if tree := int32(n); len(g.below(tree)) > 0 && !g.seen[tree] {
+			trees = append(trees, tree)
+		}
+	}
+	return trees
+}
+
+// topmost records the hits in those of the trees that lie below no other of them,
+// except for blobs visited before, and then visits them.
+func (g *Graph) topmost(trees []int32, unreachable bool) {
+	inner := map[int32]bool{}
+	var stack []int32
+	for _, tree := range trees {
+		for stack = append(stack, tree); len(stack) > 0; {
+			t := stack[len(stack)-1]
+			stack = stack[:len(stack)-1]
+			for _, c := range g.below(t) {
+				if c.dir && !inner[c.object] {
+					inner[c.object] = true
+					stack = append(stack, c.object)
+				}
+			}
+		}
+	}
+	for _, tree := range trees {
+		if inner[tree] {
 			continue
 		}
-		unreachable := !g.direct[g.h.objects.ids[tree]]
+		g.steps = 0
 		g.files("", g.below(tree), func(path string, blob int32) {
 			if !g.seen[blob] {
 				g.orphan(path, blob, unreachable)
 			}
 		})
 	}
-	for _, tree := range loose {
-		if !held[tree] {
-			g.visit(tree)
-		}
+	for _, tree := range trees {
+		g.visit(tree)
 	}
 }
 
@@ -472,12 +554,14 @@ func (g *Graph) danglingTrees() {
 func (g *Graph) danglingBlobs() {
 	for blob := range g.secrets {
 		if !g.seen[blob] {
-			g.orphan("", blob, !g.direct[g.h.objects.ids[blob]])
+			g.orphan("", blob, true)
 		}
 	}
 }
 
+// orphan records a blob that no commit holds.
 func (g *Graph) orphan(path string, blob int32, unreachable bool) {
+	unreachable = unreachable && !g.direct[g.h.objects.ids[blob]]
 	for _, s := range g.secrets[blob] {
 		g.add(Introduction{Secret: s, Blob: g.h.objects.ids[blob], Path: path, Unreachable: unreachable})
 	}

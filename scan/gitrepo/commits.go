@@ -18,7 +18,8 @@ type commitIndex struct {
 	mu      sync.Mutex
 	commits map[int32]*commitRecord // by number
 	tags    map[int32]ID            // what annotated tags point to
-	bad     map[ID]error
+	bad     map[ID]string           // objects that cannot be parsed: why
+	stand   map[ID]*commitRecord    // replacements of commits that are missing
 }
 
 // commitRecord is what attribution needs of a commit, after grafts and
@@ -28,12 +29,16 @@ type commitRecord struct {
 	tree    ID
 	parents []ID
 	cut     bool // a shallow boundary hides parents
+
+	replaced   bool
+	ownTree    ID   // what a replacement hides
+	ownParents []ID // likewise
 }
 
 // indexCommits walks commits and annotated tags. If text is set, it is called
 // with each one's message, by several goroutines with distinct workers.
 func (h *History) indexCommits(ctx context.Context, text func(worker int, id ID, t packfile.Type, message []byte)) (*commitIndex, error) {
-	x := &commitIndex{h: h, text: text, commits: map[int32]*commitRecord{}, tags: map[int32]ID{}, bad: map[ID]error{}}
+	x := &commitIndex{h: h, text: text, commits: map[int32]*commitRecord{}, tags: map[int32]ID{}, bad: map[ID]string{}, stand: map[ID]*commitRecord{}}
 	types := packfile.Types(packfile.Commit, packfile.Tag)
 	if err := WalkHistory[struct{}](ctx, h, types, x); err != nil {
 		return nil, err
@@ -41,8 +46,8 @@ func (h *History) indexCommits(ctx context.Context, text func(worker int, id ID,
 	if err := Recover[struct{}](ctx, h, types, x); err != nil {
 		return nil, err
 	}
-	for id, err := range x.bad {
-		h.gap("commit "+id.String(), err.Error(), "git fsck")
+	for id, why := range x.bad {
+		h.gap("object "+id.String(), why, "git fsck")
 	}
 	return x, nil
 }
@@ -58,7 +63,7 @@ func (x *commitIndex) Visit(worker int, o packfile.Object, content []byte, _ *st
 		tag, err := ParseTag(content)
 		x.mu.Lock()
 		if err != nil {
-			x.bad[o.ID] = err
+			x.bad[o.ID] = err.Error()
 		} else {
 			x.tags[number] = tag.Target
 		}
@@ -69,7 +74,7 @@ func (x *commitIndex) Visit(worker int, o packfile.Object, content []byte, _ *st
 		err := ParseCommit(content, &c)
 		x.mu.Lock()
 		if err != nil {
-			x.bad[o.ID] = err
+			x.bad[o.ID] = err.Error()
 		} else {
 			x.commits[number] = &commitRecord{id: o.ID, tree: c.Tree, parents: slices.Clone(c.Parents)}
 		}
@@ -97,17 +102,7 @@ func (x *commitIndex) substitute() error {
 	if err != nil {
 		return err
 	}
-	originals := map[ID]commitRecord{}
-	for from, to := range replaced {
-		if r := x.find(to); r != nil {
-			originals[from] = *r
-		}
-	}
-	for from, to := range originals {
-		if r := x.find(from); r != nil {
-			r.tree, r.parents = to.tree, to.parents
-		}
-	}
+	x.replace(replaced)
 	for id, parents := range grafts {
 		if r := x.find(id); r != nil {
 			r.parents = parents
@@ -122,22 +117,56 @@ func (x *commitIndex) substitute() error {
 	return nil
 }
 
+// replace gives commits the tree and the parents of what stands in for them.
+func (x *commitIndex) replace(replaced map[ID]ID) {
+	type pair struct {
+		from ID
+		to   commitRecord
+	}
+	var pairs []pair
+	for from, to := range replaced {
+		for range maxSymrefs { // one replacement may replace another
+			next, ok := replaced[to]
+			if !ok {
+				break
+			}
+			to = next
+		}
+		if r := x.find(to); r != nil {
+			pairs = append(pairs, pair{from, *r})
+		}
+	}
+	for _, p := range pairs {
+		if r := x.find(p.from); r != nil {
+			r.replaced, r.ownTree, r.ownParents = true, r.tree, r.parents
+			r.tree, r.parents = p.to.tree, p.to.parents
+		} else if !x.h.Has(p.from) {
+			x.stand[p.from] = &commitRecord{id: p.from, tree: p.to.tree, parents: p.to.parents}
+		}
+	}
+}
+
 func (x *commitIndex) find(id ID) *commitRecord {
+	if n, ok := x.h.objects.find(id); ok {
+		return x.commits[n]
+	}
+	return x.stand[id]
+}
+
+// target is what an annotated tag points to.
+func (x *commitIndex) target(id ID) (ID, bool) {
 	n, ok := x.h.objects.find(id)
 	if !ok {
-		return nil
+		return ID{}, false
 	}
-	return x.commits[n]
+	target, ok := x.tags[n]
+	return target, ok
 }
 
 // peel follows annotated tags.
 func (x *commitIndex) peel(id ID) ID {
-	for range 10 {
-		n, ok := x.h.objects.find(id)
-		if !ok {
-			break
-		}
-		target, ok := x.tags[n]
+	for range len(x.tags) {
+		target, ok := x.target(id)
 		if !ok {
 			break
 		}
@@ -156,8 +185,8 @@ func (x *commitIndex) sorted() []*commitRecord {
 	return all
 }
 
-// reach marks what is reachable from ids with a mark, and returns the ids that
-// are missing.
+// reach marks the commits and tags that are reachable from ids with a mark, and
+// returns the ids that are missing.
 func (x *commitIndex) reach(ids []ID, mark uint8, marks map[ID]uint8) (missing []ID) {
 	stack := slices.Clone(ids)
 	for len(stack) > 0 {
@@ -167,9 +196,16 @@ func (x *commitIndex) reach(ids []ID, mark uint8, marks map[ID]uint8) (missing [
 			continue
 		}
 		marks[id] = mark
-		if r := x.find(id); r != nil {
+		if target, ok := x.target(id); ok {
+			stack = append(stack, target)
+		} else if r := x.find(id); r != nil {
 			stack = append(stack, r.parents...)
-		} else if !x.h.Has(id) {
+			for _, p := range r.ownParents { // Git keeps them, if it has them
+				if x.h.Has(p) {
+					stack = append(stack, p)
+				}
+			}
+		} else if !x.h.Has(id) && id != emptyTree {
 			missing = append(missing, id)
 		}
 	}

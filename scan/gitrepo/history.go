@@ -13,6 +13,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -30,13 +31,15 @@ type History struct {
 	packs   []*historyPack
 	loose   []looseFile
 	objects objectTable
-	met     []atomic.Uint32 // a bit for each number
+	met     bitSet // by number: visited
+	gone    bitSet // by number: listed as loose, and deleted since
 	seen    [packfile.Tag + 1]struct{ objects, bytes atomic.Int64 }
 
 	mu   sync.Mutex
 	lost map[ID]error // objects of which a copy could not be read
 	read map[ID]bool  // those of them of which another copy could
 	gaps []scan.Gap
+	late *Store // for single objects; nil until one is needed
 }
 
 // HistoryOptions bound the walks.
@@ -65,6 +68,7 @@ func (r *Repo) OpenHistory(ctx context.Context, o HistoryOptions) (*History, err
 	if err != nil {
 		return nil, err
 	}
+	o.Workers = max(1, o.Workers)
 	h := &History{repo: r, options: o, dirs: dirs, lost: map[ID]error{}, read: map[ID]bool{}}
 	if err := h.open(ctx); err != nil {
 		h.Close()
@@ -74,21 +78,11 @@ func (r *Repo) OpenHistory(ctx context.Context, o HistoryOptions) (*History, err
 	return h, nil
 }
 
+// open lists loose objects first: whoever packs them writes the pack before it
+// deletes them, so that none can be missed.
 func (h *History) open(ctx context.Context) error {
 	for _, dir := range h.dirs {
-		packs, orphans, err := PackFiles(dir)
-		if err != nil {
-			return err
-		}
-		for _, path := range orphans {
-			h.gap(filepath.Base(path), "its index is missing", "git index-pack "+path)
-		}
-		for _, path := range packs {
-			if err := h.openPack(ctx, path); err != nil {
-				return err
-			}
-		}
-		err = EachLoose(ctx, dir, func(id ID) error {
+		err := EachLoose(ctx, dir, func(id ID) error {
 			h.loose = append(h.loose, looseFile{dir, id})
 			return nil
 		})
@@ -96,18 +90,74 @@ func (h *History) open(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	known := map[string]bool{}
+	for wait := time.Millisecond; ; wait *= 10 {
+		vanished, orphans, err := h.openPacks(ctx, known)
+		if err != nil {
+			return err
+		}
+		if len(vanished)+len(orphans) == 0 {
+			return nil
+		}
+		if wait > maxPackWait {
+			for _, path := range append(vanished, orphans...) {
+				h.gap(filepath.Base(path), "its index is missing", "git index-pack "+path)
+			}
+			return nil
+		}
+		select { // a concurrent repack deletes what it has replaced
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(wait):
+		}
+	}
 }
 
+// maxPackWait is the longest pause in which a pack without an index is given the
+// chance to get one.
+const maxPackWait = 100 * time.Millisecond
+
+// openPacks opens the packs that are not known yet. It returns those that were
+// listed and could not be found, and those without an index.
+func (h *History) openPacks(ctx context.Context, known map[string]bool) (vanished, orphans []string, err error) {
+	for _, dir := range h.dirs {
+		packs, without, err := PackFiles(dir)
+		if err != nil {
+			return nil, nil, err
+		}
+		orphans = append(orphans, without...)
+		for _, path := range packs {
+			if known[path] {
+				continue
+			}
+			err := h.openPack(ctx, path)
+			if errors.Is(err, fs.ErrNotExist) {
+				vanished = append(vanished, path)
+				continue
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			known[path] = true
+		}
+	}
+	return vanished, orphans, nil
+}
+
+// openPack opens one pack. A pack that cannot be used is a gap; only one that does
+// not exist, and an interruption, are errors.
 func (h *History) openPack(ctx context.Context, path string) error {
 	p, err := packfile.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	if err != nil {
 		h.gap(filepath.Base(path), plainError(err), "")
 		return nil
 	}
 	p.SetLimit(h.options.MaxObject)
 	if err := p.Intact(); err != nil {
-		h.gap(filepath.Base(path), err.Error(), "git fsck")
+		h.gap(filepath.Base(path), plainError(err), "git fsck")
 	}
 	f, err := packfile.NewForest(ctx, p)
 	if err != nil {
@@ -124,7 +174,25 @@ func (h *History) Close() error {
 	for _, p := range h.packs {
 		errs = append(errs, p.pack.Close())
 	}
+	if h.late != nil {
+		errs = append(errs, h.late.Close())
+	}
 	return errors.Join(errs...)
+}
+
+// store is where single objects are read from.
+func (h *History) store() (*Store, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.late == nil {
+		s, err := h.repo.Store()
+		if err != nil {
+			return nil, err
+		}
+		s.MaxObject = h.options.MaxObject
+		h.late = s
+	}
+	return h.late, nil
 }
 
 func (h *History) gap(what, why, hint string) {
@@ -148,14 +216,31 @@ func (h *History) number() {
 	for _, l := range h.loose {
 		h.objects.add(l.id)
 	}
-	h.met = make([]atomic.Uint32, (len(h.objects.ids)+31)/32)
+	h.met, h.gone = newBitSet(len(h.objects.ids)), newBitSet(len(h.objects.ids))
 }
 
 // Has reports whether any store lists the object.
 func (h *History) Has(id ID) bool {
-	_, ok := h.objects.find(id)
-	return ok
+	n, ok := h.objects.find(id)
+	return ok && !h.gone.has(n)
 }
+
+// bitSet is a set of numbers, safe for concurrent use.
+type bitSet struct {
+	bits []atomic.Uint32
+	any  *atomic.Bool
+}
+
+func newBitSet(n int) bitSet { return bitSet{make([]atomic.Uint32, (n+31)/32), &atomic.Bool{}} }
+
+// add reports whether the number was not there yet.
+func (s bitSet) add(n int32) bool {
+	s.any.Store(true)
+	bit := uint32(1) << (n & 31)
+	return s.bits[n>>5].Or(bit)&bit == 0
+}
+
+func (s bitSet) has(n int32) bool { return s.any.Load() && s.bits[n>>5].Load()>>(n&31)&1 != 0 }
 
 // objectTable numbers object ids. It is read concurrently once filled.
 type objectTable struct {
@@ -242,8 +327,7 @@ func (h *History) count(o packfile.Object, size int) {
 	if !ok {
 		return
 	}
-	bit := uint32(1) << (n & 31)
-	if old := h.met[n>>5].Or(bit); old&bit == 0 {
+	if h.met.add(n) {
 		h.seen[o.Type].objects.Add(1)
 		h.seen[o.Type].bytes.Add(int64(size))
 	}
@@ -268,9 +352,7 @@ func walkLoose[S any](ctx context.Context, h *History, types packfile.TypeSet, v
 				typ, data, err := h.readLoose(l, types)
 				switch {
 				case errors.Is(err, fs.ErrNotExist): // packed meanwhile
-					h.vanished(l.id, types, func(t packfile.Type, data []byte) {
-						v.Visit(worker, packfile.Object{ID: l.id, Type: t}, data, nil, nil)
-					})
+					readVanished(v, worker, l.id, types)
 				case err != nil:
 					v.Lost(packfile.Object{ID: l.id}, err)
 				case data != nil:
@@ -306,16 +388,25 @@ func (h *History) readLoose(l looseFile, types packfile.TypeSet) (packfile.Type,
 	return o.Type, data, err
 }
 
-// vanished reads an object that was listed as loose and is not any more: a
+// readVanished reads an object that was listed as loose and is not any more: a
 // concurrent gc has packed it, or pruned it if nothing needs it.
-func (h *History) vanished(id ID, types packfile.TypeSet, visit func(packfile.Type, []byte)) {
-	s, err := h.repo.Store()
+func readVanished[S any](v *historyVisitor[S], worker int, id ID, types packfile.TypeSet) {
+	s, err := v.h.store()
 	if err != nil {
+		v.Lost(packfile.Object{ID: id}, err)
 		return
 	}
-	defer s.Close()
-	if t, data, err := s.Object(id); err == nil && types.Has(t) {
-		visit(t, data)
+	t, data, err := s.Object(id)
+	var missing *MissingError
+	switch {
+	case errors.As(err, &missing):
+		if n, ok := v.h.objects.find(id); ok {
+			v.h.gone.add(n)
+		}
+	case err != nil:
+		v.Lost(packfile.Object{ID: id}, err)
+	case types.Has(t):
+		v.Visit(worker, packfile.Object{ID: id, Type: t}, data, nil, nil)
 	}
 }
 
@@ -325,12 +416,10 @@ func Recover[S any](ctx context.Context, h *History, types packfile.TypeSet, v p
 	if len(h.lost) == 0 {
 		return nil
 	}
-	s, err := h.repo.Store()
+	s, err := h.store()
 	if err != nil {
 		return err
 	}
-	defer s.Close()
-	s.MaxObject = h.options.MaxObject
 	ids := make([]ID, 0, len(h.lost))
 	for id := range h.lost {
 		ids = append(ids, id)
@@ -365,12 +454,12 @@ func (h *History) Gaps() []scan.Gap {
 		}
 		g := scan.Gap{What: "object " + id.String(), Why: err.Error()}
 		var large *packfile.TooLarge
-		if errors.As(err, &large) {
+		if errors.As(err, &large) && large.ID == id {
 			g.Why = fmt.Sprintf("it has %d bytes, more than the memory limit allows", large.Size)
 			g.Hint = "raise --max-memory"
 		}
 		gaps = append(gaps, g)
 	}
 	slices.SortFunc(gaps, func(a, b scan.Gap) int { return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why)) })
-	return gaps
+	return slices.Compact(gaps)
 }

@@ -18,7 +18,7 @@ type child struct {
 	dir    bool
 }
 
-// treeIndex is what a walk over all trees learns: which references lead nowhere,
+// treeIndex is what a walk over all trees learns: whether references lead nowhere,
 // and of each tree its directories and the files with hits. Each distinct tree
 // is parsed once, and only where it differs from the one it is a delta of.
 type treeIndex struct {
@@ -30,8 +30,8 @@ type treeIndex struct {
 	children [][]child // by the tree's number
 	names    []string
 	nameOf   map[string]uint32
-	missing  map[ID][]int32 // the trees that refer to it
-	gitlinks map[ID]bool    // distinct commits of submodules
+	missing  bool        // some tree refers to an object that no store lists
+	gitlinks map[ID]bool // distinct commits of submodules
 	bad      map[ID]error
 }
 
@@ -45,8 +45,8 @@ type treeState struct {
 func (h *History) indexTrees(ctx context.Context, hits map[int32]bool, keep bool) (*treeIndex, error) {
 	x := &treeIndex{
 		h: h, hits: hits, keep: keep,
-		nameOf:  map[string]uint32{},
-		missing: map[ID][]int32{}, gitlinks: map[ID]bool{}, bad: map[ID]error{},
+		nameOf:   map[string]uint32{},
+		gitlinks: map[ID]bool{}, bad: map[ID]error{},
 	}
 	if keep {
 		x.children = make([][]child, len(h.objects.ids))
@@ -166,7 +166,7 @@ func (t *treeReader) entry(e TreeEntry) {
 	n, ok := x.h.objects.find(*e.ID)
 	if !ok {
 		x.mu.Lock()
-		x.missing[*e.ID] = append(x.missing[*e.ID], t.number)
+		x.missing = true
 		x.mu.Unlock()
 		return
 	}
@@ -186,4 +186,46 @@ func (x *treeIndex) name(b []byte) uint32 {
 		x.nameOf[string(b)] = n
 	}
 	return n
+}
+
+// absentees finds what trees refer to and no store has.
+type absentees struct {
+	h     *History
+	trees map[int32]bool // by number: those that are asked
+
+	mu  sync.Mutex
+	ids map[ID]bool
+}
+
+// absent lists what the given trees refer to and no store has. Entries are not
+// carried from tree to tree here, as a partial clone misses millions of them.
+func (h *History) absent(ctx context.Context, trees map[int32]bool) (map[ID]bool, error) {
+	a := &absentees{h: h, trees: trees, ids: map[ID]bool{}}
+	if err := WalkHistory[struct{}](ctx, h, packfile.Types(packfile.Tree), a); err != nil {
+		return nil, err
+	}
+	return a.ids, Recover[struct{}](ctx, h, packfile.Types(packfile.Tree), a)
+}
+
+// Lost does nothing: History keeps count of what is lost.
+func (a *absentees) Lost(packfile.Object, error) {}
+
+// Visit looks every entry of a tree up.
+func (a *absentees) Visit(_ int, o packfile.Object, content []byte, _ *struct{}, _ []scan.Copy) struct{} {
+	if n, ok := a.h.objects.find(o.ID); !ok || !a.trees[n] {
+		return struct{}{}
+	}
+	for len(content) > 0 {
+		e, rest, err := NextEntry(content)
+		if err != nil {
+			break
+		}
+		content = rest
+		if !isGitlink(e.Mode) && *e.ID != emptyTree && !a.h.Has(*e.ID) {
+			a.mu.Lock()
+			a.ids[*e.ID] = true
+			a.mu.Unlock()
+		}
+	}
+	return struct{}{}
 }

@@ -2,6 +2,7 @@ package packfile
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 )
 
@@ -150,19 +151,25 @@ func slowPatch(base, delta []byte, limit uint64) ([]byte, bool) {
 	return out, uint64(len(out)) == to
 }
 
-// FuzzPatch compares with an obvious implementation, and checks the copies.
+// FuzzPatch compares with an obvious implementation, and checks the copies. The
+// base is a text repeated, so that a short input makes one of many bytes.
 func FuzzPatch(f *testing.F) {
 	const limit = 1 << 17
-	long := bytes.Repeat([]byte("0123456789abcdef"), 4_100)
-	f.Add([]byte(text(0)), deltaOf(text(0), text(1)))
-	f.Add([]byte{}, deltaOf("", text(1)))
-	f.Add([]byte{}, deltaOf("", ""))
-	f.Add(long, deltaOf(string(long), string(long[100:])))
-	f.Add(long, deltaOf(string(long), string(long)+"more"))
-	f.Add([]byte("abcdef"), []byte{6, 9, 0x91, 1, 2, 0x91, 3, 2, 2, 'x', 'y', 0x91, 0, 3})
-	f.Add([]byte("abc"), []byte{3, 3, 0x90, 3, 0})
-	f.Add([]byte("abc"), append(bytes.Repeat([]byte{0x83}, 9), 1, 3, 0x90, 3))
-	f.Fuzz(func(t *testing.T, base, delta []byte) {
+	const digits = "0123456789abcdef"
+	long := strings.Repeat(digits, 4100)
+	f.Add([]byte(text(0)), byte(0), deltaOf(text(0), text(1)))
+	f.Add([]byte{}, byte(0), deltaOf("", text(1)))
+	f.Add([]byte{}, byte(0), deltaOf("", ""))
+	f.Add([]byte(digits), byte(41), deltaOf(long, long[100:]))
+	f.Add([]byte(digits), byte(41), deltaOf(long, long+"more"))
+	f.Add([]byte("abcdef"), byte(0), []byte{6, 9, 0x91, 1, 2, 0x91, 3, 2, 2, 'x', 'y', 0x91, 0, 3})
+	f.Add([]byte("abc"), byte(0), []byte{3, 3, 0x90, 3, 0})
+	f.Add([]byte("abc"), byte(0), append(bytes.Repeat([]byte{0x83}, 9), 1, 3, 0x90, 3))
+	f.Fuzz(func(t *testing.T, some []byte, hundreds byte, delta []byte) {
+		base := some
+		if n := max(1, 100*int(hundreds)); n*len(some) <= limit {
+			base = bytes.Repeat(some, n)
+		}
 		want, ok := slowPatch(base, delta, limit)
 		size, err := targetSize(delta, len(base))
 		if err == nil && size > limit {
