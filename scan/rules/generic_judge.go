@@ -67,7 +67,7 @@ func parseAssignment(text, value []byte) assignment {
 		return a
 	}
 	start := 0
-	if len(text) > 0 && !nameByte(text[0]) {
+	if at > 0 && !nameByte(text[0]) {
 		start = 1 // what stands before some names is part of the match
 	}
 	n := start
@@ -249,7 +249,7 @@ func judgePassword(v []byte, min int) scan.Evidence {
 	switch {
 	case len(v) < min || len(v) > 64 || classes < 2:
 		return scan.Rejected
-	case proof.Placeholder(plainLetters(v)):
+	case proof.Placeholder(plainLetters(v)), famous[string(plainLetters(v))]:
 		return scan.Evidence{Cap: scan.Low, Reason: "a well-known password"}
 	case digits == 0 && !symbols(v):
 		return scan.Rejected
@@ -265,6 +265,9 @@ func judgePassword(v []byte, min int) scan.Evidence {
 	}
 	return scan.Evidence{Cap: scan.Low, Reason: "short and of few kinds of characters"}
 }
+
+// famous are passwords that everybody knows, without digits and symbols.
+var famous = nameSet(`hunter troubador swordfish correcthorsebatterystaple opensesame`)
 
 // randomKey reports whether v looks drawn at random from a token's alphabet.
 func randomKey(v []byte, kind nameClass) bool {

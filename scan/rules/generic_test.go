@@ -490,3 +490,22 @@ func TestGenericSilent(t *testing.T) {
 		t.Errorf("tried %d lines", tried)
 	}
 }
+
+func FuzzJudgeAssignment(f *testing.F) {
+	for _, line := range genericPositives {
+		f.Add([]byte(line), 3, 9)
+	}
+	f.Add([]byte("token"), 0, 0)
+	f.Fuzz(func(t *testing.T, text []byte, from, to int) {
+		if from < 0 || to < from || to > len(text) {
+			return
+		}
+		c := scan.Candidate{Text: text, Roles: []string{scan.RoleSecret}, Spans: [][]byte{text[from:to]}}
+		if e := judgeAssignment(c); e.Proof == scan.Proved {
+			t.Error("an assignment proves nothing")
+		}
+		randomToken(c)
+		strongPassword(c)
+		basicCredentials(c)
+	})
+}

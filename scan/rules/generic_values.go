@@ -192,7 +192,7 @@ func upperName(v []byte) bool {
 func markup(v []byte) bool {
 	return v[0] == '<' || v[0] == '^' && bytes.ContainsAny(v, "[(") || bytes.Contains(v, []byte("[^")) ||
 		bytes.Contains(v, []byte("[a-z")) || bytes.Contains(v, []byte("[A-Z")) || bytes.Contains(v, []byte("[0-9")) ||
-		bytes.Contains(v, []byte(".*")) || bytes.Contains(v, []byte("&#")) || bytes.Contains(v, []byte("&amp"))
+		bytes.Contains(v, []byte("]{")) || bytes.Contains(v, []byte(".*")) || bytes.Contains(v, []byte("&#")) || bytes.Contains(v, []byte("&amp"))
 }
 
 // publicPrefixes begin keys that are meant to be read by everybody, and tokens
