@@ -256,7 +256,7 @@ func ai() []scan.Rule {
 			Why:       "With the public key it reads and writes traces, with the prompts and answers in them.",
 			Fix:       "Delete the key pair under the project's settings, API Keys, and create a new one.",
 			Reference: "https://langfuse.com/docs/api-and-data-platform/features/public-api",
-		}, "LANGFUSE_SECRET_KEY", `sk-lf-`+uuidForm),
+		}, "LANGFUSE_SECRET_KEY", `sk-lf-`+uuidExpr),
 		called(scan.Rule{
 			ID:        "wandb-api-key",
 			Provider:  "wandb",
@@ -285,7 +285,7 @@ func ai() []scan.Rule {
 			Why:       "It reads and writes the project's indexes, with the texts in them.",
 			Fix:       "Delete it under API keys of the project, and create one with fewer permissions.",
 			Reference: "https://docs.pinecone.io/guides/projects/manage-api-keys",
-		}, `pinecone`, `key|token`, "PINECONE_API_KEY", uuidForm),
+		}, `pinecone`, `key|token`, "PINECONE_API_KEY", uuidExpr),
 		called(scan.Rule{
 			ID:        "assemblyai-api-key",
 			Provider:  "assemblyai",
@@ -346,7 +346,7 @@ func ai() []scan.Rule {
 			Why:       "It searches at the account's cost.",
 			Fix:       "Delete it under API Keys, and create a new one.",
 			Reference: "https://docs.exa.ai/reference/getting-started",
-		}, `\bexa(?:_|-|api)`, `key|token`, "EXA_API_KEY", uuidForm),
+		}, `\bexa(?:_|-|api)`, `key|token`, "EXA_API_KEY", uuidExpr),
 		called(scan.Rule{
 			ID:        "serpapi-key",
 			Provider:  "serpapi",
@@ -421,7 +421,7 @@ func ai() []scan.Rule {
 			Fix:        "Revoke it under Keys, and create one with fewer scopes.",
 			Reference:  "https://docs.fal.ai/authentication/key-based",
 			Confidence: scan.High,
-		}, `\bfal(?:_|-|\.|api)`, `key|credentials`, "FAL_API_KEY", uuidForm+`:[0-9a-f]{32}`),
+		}, `\bfal(?:_|-|\.|api)`, `key|credentials`, "FAL_API_KEY", uuidExpr+`:[0-9a-f]{32}`),
 		called(scan.Rule{
 			ID:         "zhipu-api-key",
 			Provider:   "zhipu",

@@ -121,7 +121,7 @@ func commerce() []scan.Rule {
 			Why:       "It reads and writes the site's orders and inventory within its permissions.",
 			Fix:       "Delete it under Settings, Developer Tools, Developer API Keys, and generate a new one.",
 			Reference: "https://developers.squarespace.com/commerce-apis/authentication-and-permissions",
-		}, `squarespace`, `key|token|secret`, "SQUARESPACE_API_KEY", uuidForm),
+		}, `squarespace`, `key|token|secret`, "SQUARESPACE_API_KEY", uuidExpr),
 		called(scan.Rule{
 			ID:         "etsy-keystring",
 			Provider:   "etsy",

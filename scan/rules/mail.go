@@ -82,7 +82,7 @@ func mail() []scan.Rule {
 			Why:       "It sends mail from the server's senders, or administers the account.",
 			Fix:       "Generate another token on the server's API Tokens tab, deploy it, and delete this one.",
 			Reference: "https://postmarkapp.com/developer/api/overview",
-		}, `postmark`, `token|key|secret|pass`, "POSTMARK_SERVER_TOKEN", uuidForm),
+		}, `postmark`, `token|key|secret|pass`, "POSTMARK_SERVER_TOKEN", uuidExpr),
 		issued(scan.Rule{
 			ID:        "brevo-api-key",
 			Provider:  "brevo",

@@ -135,7 +135,7 @@ func messaging() []scan.Rule {
 			Reference:  "https://docs.discord.com/developers/reference",
 			Confidence: scan.High,
 			// the token has no text of its own: a name or a call must stand before it
-			Expr: `(?i:token|discord|login|\.run|\.start|connect|bot_|bot )[0-9A-Za-z_.-]{0,24}(?:` + assigned + `|["'` + "`" + `]?\((?:[a-z]{1,12}=)?["'` + "`" + `]|["']|)` +
+			Expr: `(?i:token|discord|login\(|\.run\(|\.start\(|bot )[0-9A-Za-z_.-]{0,24}(?:` + assigned + `|["'` + "`" + `]?\((?:[a-z]{1,12}=)?["'` + "`" + `]|["']|)` +
 				`(?P<secret>[MNO][0-9A-Za-z]{23,27}\.[0-9A-Za-z_-]{6}\.[0-9A-Za-z_-]{27,38})` + after,
 			Check: proof.DiscordToken,
 			Samples: func(g *scan.Gen) scan.Samples {
@@ -191,7 +191,7 @@ func messaging() []scan.Rule {
 			Why:       "Whoever knows it posts to the channel in the connector's name.",
 			Fix:       "Delete the connector in the channel's settings, and create a workflow in its place.",
 			Reference: "https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook",
-		}, "TEAMS_WEBHOOK_URL", `(?:[0-9a-z-]{2,60}\.webhook\.office|outlook\.office(?:365)?)\.com/webhook(?:b2)?/`+uuidForm+`@`+uuidForm+`/IncomingWebhook/[0-9a-f]{32}/`+uuidForm+`(?:/[0-9A-Za-z_-]{20,60})?`),
+		}, "TEAMS_WEBHOOK_URL", `(?:[0-9a-z-]{2,60}\.webhook\.office|outlook\.office(?:365)?)\.com/webhook(?:b2)?/`+uuidExpr+`@`+uuidExpr+`/IncomingWebhook/[0-9a-f]{32}/`+uuidExpr+`(?:/[0-9A-Za-z_-]{20,60})?`),
 		called(scan.Rule{
 			ID:        "twilio-auth-token",
 			Provider:  "twilio",
@@ -200,38 +200,14 @@ func messaging() []scan.Rule {
 			Fix:       twilioPromote,
 			Reference: "https://www.twilio.com/docs/iam/access-tokens",
 		}, `twilio`, `token|auth`, "TWILIO_AUTH_TOKEN", `[0-9a-f]{32}`),
-		paired(scan.Rule{
+		beneath(scan.Rule{
 			ID:        "twilio-credentials",
 			Provider:  "twilio",
 			Title:     "Twilio account SID and auth token",
 			Why:       "They send messages and calls at the account's cost, and read all of them.",
 			Fix:       twilioPromote,
 			Reference: "https://www.twilio.com/docs/iam/access-tokens",
-		}, twoParts{word: `token|auth`, value: `[0-9a-f]{32}`, id: `AC[0-9a-f]{32}`, idName: "ACCOUNT_SID", name: "AUTH_TOKEN"}),
-		{
-			ID:         "twilio-client",
-			Provider:   "twilio",
-			Title:      "Twilio account SID and auth token in a call",
-			Why:        "They send messages and calls at the account's cost, and read all of them.",
-			Fix:        twilioPromote,
-			Reference:  "https://www.twilio.com/docs/iam/access-tokens",
-			Confidence: scan.High,
-			Expr:       `(?i:twilio)[\t\n\r -~]{0,160}?\b(?P<id>(?:AC|SK)[0-9a-f]{32})["'` + "`" + `:, ]{1,6}(?P<secret>[0-9a-f]{32}|[0-9A-Za-z]{32})\b`,
-			Public:     []string{"id"},
-			MinEntropy: 2.8,
-			Check:      randomAndUnpublished,
-			Samples: func(g *scan.Gen) scan.Samples {
-				id, v := "AC"+g.Hex(32), g.Hex(32)
-				return scan.Samples{
-					Match: []string{
-						"const client = twilio('" + id + "', '" + v + "');\n",
-						"from twilio.rest import Client\n\nclient = Client(\"" + id + "\", \"" + v + "\")\n",
-						"curl -X POST https://api.twilio.com/2010-04-01/Accounts.json -u " + id + ":" + v + "\n",
-					},
-					NoMatch: []string{"const client = twilio('" + id + "', authToken);\n", "twilio: " + id + "\n"},
-				}
-			},
-		},
+		}, "twilio", `AC[0-9a-f]{32}`, `[0-9a-f]{32}`),
 		called(scan.Rule{
 			ID:         "twilio-api-secret",
 			Provider:   "twilio",
@@ -241,7 +217,7 @@ func messaging() []scan.Rule {
 			Reference:  twilioKeys,
 			MinEntropy: 3.6,
 		}, `twilio`, `secret`, "TWILIO_API_SECRET", `[0-9A-Za-z]{32}`),
-		paired(scan.Rule{
+		beneath(scan.Rule{
 			ID:         "twilio-api-key",
 			Provider:   "twilio",
 			Title:      "Twilio API key and its secret",
@@ -249,7 +225,7 @@ func messaging() []scan.Rule {
 			Fix:        "Delete the API key in the Console under API keys & tokens, and create a restricted one.",
 			Reference:  twilioKeys,
 			MinEntropy: 3.6,
-		}, twoParts{word: `secret`, value: `[0-9A-Za-z]{32}`, id: `SK[0-9a-f]{32}`, idName: "API_KEY", name: "API_SECRET"}),
+		}, "twilio", `SK[0-9a-f]{32}`, `[0-9A-Za-z]{32}`),
 		called(scan.Rule{
 			ID:         "vonage-api-secret",
 			Provider:   "vonage",
@@ -337,7 +313,7 @@ func messaging() []scan.Rule {
 			Fix:        "Regenerate the bot's access token on its page under My Webex Apps.",
 			Reference:  "https://developer.webex.com/docs/getting-started",
 			MinEntropy: 3.6,
-		}, `webex|spark`, `token`, "WEBEX_ACCESS_TOKEN", `[0-9A-Za-z]{64}_[0-9A-Za-z]{4}_`+uuidForm),
+		}, `webex`, `token`, "WEBEX_ACCESS_TOKEN", `[0-9A-Za-z]{64}_[0-9A-Za-z]{4}_`+uuidExpr),
 		webhook(scan.Rule{
 			ID:        "feishu-webhook",
 			Provider:  "lark",
@@ -345,7 +321,7 @@ func messaging() []scan.Rule {
 			Why:       "Whoever knows it posts to the group as the bot.",
 			Fix:       "Remove the bot from the group, add it again, and turn on signature verification.",
 			Reference: "https://open.larksuite.com/document/client-docs/bot-v3/add-custom-bot",
-		}, "FEISHU_WEBHOOK", `open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/(?:v2/)?hook/`+uuidForm),
+		}, "FEISHU_WEBHOOK", `open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/(?:v2/)?hook/`+uuidExpr),
 		webhook(scan.Rule{
 			ID:        "dingtalk-webhook",
 			Provider:  "dingtalk",
@@ -370,7 +346,7 @@ func messaging() []scan.Rule {
 			Why:       "Whoever knows it posts to the group as the robot.",
 			Fix:       "Delete the robot in the group's settings, and add a new one.",
 			Reference: "https://developer.work.weixin.qq.com/document/path/91770",
-		}, "WECOM_WEBHOOK", `qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=`+uuidForm),
+		}, "WECOM_WEBHOOK", `qyapi\.weixin\.qq\.com/cgi-bin/webhook/send\?key=`+uuidExpr),
 		webhook(scan.Rule{
 			ID:        "google-chat-webhook",
 			Provider:  "google",
@@ -438,7 +414,7 @@ func messaging() []scan.Rule {
 			Fix:       "Add a second secret key to the keyset, deploy it, and revoke this one.",
 			Reference: "https://www.pubnub.com/docs/general/basics/set-up-your-account",
 			Samples:   shaped("PUBNUB_SECRET_KEY", `sec-c-[0-9A-Za-z]{48}`),
-		}, "", `sec-c-(?:[0-9A-Za-z+/]{40,64}={0,2}|`+uuidForm+`)`),
+		}, "", `sec-c-(?:[0-9A-Za-z+/]{40,64}={0,2}|`+uuidExpr+`)`),
 		called(scan.Rule{
 			ID:         "ably-api-key",
 			Provider:   "ably",
@@ -448,7 +424,7 @@ func messaging() []scan.Rule {
 			Reference:  "https://ably.com/docs/auth/basic",
 			Confidence: scan.High,
 			MinEntropy: 3.6,
-		}, `ably`, `key|token|secret`, "ABLY_API_KEY", `[0-9A-Za-z_-]{6}\.[0-9A-Za-z_-]{6}:[0-9A-Za-z_-]{43}`),
+		}, `\bably_|\bablyapi`, `key|token|secret`, "ABLY_API_KEY", `[0-9A-Za-z_-]{6}\.[0-9A-Za-z_-]{6}:[0-9A-Za-z_-]{43}`),
 		issued(scan.Rule{
 			ID:         "ntfy-access-token",
 			Provider:   "ntfy",

@@ -171,11 +171,11 @@ func observability() []scan.Rule {
 			Fix:       "Delete it under Data Inputs, HTTP Event Collector, and add a new token.",
 			Reference: "https://docs.splunk.com/Documentation/Splunk/latest/Data/UsetheHTTPEventCollector",
 			Samples: func(g *scan.Gen) scan.Samples {
-				s := bound("SPLUNK_HEC_TOKEN", uuidForm)(g)
+				s := bound("SPLUNK_HEC_TOKEN", uuidExpr)(g)
 				s.Match = append(s.Match, "curl -H \"Authorization: Splunk "+g.UUID()+"\" https://splunk.test:8088/services/collector\n")
 				return s
 			},
-		}, `splunk|authorization`, `token|hec|splunk`, "", uuidForm),
+		}, `splunk|authorization`, `token|hec|splunk`, "", uuidExpr),
 		{
 			ID:         "elastic-api-key",
 			Provider:   "elastic",
@@ -184,14 +184,14 @@ func observability() []scan.Rule {
 			Fix:        "Invalidate it under Stack Management, API keys, and create one with fewer privileges.",
 			Reference:  "https://www.elastic.co/docs/deploy-manage/api-keys/elasticsearch-api-keys",
 			Confidence: scan.Medium,
-			Expr:       named(`elastic|\bes_api|kibana|authorization|logstash|\bapi_`, `key|encoded`, `[0-9A-Za-z+/_-]{58}(?:==)?`),
+			Expr:       named(`elastic|\bes_api|kibana|authorization|logstash`, `key|encoded`, `[0-9A-Za-z+/_-]{58}(?:==)?`),
 			MinEntropy: 3.8,
 			Check:      elasticKey,
 			NeedsProof: true,
 			Samples: func(g *scan.Gen) scan.Samples {
 				v := base64.StdEncoding.EncodeToString([]byte(g.String(scan.Base64URL, 20) + ":" + g.String(scan.Base64URL, 22)))
 				return scan.Samples{
-					Match:   append(inAssignments("ELASTICSEARCH_API_KEY", v), "Authorization: ApiKey "+v+"\n", "Elasticsearch(hosts, api_key=\""+v+"\")\n"),
+					Match:   append(inAssignments("ELASTICSEARCH_API_KEY", v), "Authorization: ApiKey "+v+"\n"),
 					NoMatch: []string{"ELASTIC_API_KEY=" + g.String(scan.Base62, 58) + "==\n", "ELASTIC_API_KEY=${ELASTIC_API_KEY}\n"},
 				}
 			},
@@ -230,7 +230,7 @@ func observability() []scan.Rule {
 			Fix:        "Replace it under Settings, Manage tokens.",
 			Reference:  "https://docs.logz.io/docs/user-guide/admin/authentication-tokens/",
 			MinEntropy: 3,
-		}, `logz`, `token|key`, "LOGZIO_TOKEN", `[A-Za-z]{32}|`+uuidForm),
+		}, `logz`, `token|key`, "LOGZIO_TOKEN", `[A-Za-z]{32}|`+uuidExpr),
 		called(scan.Rule{
 			ID:        "loggly-token",
 			Provider:  "loggly",
@@ -238,7 +238,7 @@ func observability() []scan.Rule {
 			Why:       "It ships logs into the account, at its cost.",
 			Fix:       "Retire it under Source Setup, Customer Tokens, and add a new one.",
 			Reference: "https://documentation.solarwinds.com/en/success_center/loggly/content/admin/customer-token-authentication-token.htm",
-		}, `loggly`, `token|key`, "LOGGLY_TOKEN", uuidForm),
+		}, `loggly`, `token|key`, "LOGGLY_TOKEN", uuidExpr),
 		webhook(scan.Rule{
 			ID:        "loggly-input-url",
 			Provider:  "loggly",
@@ -246,7 +246,7 @@ func observability() []scan.Rule {
 			Why:       "Whoever knows it ships logs into the account, at its cost.",
 			Fix:       "Retire the token in it under Source Setup, Customer Tokens, and add a new one.",
 			Reference: "https://documentation.solarwinds.com/en/success_center/loggly/content/admin/http-endpoint.htm",
-		}, "LOGGLY_URL", `logs-[0-9]{2}\.loggly\.com/(?:inputs|bulk)/(?:token/)?`+uuidForm),
+		}, "LOGGLY_URL", `logs-[0-9]{2}\.loggly\.com/(?:inputs|bulk)/(?:token/)?`+uuidExpr),
 		called(scan.Rule{
 			ID:         "papertrail-token",
 			Provider:   "papertrail",
@@ -271,7 +271,7 @@ func observability() []scan.Rule {
 			Why:       "It writes and reads the organization's data sets.",
 			Fix:       "Delete it under Settings, API tokens (or Profile), and create one with fewer permissions.",
 			Reference: "https://axiom.co/docs/reference/tokens",
-		}, "AXIOM_TOKEN", `xa[ap]t-`+uuidForm),
+		}, "AXIOM_TOKEN", `xa[ap]t-`+uuidExpr),
 		issued(scan.Rule{
 			ID:         "coralogix-key",
 			Provider:   "coralogix",
@@ -290,7 +290,7 @@ func observability() []scan.Rule {
 			Reference:  "https://docs.influxdata.com/influxdb/v2/admin/tokens/",
 			Confidence: scan.High,
 			MinEntropy: 4.5,
-		}, `influx|\bapi_?token|\btoken`, `token|auth|x`, "INFLUXDB_TOKEN", `[0-9A-Za-z_-]{86}==`),
+		}, `influx`, `token|auth`, "INFLUXDB_TOKEN", `[0-9A-Za-z_-]{86}==`),
 		called(scan.Rule{
 			ID:         "pagerduty-api-key",
 			Provider:   "pagerduty",
@@ -315,7 +315,7 @@ func observability() []scan.Rule {
 			Why:       "It raises and closes alerts, and with more rights changes schedules and users.",
 			Fix:       "Delete it under API key management (or the integration), and add one with fewer rights.",
 			Reference: "https://support.atlassian.com/opsgenie/docs/api-key-management/",
-		}, `ops_?genie|genie_?key`, `key|token`, "OPSGENIE_API_KEY", uuidForm),
+		}, `ops_?genie|genie_?key`, `key|token`, "OPSGENIE_API_KEY", uuidExpr),
 		called(scan.Rule{
 			ID:        "rollbar-token",
 			Provider:  "rollbar",
@@ -331,7 +331,7 @@ func observability() []scan.Rule {
 			Why:       "It sends errors into the project, or reads them as its owner.",
 			Fix:       "Regenerate the project's notifier key, or delete the personal auth token and create a new one.",
 			Reference: "https://docs.bugsnag.com/api/data-access/",
-		}, `bugsnag`, `key|token`, "BUGSNAG_API_KEY", `[0-9a-f]{32}|`+uuidForm),
+		}, `bugsnag`, `key|token`, "BUGSNAG_API_KEY", `[0-9a-f]{32}|`+uuidExpr),
 		called(scan.Rule{
 			ID:         "betterstack-token",
 			Provider:   "betterstack",
@@ -379,15 +379,19 @@ func observability() []scan.Rule {
 			Reference:  "https://segment.com/docs/api/public-api/",
 			MinEntropy: 4.4,
 		}, "SEGMENT_API_TOKEN", `sgp_[0-9A-Za-z]{64}`),
-		called(scan.Rule{
+		{
 			ID:         "segment-write-key",
 			Provider:   "segment",
 			Title:      "Segment write key",
 			Why:        "It sends events into the source and all destinations behind it.",
 			Fix:        "Generate a new write key in the source's settings, API Keys, and delete this one.",
 			Reference:  "https://segment.com/docs/connections/find-writekey/",
+			Confidence: scan.Medium,
+			Expr:       `(?i:write_?key)[0-9A-Za-z_]{0,8}` + assigned + `(?P<secret>[0-9A-Za-z]{32})` + quote,
 			MinEntropy: 3.7,
-		}, `segment|analytics`, `write_?key`, "SEGMENT_WRITE_KEY", `[0-9A-Za-z]{32}`),
+			Check:      randomAndUnpublished,
+			Samples:    bound("SEGMENT_WRITE_KEY", `[0-9A-Za-z]{32}`),
+		},
 		issued(scan.Rule{
 			ID:        "checkly-api-key",
 			Provider:  "checkly",

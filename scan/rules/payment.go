@@ -92,14 +92,14 @@ func payment() []scan.Rule {
 			Fix:       paypalFix,
 			Reference: "https://developer.paypal.com/api/rest/",
 		}, `paypal`, `secret|key|password`, "PAYPAL_CLIENT_SECRET", `E[0-9A-Za-z_-]{78}[0-9A-Za-z]`),
-		paired(scan.Rule{
+		beneath(scan.Rule{
 			ID:        "paypal-credentials",
 			Provider:  "paypal",
 			Title:     "PayPal client id and secret",
 			Why:       "They take payments, refund and pay out from the account.",
 			Fix:       paypalFix,
 			Reference: "https://developer.paypal.com/api/rest/",
-		}, twoParts{word: `secret`, value: `E[0-9A-Za-z_-]{78}[0-9A-Za-z]`, id: `A[0-9A-Za-z_-]{78}[0-9A-Za-z]`, idName: "CLIENT_ID", name: "CLIENT_SECRET"}),
+		}, "paypal", `A[0-9A-Za-z_-]{78}[0-9A-Za-z]`, `E[0-9A-Za-z_-]{78}[0-9A-Za-z]`),
 		issued(scan.Rule{
 			ID:        "braintree-access-token",
 			Provider:  "braintree",
@@ -157,7 +157,7 @@ func payment() []scan.Rule {
 			Why:       "With the client's secret it reads a person's bank accounts and transactions.",
 			Fix:       "Rotate it with /item/access_token/invalidate, and rotate the client's secret if it leaked too.",
 			Reference: "https://plaid.com/docs/api/tokens/",
-		}, "PLAID_ACCESS_TOKEN", `access-(?:sandbox|development|production)-`+uuidForm),
+		}, "PLAID_ACCESS_TOKEN", `access-(?:sandbox|development|production)-`+uuidExpr),
 		called(scan.Rule{
 			ID:        "plaid-secret",
 			Provider:  "plaid",
@@ -246,7 +246,7 @@ func payment() []scan.Rule {
 			Why:       "It reads balances and statements and, outside the EU, sends money.",
 			Fix:       "Revoke it under Settings, Connect and manage integrations, API tokens, and add a new one.",
 			Reference: "https://docs.wise.com/api-docs/features/authentication-access/personal-tokens",
-		}, `\bwise|transferwise`, `token|key`, "WISE_API_TOKEN", uuidForm),
+		}, `\bwise_|\bwiseapi|\bwiseacc|transferwise`, `token|key`, "WISE_API_TOKEN", uuidExpr),
 		issued(scan.Rule{
 			ID:         "gocardless-access-token",
 			Provider:   "gocardless",

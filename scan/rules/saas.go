@@ -267,7 +267,7 @@ func saas() []scan.Rule {
 			Fix:        "Regenerate it under App Credentials in the Marketplace.",
 			Reference:  "https://developers.zoom.us/docs/internal-apps/s2s-oauth/",
 			MinEntropy: 3.6,
-		}, `zoom`, `secret`, "ZOOM_CLIENT_SECRET", `[0-9A-Za-z]{32}`),
+		}, `\bzoom_|\bzoom[acwv]`, `secret`, "ZOOM_CLIENT_SECRET", `[0-9A-Za-z]{32}`),
 		called(scan.Rule{
 			ID:         "zoom-webhook-secret",
 			Provider:   "zoom",
@@ -276,7 +276,7 @@ func saas() []scan.Rule {
 			Fix:        "Regenerate the secret token under Feature, Event Subscriptions of the app.",
 			Reference:  "https://developers.zoom.us/docs/api/webhooks/",
 			MinEntropy: 3.3,
-		}, `zoom`, `secret|verification_?token`, "ZOOM_WEBHOOK_SECRET_TOKEN", `[0-9A-Za-z_-]{22}`),
+		}, `\bzoom_|\bzoom[acwv]`, `secret|verification_?token`, "ZOOM_WEBHOOK_SECRET_TOKEN", `[0-9A-Za-z_-]{22}`),
 		issued(scan.Rule{
 			ID:        "clickup-token",
 			Provider:  "clickup",
@@ -292,7 +292,7 @@ func saas() []scan.Rule {
 			Why:       "It reads and writes contacts, deals and files within its scopes.",
 			Fix:       "Rotate it on the private app's Auth tab.",
 			Reference: "https://developers.hubspot.com/docs/guides/apps/private-apps/overview",
-		}, "HUBSPOT_ACCESS_TOKEN", `pat-(?:na|eu|ap)[0-9]-`+uuidForm),
+		}, "HUBSPOT_ACCESS_TOKEN", `pat-(?:na|eu|ap)[0-9]-`+uuidExpr),
 		called(scan.Rule{
 			ID:        "hubspot-api-key",
 			Provider:  "hubspot",
@@ -300,7 +300,7 @@ func saas() []scan.Rule {
 			Why:       "It reads and writes the account's contacts, or completes sign-ins in the app's name.",
 			Fix:       "Rotate the client secret on the app's Auth page, and use private apps in place of API keys.",
 			Reference: "https://developers.hubspot.com/docs/guides/apps/authentication/working-with-oauth",
-		}, `hubspot|hapi_?key|hubapi`, `key|secret|token`, "HUBSPOT_API_KEY", uuidForm),
+		}, `hubspot|hapi_?key|hubapi`, `key|secret|token`, "HUBSPOT_API_KEY", uuidExpr),
 		issued(scan.Rule{
 			ID:         "salesforce-session",
 			Provider:   "salesforce",
@@ -611,7 +611,7 @@ func saas() []scan.Rule {
 			Why:       "It reads and changes its owner's documents.",
 			Fix:       "Delete it under Account settings, API settings, and generate one with restrictions.",
 			Reference: "https://coda.io/developers/apis/v1",
-		}, `\bcoda`, `token|key`, "CODA_API_TOKEN", uuidForm),
+		}, `\bcoda`, `token|key`, "CODA_API_TOKEN", uuidExpr),
 		called(scan.Rule{
 			ID:        "lokalise-token",
 			Provider:  "lokalise",
@@ -679,7 +679,7 @@ func saas() []scan.Rule {
 			Why:       "With the integration key it completes sign-ins in the app's name.",
 			Fix:       "Add a new secret key under Apps and Keys, deploy it, and delete this one.",
 			Reference: "https://developers.docusign.com/platform/auth/",
-		}, `docusign`, `secret`, "DOCUSIGN_SECRET_KEY", uuidForm),
+		}, `docusign`, `secret`, "DOCUSIGN_SECRET_KEY", uuidExpr),
 		called(scan.Rule{
 			ID:        "discourse-api-key",
 			Provider:  "discourse",
@@ -714,7 +714,7 @@ func saas() []scan.Rule {
 			Why:       "It queries players and matches at the application's rate.",
 			Fix:       "Regenerate it on the app's page in the Developer Portal.",
 			Reference: "https://developer.riotgames.com/docs/portal",
-		}, "RIOT_API_KEY", `RGAPI-`+uuidForm),
+		}, "RIOT_API_KEY", `RGAPI-`+uuidExpr),
 		called(scan.Rule{
 			ID:        "steam-api-key",
 			Provider:  "steam",

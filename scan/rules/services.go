@@ -7,9 +7,6 @@ import (
 	"github.com/keywright/keywright/scan/proof"
 )
 
-// uuidForm is a UUID in lower case, as keys are written.
-const uuidForm = `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`
-
 // issued completes the rule of a token with a prefix of its own, of high
 // confidence unless r says otherwise. token is an RE2 expression without
 // boundaries; name is what it is often called, in upper snake case, for samples.
@@ -46,36 +43,35 @@ func called(r scan.Rule, vendor, word, name, value string) scan.Rule {
 	return r
 }
 
-// twoParts is a credential of two halves in one place: a public id with a shape of its
-// own, and a secret that a word in its name tells. All are RE2 expressions; the
-// names, in upper snake case, are for samples.
-type twoParts struct{ word, value, id, idName, name string }
-
-// paired completes the rule of a secret that stands near its id.
-func paired(r scan.Rule, p twoParts) scan.Rule {
+// beneath completes the rule of an id and a secret, side by side below the
+// vendor's name: the arguments of a call, two lines of a .env file, a user and a
+// password. vendor is a plain text, id and secret are RE2 expressions; an
+// assignment to a name of its own may stand before the secret.
+func beneath(r scan.Rule, vendor, id, secret string) scan.Rule {
 	r.Confidence = scan.High
-	r.Expr = `(?i:(?:` + p.word + `)[0-9a-z_-]{0,12})` + assigned + `(?P<secret>` + p.value + `)` + quote
-	r.Partners = []scan.Partner{{Role: "id", Expr: `\b(` + p.id + `)\b`, Within: scan.MaxReach, Required: true}}
+	r.Expr = `(?i:` + vendor + `)[\t\n\r -~]{0,160}?\b(?P<id>` + id + `)["'` + "`" + `:,; \t\r\n]{1,12}` +
+		`(?:export )?(?:["']?[A-Za-z_][0-9A-Za-z_-]{2,32}["']?\s{0,2}[:=]\s{0,2}["'` + "`" + `]?)?(?P<secret>` + secret + `)` + quote
 	r.Public = []string{"id"}
 	if r.MinEntropy == 0 {
 		r.MinEntropy = 2.8
 	}
 	r.Check = randomAndUnpublished
 	r.Samples = func(g *scan.Gen) scan.Samples {
-		id, v := g.Expr(p.id), g.Expr(p.value)
-		lower, lowerID := strings.ToLower(p.name), strings.ToLower(p.idName)
+		i, v := g.Expr(id), g.Expr(secret)
+		upper := strings.ToUpper(vendor)
 		return scan.Samples{
 			Match: []string{
-				p.idName + "=" + id + "\n" + p.name + "=" + v + "\n",
-				"{\n  \"" + lowerID + "\": \"" + id + "\",\n  \"" + lower + "\": \"" + v + "\"\n}\n",
-				"client({ " + camelCase(p.idName) + ": '" + id + "', " + camelCase(p.name) + ": '" + v + "' })\n",
-				lower + ": " + v + "\n" + lowerID + ": " + id + "\n",
+				upper + "_ID=" + i + "\n" + upper + "_SECRET=" + v + "\n",
+				"export " + upper + "_ID=\"" + i + "\"\nexport " + upper + "_SECRET=\"" + v + "\"\n",
+				"const client = " + vendor + "('" + i + "', '" + v + "');\n",
+				"from " + vendor + ".rest import Client\n\nclient = Client(\"" + i + "\", \"" + v + "\")\n",
+				vendor + ": {\n  \"id\": \"" + i + "\",\n  \"secret\": \"" + v + "\"\n}\n",
+				"curl https://api." + vendor + ".test/v1 -u " + i + ":" + v + "\n",
 			},
 			NoMatch: []string{
-				p.idName + "=" + id + "\n",
-				p.idName + "=" + id + "\n" + p.name + "=${" + p.name + "}\n",
-				p.name + "=" + v + "\n", // alone it is another rule's
-				p.idName + "=" + id + "\ncommit: " + v + "\n",
+				"const client = " + vendor + "('" + i + "', authToken);\n",
+				upper + "_ID=" + i + "\n",
+				upper + "_ID=" + i + "\n" + upper + "_SECRET=${SECRET}\n",
 			},
 		}
 	}

@@ -30,7 +30,7 @@ func social() []scan.Rule {
 			Confidence: scan.High,
 			MinEntropy: 3.6,
 			Check:      tailRandom,
-		}, `facebook|\bfb_app|\bfb_acc|whatsapp|\bmeta_|access`, `token`, "FACEBOOK_APP_TOKEN", `[0-9]{15,17}\|[0-9A-Za-z_-]{27}`),
+		}, `facebook|\bfb_app|\bfb_acc|whatsapp|\bmeta_|\baccess_`, `token`, "FACEBOOK_APP_TOKEN", `[0-9]{15,17}\|[0-9A-Za-z_-]{27}`),
 		called(scan.Rule{
 			ID:        "facebook-app-secret",
 			Provider:  "facebook",
@@ -77,7 +77,7 @@ func social() []scan.Rule {
 			Fix:        xFix,
 			Reference:  xKeys,
 			MinEntropy: 3.8,
-		}, `twitter|oauth|access|x_api`, `token`, "TWITTER_ACCESS_TOKEN", `[0-9]{8,20}-[0-9A-Za-z]{40}`),
+		}, `twitter|oauth_|\baccess_|x_api`, `token`, "TWITTER_ACCESS_TOKEN", `[0-9]{8,20}-[0-9A-Za-z]{40}`),
 		called(scan.Rule{
 			ID:         "twitter-access-secret",
 			Provider:   "twitter",
@@ -86,7 +86,7 @@ func social() []scan.Rule {
 			Fix:        xFix,
 			Reference:  xKeys,
 			MinEntropy: 4,
-		}, `twitter|token|access|oauth`, `secret`, "TWITTER_ACCESS_TOKEN_SECRET", `[0-9A-Za-z]{45}`),
+		}, `twitter|access_?token|oauth_`, `secret`, "TWITTER_ACCESS_TOKEN_SECRET", `[0-9A-Za-z]{45}`),
 		called(scan.Rule{
 			ID:         "linkedin-client-secret",
 			Provider:   "linkedin",
