@@ -6,9 +6,9 @@ import (
 	"github.com/keywright/keywright/scan"
 )
 
-// FuzzObjectParsers asks the parsers over whole objects: what they find must lie
+// FuzzKeyParsers asks the parsers over whole objects: what they find must lie
 // inside, and in order.
-func FuzzObjectParsers(f *testing.F) {
+func FuzzKeyParsers(f *testing.F) {
 	parsers := []func([]byte) []scan.ObjectMatch{
 		puttyFiles, base64Runs(pemInBase64, 20), base64Runs(pkcs1RSA, 20), jwts("eyJhbGciOi"),
 	}
