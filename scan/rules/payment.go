@@ -238,7 +238,7 @@ func payment() []scan.Rule {
 			Why:       "It takes payments, makes transfers and reads every customer of the account.",
 			Fix:       "Generate new keys under Settings, API keys.",
 			Reference: "https://developer.flutterwave.com/v3.0/docs/authentication",
-		}, "FLW_SECRET_KEY", `FLWSECK(?:_TEST|_LIVE)?-[0-9A-Za-z]{32}(?:-[0-9A-Za-z]{8,20})?-X`),
+		}, "FLW_SECRET_KEY", `FLWSECK(?:_TEST)?-[0-9A-Za-z]{32}(?:-[0-9A-Za-z]{8,20})?-X`),
 		called(scan.Rule{
 			ID:        "wise-api-token",
 			Provider:  "wise",
