@@ -329,7 +329,7 @@ func symbols(v []byte) bool { return bytes.ContainsAny(v, "!#$%^&*+=?@~") }
 // plainLetters undoes the usual replacements of letters by digits and symbols,
 // and drops what stands behind a word to satisfy a policy.
 func plainLetters(v []byte) []byte {
-	out := bytes.TrimRight(bytes.ToLower(v), "!@#$%*?.0123456789")
+	out := bytes.TrimRight(bytes.ToLower(v), "!@#$%&*?.+=-_^~0123456789")
 	for i, c := range out {
 		if at := strings.IndexByte("@430157$!", c); at >= 0 {
 			out[i] = "aaeoistsi"[at]
