@@ -372,9 +372,6 @@ func bestLiterals(items []item) []literal {
 	}
 	minOff, maxOff := 0, 0
 	for i := 0; i < len(items) && maxOff >= 0; i++ {
-		if lits := items[i].inner; len(lits) > 0 {
-			offer(offsetBy(lits, minOff, maxOff), items[i+1:], true)
-		}
 		if i == 0 || len(items[i-1].texts) != 1 { // otherwise it is the end of a longer one
 			texts := []string{""}
 			for end := i; end < len(items); end++ {
@@ -389,6 +386,9 @@ func bestLiterals(items []item) []literal {
 			if texts != nil {
 				offer(textsAt(texts, minOff, maxOff), nil, false)
 			}
+		}
+		if lits := items[i].inner; len(lits) > 0 {
+			offer(offsetBy(lits, minOff, maxOff), items[i+1:], true)
 		}
 		minOff += items[i].min
 		if items[i].max < 0 {

@@ -19,7 +19,7 @@ import (
 type table map[string]tableEntry
 
 type tableEntry struct {
-	sum     uint64 // of the expression
+	sum     uint32 // of the expression
 	derived *derived
 }
 
@@ -60,10 +60,10 @@ func Table(rules []*scan.Rule) ([]byte, error) {
 	return []byte(head.String() + "\n" + b.String()), nil
 }
 
-func sumOf(expr string) uint64 {
-	h := fnv.New64a()
+func sumOf(expr string) uint32 {
+	h := fnv.New32a()
 	h.Write([]byte(expr))
-	return h.Sum64()
+	return h.Sum32()
 }
 
 var errTable = errors.New("malformed")
@@ -90,7 +90,7 @@ func parseTable(text []byte) (table, error) {
 		if len(f) < 4 {
 			return nil, errTable
 		}
-		sum, err := strconv.ParseUint(f[1], 16, 64)
+		sum, err := strconv.ParseUint(f[1], 16, 32)
 		width, err2 := strconv.Atoi(f[2])
 		if err != nil || err2 != nil {
 			return nil, errTable
@@ -101,7 +101,7 @@ func parseTable(text []byte) (table, error) {
 				return nil, errTable
 			}
 		}
-		t[f[0]] = tableEntry{sum, d}
+		t[f[0]] = tableEntry{uint32(sum), d}
 	}
 	return t, nil
 }

@@ -15,11 +15,3 @@ const (
 	assign = `["'` + "`" + `]?[ \t]{0,4}(?:=>|:=|==|=|:|,)[ \t]{0,4}(?:[brfu@]?["'` + "`" + `]|\\["'])?`
 	quote  = `(?:["'` + "`" + `\\ \t\r\n,;<)}\]&#]|$)`
 )
-
-// labelled is an expression for a value without a shape of its own: a keyword
-// (an RE2 alternation, matched without regard to case), at most 24 bytes of
-// name, an operator, and the value, which must end there. The keyword begins a
-// word or follows '_', '-' or '.', or a lower-case letter in camel case.
-func labelled(keyword, value string) string {
-	return `(?i:` + keyword + `)(?i:[0-9a-z_.-]{0,24})` + assign + `(?P<secret>` + value + `)` + quote
-}
