@@ -78,25 +78,27 @@ func (r *Repo) OpenHistory(ctx context.Context, o HistoryOptions) (*History, err
 	return h, nil
 }
 
-// open lists loose objects first: whoever packs them writes the pack before it
-// deletes them, so that none can be missed.
+// open lists objects until no pack has come or gone meanwhile: a concurrent gc
+// writes what it moves, into a pack or out of one, before it deletes it.
 func (h *History) open(ctx context.Context) error {
-	for _, dir := range h.dirs {
-		err := EachLoose(ctx, dir, func(id ID) error {
-			h.loose = append(h.loose, looseFile{dir, id})
-			return nil
-		})
-		if err != nil {
-			return err
-		}
-	}
 	known := map[string]bool{}
 	for wait := time.Millisecond; ; wait *= 10 {
-		vanished, orphans, err := h.openPacks(ctx, known)
+		before, _, err := h.packFiles()
 		if err != nil {
 			return err
 		}
-		if len(vanished)+len(orphans) == 0 {
+		if err := h.listLoose(ctx); err != nil {
+			return err
+		}
+		if err := h.openPacks(ctx, before, known); err != nil {
+			return err
+		}
+		after, orphans, err := h.packFiles()
+		if err != nil {
+			return err
+		}
+		vanished := slices.DeleteFunc(slices.Clone(after), func(path string) bool { return known[path] })
+		if len(vanished)+len(orphans) == 0 && slices.Equal(before, after) {
 			return nil
 		}
 		if wait > maxPackWait {
@@ -105,7 +107,7 @@ func (h *History) open(ctx context.Context) error {
 			}
 			return nil
 		}
-		select { // a concurrent repack deletes what it has replaced
+		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-time.After(wait):
@@ -117,31 +119,55 @@ func (h *History) open(ctx context.Context) error {
 // chance to get one.
 const maxPackWait = 100 * time.Millisecond
 
-// openPacks opens the packs that are not known yet. It returns those that were
-// listed and could not be found, and those without an index.
-func (h *History) openPacks(ctx context.Context, known map[string]bool) (vanished, orphans []string, err error) {
+// packFiles lists the packs of all directories, those without an index apart.
+func (h *History) packFiles() (packs, orphans []string, err error) {
 	for _, dir := range h.dirs {
-		packs, without, err := PackFiles(dir)
+		with, without, err := PackFiles(dir)
 		if err != nil {
 			return nil, nil, err
 		}
-		orphans = append(orphans, without...)
-		for _, path := range packs {
-			if known[path] {
-				continue
-			}
-			err := h.openPack(ctx, path)
-			if errors.Is(err, fs.ErrNotExist) {
-				vanished = append(vanished, path)
-				continue
-			}
-			if err != nil {
-				return nil, nil, err
-			}
-			known[path] = true
+		packs, orphans = append(packs, with...), append(orphans, without...)
+	}
+	return packs, orphans, nil
+}
+
+// listLoose adds the loose objects that are not listed yet.
+func (h *History) listLoose(ctx context.Context) error {
+	again := len(h.loose) > 0
+	for _, dir := range h.dirs {
+		err := EachLoose(ctx, dir, func(id ID) error {
+			h.loose = append(h.loose, looseFile{dir, id})
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return vanished, orphans, nil
+	if again {
+		slices.SortStableFunc(h.loose, func(a, b looseFile) int {
+			return cmp.Or(cmp.Compare(a.dir, b.dir), compareIDs(a.id, b.id))
+		})
+		h.loose = slices.Compact(h.loose)
+	}
+	return nil
+}
+
+// openPacks opens the packs that are not known yet. One that is gone is left out.
+func (h *History) openPacks(ctx context.Context, packs []string, known map[string]bool) error {
+	for _, path := range packs {
+		if known[path] {
+			continue
+		}
+		err := h.openPack(ctx, path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		known[path] = true
+	}
+	return nil
 }
 
 // openPack opens one pack. A pack that cannot be used is a gap; only one that does

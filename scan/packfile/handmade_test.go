@@ -259,11 +259,25 @@ func writePack(t testing.TB, dir string, pack, index []byte) string {
 	t.Helper()
 	path := filepath.Join(dir, "p.pack")
 	for file, data := range map[string][]byte{path: pack, filepath.Join(dir, "p.idx"): index} {
-		if err := os.WriteFile(file, data, 0o644); err != nil {
+		if err := overwrite(file, data); err != nil {
 			t.Fatal(err)
 		}
 	}
 	return path
+}
+
+// overwrite writes a file in place: thousands of files that are truncated or
+// deleted make some file systems slow.
+func overwrite(file string, data []byte) error {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	return f.Truncate(int64(len(data)))
 }
 
 // visited is what a recorder keeps of an object for those made of it.
