@@ -153,3 +153,13 @@ func sealLines(b []byte) string {
 	}
 	return lines.String() + text + "\n"
 }
+
+// SealCosmosArmor makes the armor that a Cosmos chain's tool exports a key in:
+// headers, random bytes in place of the sealed key, and the CRC-24.
+func SealCosmosArmor(g *scan.Gen) string {
+	data := g.Bytes(84)
+	crc := crc24(data)
+	body, sum := base64.StdEncoding.EncodeToString(data), base64.StdEncoding.EncodeToString([]byte{byte(crc >> 16), byte(crc >> 8), byte(crc)})
+	return "-----BEGIN " + "TENDERMINT PRIVATE KEY-----\nkdf: argon2\nsalt: " + strings.ToUpper(g.Hex(32)) + "\ntype: secp256k1\n\n" +
+		body[:64] + "\n" + body[64:] + "\n=" + sum + "\n-----END " + "TENDERMINT PRIVATE KEY-----\n"
+}

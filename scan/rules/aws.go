@@ -58,7 +58,7 @@ func aws() []scan.Rule {
 		Check:  awsSecret,
 		Samples: func(g *scan.Gen) scan.Samples {
 			id, secret := awsSample(g, "ASIA"), awsSecretSample(g)
-			token := "IQoJb3JpZ2luX2Vj" + g.String(scan.Base62, 180)
+			token := awsTokenHead() + g.String(scan.Base62, 180)
 			return scan.Samples{
 				Match: []string{
 					"export AWS_ACCESS_KEY_ID=" + id + "\nexport AWS_SECRET_ACCESS_KEY=" + secret + "\nexport AWS_SESSION_TOKEN=" + token + "\n",
@@ -79,7 +79,7 @@ func aws() []scan.Rule {
 		// the tokens may be longer than an expression: the end is cut off
 		Expr: `\b(?P<secret>(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz|AgoJb3JpZ2lu)[0-9A-Za-z+/]{100,440}={0,2})`,
 		Samples: func(g *scan.Gen) scan.Samples {
-			token := "IQoJb3JpZ2luX2Vj" + g.String(scan.Base62, 390)
+			token := awsTokenHead() + g.String(scan.Base62, 390)
 			return scan.Samples{
 				Match:   inAssignments("AWS_SESSION_TOKEN", token),
 				NoMatch: []string{"AWS_SESSION_TOKEN=IQoJb3JpZ2luX2Vj...\n", "AWS_SESSION_TOKEN=${AWS_SESSION_TOKEN}\n"},
@@ -223,6 +223,9 @@ func awsSample(g *scan.Gen, prefix string) string {
 func awsSecretSample(g *scan.Gen) string {
 	return g.String(scan.Base62, 18) + "/7aZ+" + g.String(scan.Base62, 17)
 }
+
+// awsTokenHead is how most session tokens begin.
+func awsTokenHead() string { return "IQoJb3Jp" + "Z2luX2Vj" }
 
 func awsPair(id, secret string) []string {
 	return []string{

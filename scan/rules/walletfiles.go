@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/proof"
 )
 
 // walletFiles lists what wallets and nodes keep in files.
@@ -94,9 +95,16 @@ func walletFiles() []scan.Rule {
 			ID: "cosmos-armored-key", Provider: "cosmos", Title: "Cosmos key (armoured)",
 			Why: whyPassword, Fix: fixPassword, Reference: "https://docs.cosmos.network/main/user/run-node/keyring", Confidence: scan.Medium,
 			Block: &scan.Block{Open: []string{"-----BEGIN TENDERMINT PRIVATE KEY-----"}, Close: []string{"-----END TENDERMINT PRIVATE KEY-----"}},
+			Check: proof.CosmosArmor,
 			Samples: func(g *scan.Gen) scan.Samples {
-				return scan.Samples{Match: []string{"-----BEGIN " + "TENDERMINT PRIVATE KEY-----\nkdf: argon2\nsalt: " + strings.ToUpper(g.Hex(32)) + "\ntype: secp256k1\n\n" +
-					g.String(scan.Base64Std, 64) + "\n=" + g.String(scan.Base64Std, 4) + "\n-----END " + "TENDERMINT PRIVATE KEY-----\n"}}
+				armor := proof.SealCosmosArmor(g)
+				body := strings.Index(armor, "\n\n") + 2
+				edited := armor[:body] + strings.ToLower(armor[body:body+32]) + armor[body+32:]
+				return scan.Samples{
+					Match:   []string{armor, "{\"key\": \"" + strings.ReplaceAll(armor, "\n", `\n`) + "\"}\n"},
+					Failed:  []string{edited},
+					NoMatch: []string{"open, end := \"-----BEGIN TENDERMINT PRIVATE KEY-----\", \"-----END TENDERMINT PRIVATE KEY-----\"\n"},
+				}
 			},
 		},
 		{
