@@ -63,6 +63,8 @@ type versionKey struct {
 	path   string
 }
 
+const notesPrefix = "refs/notes/"
+
 // How a commit is reached.
 const (
 	byHistory uint8 = 1
@@ -145,7 +147,7 @@ func (g *Graph) reach(ctx context.Context) (missing []ID, err error) {
 		case (r.Kind == RootReflog || r.Kind == RootPseudo) && !g.h.Has(r.ID):
 			continue // Git lets them outlive what they name
 		}
-		if (r.Kind == RootRef || r.Kind == RootReflog) && strings.HasPrefix(r.Name, "refs/notes/") {
+		if (r.Kind == RootRef || r.Kind == RootReflog) && strings.HasPrefix(r.Name, notesPrefix) {
 			notes = append(notes, r.ID)
 		} else {
 			history = append(history, r.ID)
@@ -274,6 +276,16 @@ func (g *Graph) Introductions(ctx context.Context) ([]Introduction, error) {
 	return out, nil
 }
 
+// Versions calls f for each blob at each path that holds a secret. Call it after
+// Introductions.
+func (g *Graph) Versions(f func(secret int, path string, blob ID)) {
+	for key, blobs := range g.version {
+		for n := range blobs {
+			f(key.secret, key.path, g.h.objects.ids[n])
+		}
+	}
+}
+
 func compareIDs(a, b ID) int { return slices.Compare(a[:], b[:]) }
 
 // below returns the entries of a tree that are hits or lead to some.
@@ -352,8 +364,8 @@ func (g *Graph) tipFiles() error {
 // Bounds of going through one tree. A few trees that hold each other many times
 // over make up more paths than any disk could hold.
 const (
-	maxSteps  = 1 << 20
-	maxPlaces = 1 << 22 // of all secrets
+	maxSteps  = 1 << 18
+	maxPlaces = 1 << 20 // of all secrets
 )
 
 // enter begins a directory, unless there are too many; leave must follow then.
