@@ -195,7 +195,7 @@ func verdict(r *scan.Report, allowIncomplete bool) error {
 
 // job checks the flags against each other and says what they mean.
 func (o scanOptions) job(args []string) (scanJob, error) {
-	job := scanJob{path: ".", exclude: o.exclude, noIgnore: o.noIgnore, noCache: o.noCache}
+	job := scanJob{path: ".", exclude: o.exclude, noIgnore: o.noIgnore, noCache: o.noCache || o.showSecrets}
 	if err := o.paths(&job, args); err != nil {
 		return job, err
 	}

@@ -106,6 +106,15 @@ func digest(rules []*scan.Rule) string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
+// Rules returns the rules by their ids.
+func (e *Engine) Rules() map[string]*scan.Rule {
+	m := make(map[string]*scan.Rule, len(e.rules))
+	for _, c := range e.rules {
+		m[c.ID] = c.Rule
+	}
+	return m
+}
+
 // Digest names the rules and the engine: two engines with one digest, in one
 // version of the program, give the same verdicts.
 func (e *Engine) Digest() string { return e.digest() }

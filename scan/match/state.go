@@ -215,11 +215,11 @@ const mergeGap = 32
 // scan looks for anchors in what is new: between copies, at their seams, and at
 // an end that was not the base's.
 func (d *delta) scan(copies []scan.Copy) {
-	from, to := 0, 0 // the region that waits
+	from := 0 // where the region that waits begins
 	atStart := len(copies) > 0 && copies[0].Start == 0 && copies[0].Base == 0
 	for i, c := range copies {
 		if i == 0 && atStart {
-			from, to = c.Len, c.Len
+			from = c.Len
 			continue
 		}
 		if c.Len < mergeGap && i+1 < len(copies) {
@@ -228,7 +228,7 @@ func (d *delta) scan(copies []scan.Copy) {
 		d.s.fresh = d.e.find(d.data, from, c.Start, d.s.fresh)
 		from = c.Start + c.Len
 	}
-	to = len(d.data)
+	to := len(d.data)
 	if n := len(copies); n > 0 && from == to && copies[n-1].Base+copies[n-1].Len == d.base.size {
 		return
 	}

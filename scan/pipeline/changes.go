@@ -133,7 +133,7 @@ func (c *changeScan) change(change gitrepo.Change, place scan.Place) {
 	c.coverage.Blobs++
 	c.coverage.Bytes += int64(len(data))
 	if isPointer(data) {
-		c.exclude("git-lfs content", 1)
+		c.exclude(excludedLFS, 1)
 	}
 	verdicts := c.collect.engine.Whole(&c.scratch, data).Verdicts()
 	if len(verdicts) == 0 {

@@ -27,8 +27,11 @@ type collector struct {
 
 // collected is one distinct secret.
 type collected struct {
-	value secret.Value
-	best  scan.Confidence // of any sighting, before paths have a say
+	digest      [32]byte
+	value       secret.Value    // zero if it is known from the cache only
+	shown       string          // redacted
+	fingerprint string          // empty until it is needed
+	best        scan.Confidence // of any sighting, before paths have a say
 }
 
 // recognition is what a rule said of a secret; many sightings share one.
@@ -38,13 +41,14 @@ type recognition struct {
 	proof      scan.Proof
 	reasons    []string
 	publicID   string
-	parts      []partValue
+	parts      []part
 	allowed    bool
 }
 
-type partValue struct {
-	role  string
-	value secret.Value
+// part is a part of a recognition beside the secret.
+type part struct {
+	scan.Part
+	digest [32]byte
 }
 
 // sighting is a secret somewhere in an object.
@@ -59,9 +63,13 @@ type sighting struct {
 // last byte.
 type position struct{ line, column, endLine, endColumn int }
 
-func newCollector(e *match.Engine) *collector {
-	c := &collector{engine: e, known: map[[32]byte]int{}, recs: map[string]*recognition{}}
-	rand.Read(c.key[:])
+// newCollector returns a collector whose digests are made with the key. The zero
+// key stands for a new one.
+func newCollector(e *match.Engine, key [32]byte) *collector {
+	c := &collector{engine: e, key: key, known: map[[32]byte]int{}, recs: map[string]*recognition{}}
+	if key == ([32]byte{}) {
+		rand.Read(c.key[:])
+	}
 	return c
 }
 
@@ -92,29 +100,45 @@ func (c *collector) sightings(data []byte, verdicts []scan.Verdict) []sighting {
 
 func (c *collector) sighting(text []byte, v *scan.Verdict, p position, via string) sighting {
 	value := secret.New(text[v.Secret().Start:v.Secret().End])
-	digest := value.Digest(c.key[:])
-	r := recognition{rule: v.Rule, confidence: v.Confidence, proof: v.Proof, reasons: v.Reasons, publicID: v.PublicID, allowed: v.Allowed}
-	key := fmt.Sprintf("%x %s %d %d %v %q %q", digest, v.Rule.ID, v.Confidence, v.Proof, v.Allowed, v.Reasons, v.PublicID)
-	for _, part := range v.Parts[1:] {
-		pv := partValue{part.Role, secret.New(text[part.Start:part.End])}
-		r.parts = append(r.parts, pv)
-		key += fmt.Sprintf(" %s %x", part.Role, pv.value.Digest(c.key[:]))
+	r := &recognition{rule: v.Rule, confidence: v.Confidence, proof: v.Proof, reasons: v.Reasons, publicID: v.PublicID, allowed: v.Allowed}
+	for _, span := range v.Parts[1:] {
+		pv := secret.New(text[span.Start:span.End])
+		r.parts = append(r.parts, part{scanPart(v.Rule, span.Role, pv), pv.Digest(c.key[:])})
 	}
+	digest := value.Digest(c.key[:])
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	n := c.number(digest)
+	if s := c.secrets[n]; s.value.IsZero() {
+		s.value, s.shown = value, secret.Redact(value.Reveal())
+	}
+	return sighting{n, c.recognise(n, r), p, via}
+}
+
+// number returns the number of the secret with a digest. The caller holds the lock.
+func (c *collector) number(digest [32]byte) int {
 	n, ok := c.known[digest]
 	if !ok {
 		n = len(c.secrets)
 		c.known[digest] = n
-		c.secrets = append(c.secrets, &collected{value: value})
+		c.secrets = append(c.secrets, &collected{digest: digest})
 	}
-	c.secrets[n].best = max(c.secrets[n].best, v.Confidence)
-	rec := c.recs[key]
-	if rec == nil {
-		rec = &r
-		c.recs[key] = rec
+	return n
+}
+
+// recognise returns the recognition of a secret that is the same as r, which is
+// r itself if it is the first. The caller holds the lock.
+func (c *collector) recognise(n int, r *recognition) *recognition {
+	c.secrets[n].best = max(c.secrets[n].best, r.confidence)
+	key := fmt.Sprintf("%d %s %d %d %v %q %q", n, r.rule.ID, r.confidence, r.proof, r.allowed, r.reasons, r.publicID)
+	for _, p := range r.parts {
+		key += fmt.Sprintf(" %s %x", p.Role, p.digest)
 	}
-	return sighting{n, rec, p, via}
+	if known := c.recs[key]; known != nil {
+		return known
+	}
+	c.recs[key] = r
+	return r
 }
 
 // cursor counts lines and columns from front to back.
@@ -139,17 +163,9 @@ func (c *cursor) to(offset int) (line, column int) {
 	return c.line, c.column
 }
 
-// part returns the printable form of a recognition's parts, the secret first.
-func (r *recognition) scanParts(value secret.Value) []scan.Part {
-	parts := []scan.Part{r.part(scan.RoleSecret, value)}
-	for _, p := range r.parts {
-		parts = append(parts, r.part(p.role, p.value))
-	}
-	return parts
-}
-
-func (r *recognition) part(role string, value secret.Value) scan.Part {
-	p := scan.Part{Role: role, Public: slices.Contains(r.rule.Public, role), Redacted: secret.Redact(value.Reveal())}
+// scanPart is the printable form of a part.
+func scanPart(rule *scan.Rule, role string, value secret.Value) scan.Part {
+	p := scan.Part{Role: role, Public: slices.Contains(rule.Public, role), Redacted: secret.Redact(value.Reveal())}
 	if p.Public {
 		p.Redacted = strings.ToValidUTF8(string(value.Reveal()), "?")
 	}

@@ -12,11 +12,13 @@ import (
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/fingerprint"
 	"github.com/keywright/keywright/scan/gitrepo"
+	"github.com/keywright/keywright/scan/packfile"
 )
 
 // report groups what was found: one finding for each distinct secret.
 func (r *run) report(ctx context.Context) (*scan.Report, error) {
 	report := &scan.Report{Version: r.Version, RulesDigest: r.collect.engine.Digest(), Coverage: r.coverage}
+	var numbers []int // of the findings' secrets
 	bySecret := make([][]found, len(r.collect.secrets))
 	for _, f := range r.places {
 		bySecret[f.secret] = append(bySecret[f.secret], f)
@@ -33,9 +35,10 @@ func (r *run) report(ctx context.Context) (*scan.Report, error) {
 			report.BelowLevel++
 		default:
 			report.Findings = append(report.Findings, f)
+			numbers = append(numbers, n)
 		}
 	}
-	if err := r.fingerprints(ctx, report); err != nil {
+	if err := r.fingerprints(ctx, report, numbers); err != nil {
 		return nil, err
 	}
 	for i := range report.Findings {
@@ -75,9 +78,12 @@ func (r *run) finding(n int, all []found) (f scan.Finding, visible bool) {
 		return f, false
 	}
 	f.Rule, f.Proof, f.Reasons, f.PublicID = best.rule, best.proof, best.reasons, best.publicID
-	f.Secret = r.collect.secrets[n].value
-	f.Parts = best.scanParts(f.Secret)
-	f.Redacted = f.Parts[0].Redacted
+	s := r.collect.secrets[n]
+	f.Secret, f.Fingerprint, f.Redacted = s.value, s.fingerprint, s.shown
+	f.Parts = []scan.Part{{Role: scan.RoleSecret, Redacted: s.shown}}
+	for _, p := range best.parts {
+		f.Parts = append(f.Parts, p.Part)
+	}
 	f.Places = places
 	return f, true
 }
@@ -95,8 +101,8 @@ func prefer(a, b *recognition) bool {
 }
 
 func comparePartValues(a, b *recognition) int {
-	return slices.CompareFunc(a.parts, b.parts, func(x, y partValue) int {
-		return cmp.Or(cmp.Compare(x.role, y.role), bytes.Compare(x.value.Reveal(), y.value.Reveal()))
+	return slices.CompareFunc(a.parts, b.parts, func(x, y part) int {
+		return cmp.Or(cmp.Compare(x.Role, y.Role), cmp.Compare(x.Redacted, y.Redacted))
 	})
 }
 
@@ -183,23 +189,32 @@ func compareFindings(a, b scan.Finding) int {
 	)
 }
 
-// fingerprints names the findings, and takes out those that are ignored.
-func (r *run) fingerprints(ctx context.Context, report *scan.Report) error {
+// fingerprints names the findings, whose secrets' numbers are given, and takes out
+// those that are ignored.
+func (r *run) fingerprints(ctx context.Context, report *scan.Report, numbers []int) error {
 	if len(report.Findings) == 0 {
 		return nil
 	}
-	salt, local, err := r.fingerprintSalt(ctx)
-	if err != nil {
+	var err error
+	if r.salt, r.local, err = r.fingerprintSalt(ctx); err != nil {
 		return err
 	}
-	report.LocalScope = local
-	maker := fingerprint.New(salt)
+	report.LocalScope = r.local
+	remembered := r.past != nil && bytes.Equal(r.past.Salt, r.salt)
+	maker := fingerprint.New(r.salt)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.workers)
-	for i := range report.Findings {
+	for i, n := range numbers {
+		f, s := &report.Findings[i], r.collect.secrets[n]
+		if s.fingerprint != "" && remembered {
+			continue
+		}
+		if s.value.IsZero() {
+			return errStale
+		}
 		g.Go(func() error {
-			f := &report.Findings[i]
-			f.Fingerprint = maker.Of(f.Secret)
+			s.fingerprint = maker.Of(s.value)
+			f.Fingerprint = s.fingerprint
 			return ctx.Err()
 		})
 	}
@@ -240,14 +255,47 @@ func (r *run) fingerprintSalt(ctx context.Context) (salt []byte, local bool, err
 	if err != nil || !ok {
 		return here, true, err
 	}
-	return []byte("root:" + root.String()), false, nil
+	return []byte(rootSalt + root.String()), false, nil
 }
 
+// rootSalt begins the salt of a repository that is known by its first commit.
+const rootSalt = "root:"
+
 func (r *run) firstCommit(ctx context.Context, id gitrepo.ID) (root gitrepo.ID, ok bool, err error) {
+	if root, ok := r.rememberedRoot(id); ok {
+		return root, true, nil
+	}
 	if r.graph != nil {
 		if root, ok := r.graph.FirstCommit(id); ok {
 			return root, true, nil
 		}
 	}
 	return r.store.FirstCommit(ctx, id)
+}
+
+// maxNewLine bounds the line of first parents from HEAD to what is remembered.
+const maxNewLine = 1000
+
+// rememberedRoot is the remembered first commit, if the line of first parents from
+// id leads to the remembered HEAD.
+func (r *run) rememberedRoot(id gitrepo.ID) (root gitrepo.ID, ok bool) {
+	if r.past == nil || r.past.LocalSalt {
+		return root, false
+	}
+	text, ok := strings.CutPrefix(string(r.past.Salt), rootSalt)
+	if !ok {
+		return root, false
+	}
+	root, err := packfile.ParseID(text)
+	for range maxNewLine {
+		if err != nil || id == r.past.Inventory.Head {
+			return root, err == nil
+		}
+		c, err := r.store.Commit(id)
+		if err != nil || len(c.Parents) == 0 {
+			return root, false
+		}
+		id = c.Parents[0]
+	}
+	return root, false
 }

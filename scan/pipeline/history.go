@@ -2,7 +2,9 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -13,8 +15,29 @@ import (
 	"github.com/keywright/keywright/scan/packfile"
 )
 
-// history scans every object of the repository's stores.
+// history scans every object of the repository's stores, or as much of it as is
+// not remembered.
 func (r *run) history(ctx context.Context) error {
+	now, past := r.recall(ctx)
+	if past != nil {
+		if past.Inventory.Equal(now) {
+			r.past = past
+			r.repeat(past)
+			return nil
+		}
+		err := r.goOn(ctx, past, now)
+		if err == nil {
+			r.past = past
+			return nil
+		}
+		if !errors.Is(err, gitrepo.ErrRescan) {
+			return err
+		}
+	}
+	return r.wholeHistory(ctx, now)
+}
+
+func (r *run) wholeHistory(ctx context.Context, before *gitrepo.Inventory) error {
 	h, err := r.repo.OpenHistory(ctx, gitrepo.HistoryOptions{
 		Workers: r.workers, Memory: r.MaxMemory / 2, MaxObject: r.MaxMemory / objectShare,
 	})
@@ -27,31 +50,62 @@ func (r *run) history(ctx context.Context) error {
 	if err == nil {
 		err = gitrepo.Recover[*match.State](ctx, h, packfile.Types(packfile.Blob), blobs)
 	}
-	r.exclude("git-lfs content", int(blobs.pointers.Load()))
 	if err != nil {
 		r.unattributed(h, blobs)
 		return err
 	}
+	first := len(r.places)
 	if err := r.attribute(ctx, h, blobs); err != nil {
+		r.places = r.places[:first]
 		r.unattributed(h, blobs)
 		return err
 	}
-	r.countHistory(h)
+	covered := r.covered(h, blobs)
+	r.cover(covered)
+	if before != nil {
+		r.keep(ctx, before, covered, first, blobs)
+	}
 	return nil
 }
 
-// countHistory puts on record what of the stores was read.
-func (r *run) countHistory(h *gitrepo.History) {
+// keep takes down what is to be remembered, unless the repository has changed
+// while it was read.
+func (r *run) keep(ctx context.Context, before *gitrepo.Inventory, covered scan.Coverage, first int, blobs *blobVisitor) {
+	after, err := r.repo.Inventory(ctx)
+	if err != nil || !after.Equal(before) {
+		return
+	}
+	k := kept{before, r.graph.Known(), covered, slices.Clone(r.places[first:]), map[gitrepo.ID][]sighting{}, map[versionsOf]map[gitrepo.ID]bool{}}
+	for id, seen := range blobs.found {
+		if len(r.wanted(seen)) > 0 {
+			k.blobs[id] = seen
+		}
+	}
+	r.graph.Versions(func(secret int, path string, blob gitrepo.ID) {
+		key := versionsOf{secret, path}
+		if k.versions[key] == nil {
+			k.versions[key] = map[gitrepo.ID]bool{}
+		}
+		k.versions[key][blob] = true
+	})
+	r.memory = k
+}
+
+// excludedLFS is what pointers to large files are counted as.
+const excludedLFS = "git-lfs content"
+
+// covered is what of the stores was read.
+func (r *run) covered(h *gitrepo.History, blobs *blobVisitor) (c scan.Coverage) {
 	n, bytes := h.Seen(packfile.Blob)
 	commits, commitBytes := h.Seen(packfile.Commit)
 	_, tagBytes := h.Seen(packfile.Tag)
-	r.coverage.Blobs += n
-	r.coverage.Commits += commits
-	r.coverage.Bytes += bytes + commitBytes + tagBytes
-	r.coverage.Gaps = append(r.coverage.Gaps, h.Gaps()...)
+	c.Blobs, c.Commits, c.Bytes = n, commits, bytes+commitBytes+tagBytes
+	c.Gaps = h.Gaps()
+	c.Excluded = excludeIn(nil, excludedLFS, int(blobs.pointers.Load()))
 	if r.graph != nil {
-		r.exclude("submodule commit", r.graph.Submodules())
+		c.Excluded = excludeIn(c.Excluded, "submodule commit", r.graph.Submodules())
 	}
+	return c
 }
 
 // blobVisitor judges blobs along their delta chains.
@@ -100,7 +154,7 @@ func (r *run) unattributed(h *gitrepo.History, blobs *blobVisitor) {
 			r.places = append(r.places, found{s, scan.Place{Source: scan.SourceHistory, Object: id.String(), Versions: 1}})
 		}
 	}
-	r.countHistory(h)
+	r.cover(r.covered(h, blobs))
 }
 
 // message is what was seen in the message of a commit or tag.
@@ -195,13 +249,18 @@ func (r *run) introduce(in *gitrepo.Introduction, all map[packfile.ID][]sighting
 }
 
 func (r *run) message(m message, unreachable bool) {
+	r.places = append(r.places, r.messagePlaces(m, unreachable)...)
+}
+
+func (r *run) messagePlaces(m message, unreachable bool) (places []found) {
 	place := scan.Place{Source: scan.SourceMessage, Object: m.id.String(), Commit: m.id.String(), Unreachable: unreachable}
 	if m.kind == packfile.Tag {
 		place.Source, place.Commit = scan.SourceTag, ""
 	}
 	for _, s := range m.seen {
-		r.places = append(r.places, found{s, place})
+		places = append(places, found{s, place})
 	}
+	return places
 }
 
 // sign fills in who made the commits of some places, and when.

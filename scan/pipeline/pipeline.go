@@ -15,6 +15,7 @@ import (
 
 	"github.com/keywright/keywright/config"
 	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/cache"
 	"github.com/keywright/keywright/scan/files"
 	"github.com/keywright/keywright/scan/gitrepo"
 	"github.com/keywright/keywright/scan/match"
@@ -99,6 +100,10 @@ type run struct {
 	salt     []byte          // of fingerprints; nil until looked up
 	local    bool            // the salt is this clone's alone
 	graph    *gitrepo.Graph
+
+	cache  *cache.Cache // nil if there is none
+	past   *past        // what was remembered, if it was used
+	memory kept         // what is to be remembered
 }
 
 // found is a sighting and its place. What the place says of lines is not set.
@@ -111,6 +116,15 @@ type found struct {
 // interrupted. Errors are about what was asked; what could not be read is a gap
 // of the report.
 func Run(ctx context.Context, o Options) (*scan.Report, error) {
+	report, err := scanOnce(ctx, o)
+	if errors.Is(err, errStale) {
+		o.CacheDir = ""
+		report, err = scanOnce(ctx, o)
+	}
+	return report, err
+}
+
+func scanOnce(ctx context.Context, o Options) (*scan.Report, error) {
 	start := time.Now()
 	r := &run{Options: o, workers: runtime.GOMAXPROCS(0)}
 	if err := r.prepare(ctx); err != nil {
@@ -127,6 +141,9 @@ func Run(ctx context.Context, o Options) (*scan.Report, error) {
 	report, err := r.report(context.WithoutCancel(ctx))
 	if err != nil {
 		return nil, err
+	}
+	if !interrupted {
+		r.remember()
 	}
 	report.Interrupted = interrupted
 	report.Duration = time.Since(start)
@@ -151,7 +168,13 @@ func (r *run) prepare(ctx context.Context) error {
 	if err != nil {
 		return &config.Error{File: config.FileName, Problem: err.Error()}
 	}
-	r.collect = newCollector(engine)
+	var key [32]byte
+	if r.repo != nil {
+		if r.cache = openCache(r.CacheDir); r.cache != nil {
+			key = r.cache.Key("secrets")
+		}
+	}
+	r.collect = newCollector(engine, key)
 	return nil
 }
 
@@ -344,14 +367,30 @@ func (r *run) read(result files.Result) {
 }
 
 func (r *run) exclude(what string, n int) {
+	r.coverage.Excluded = excludeIn(r.coverage.Excluded, what, n)
+}
+
+// excludeIn adds to a count of what was left out.
+func excludeIn(all []scan.Excluded, what string, n int) []scan.Excluded {
 	if n == 0 {
-		return
+		return all
 	}
-	for i := range r.coverage.Excluded {
-		if r.coverage.Excluded[i].What == what {
-			r.coverage.Excluded[i].Count += n
-			return
+	for i := range all {
+		if all[i].What == what {
+			all[i].Count += n
+			return all
 		}
 	}
-	r.coverage.Excluded = append(r.coverage.Excluded, scan.Excluded{What: what, Count: n})
+	return append(all, scan.Excluded{What: what, Count: n})
+}
+
+// cover adds what was read of a history to the coverage.
+func (r *run) cover(c scan.Coverage) {
+	r.coverage.Blobs += c.Blobs
+	r.coverage.Commits += c.Commits
+	r.coverage.Bytes += c.Bytes
+	r.coverage.Gaps = append(r.coverage.Gaps, c.Gaps...)
+	for _, e := range c.Excluded {
+		r.exclude(e.What, e.Count)
+	}
 }

@@ -1,0 +1,173 @@
+package gitrepo
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/keywright/keywright/scan/packfile"
+)
+
+// Inventory is what of a repository decides the result of a scan of its history:
+// which packs and loose objects there are, and where history begins. Taking it
+// reads no object.
+type Inventory struct {
+	Packs []PackInfo
+	Loose IDs // of all object directories, sorted
+	Roots IDs // what references, reflogs and the like name; sorted
+	Index IDs // what the indexes name; sorted
+	Tips  IDs // sorted
+	Head  ID
+	Notes IDs    // of Roots, those below refs/notes; sorted
+	Rest  []byte // digest of shallow boundary, grafts and replacements
+}
+
+// IDs is a list of object ids that encodes as one piece.
+type IDs []ID
+
+// MarshalBinary returns the ids one after the other.
+func (ids IDs) MarshalBinary() ([]byte, error) {
+	out := make([]byte, 0, len(ids)*packfile.Size)
+	for _, id := range ids {
+		out = append(out, id[:]...)
+	}
+	return out, nil
+}
+
+// UnmarshalBinary is the inverse of MarshalBinary.
+func (ids *IDs) UnmarshalBinary(data []byte) error {
+	if len(data)%packfile.Size != 0 {
+		return errors.New("not a list of object ids")
+	}
+	*ids = make(IDs, len(data)/packfile.Size)
+	for i := range *ids {
+		(*ids)[i] = ID(data[i*packfile.Size:])
+	}
+	return nil
+}
+
+// PackInfo names a pack file as it was when it was listed.
+type PackInfo struct {
+	Path    string
+	Size    int64
+	ModTime int64 // nanoseconds
+}
+
+// Inventory lists what there is. It fails where a gap would have to be reported:
+// such a repository is not to be remembered.
+func (r *Repo) Inventory(ctx context.Context) (*Inventory, error) {
+	inv := &Inventory{Head: r.Head.ID}
+	dirs, err := r.ObjectDirs()
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range dirs {
+		packs, orphans, err := PackFiles(dir)
+		if err != nil || len(orphans) > 0 {
+			return nil, cmp.Or(err, fmt.Errorf("packs without an index in %s", dir))
+		}
+		for _, path := range packs {
+			info, err := os.Stat(path)
+			if err != nil {
+				return nil, err
+			}
+			inv.Packs = append(inv.Packs, PackInfo{filepath.ToSlash(path), info.Size(), info.ModTime().UnixNano()})
+		}
+		err = EachLoose(ctx, dir, func(id ID) error {
+			inv.Loose = append(inv.Loose, id)
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	inv.Loose = sortIDs(inv.Loose)
+	return inv, r.inventoryRoots(ctx, inv)
+}
+
+func (r *Repo) inventoryRoots(ctx context.Context, inv *Inventory) error {
+	roots, gaps, err := r.Roots(ctx)
+	if err != nil {
+		return err
+	}
+	if len(gaps) > 0 {
+		return fmt.Errorf("%s: %s", gaps[0].What, gaps[0].Why)
+	}
+	for _, root := range roots {
+		switch {
+		case root.Kind == RootIndex:
+			inv.Index = append(inv.Index, root.ID)
+			continue
+		case strings.HasPrefix(root.Name, notesPrefix):
+			inv.Notes = append(inv.Notes, root.ID)
+		}
+		inv.Roots = append(inv.Roots, root.ID)
+	}
+	tips, err := r.Tips()
+	if err != nil {
+		return err
+	}
+	for _, t := range tips {
+		inv.Tips = append(inv.Tips, t.ID)
+	}
+	inv.Index, inv.Notes, inv.Roots, inv.Tips = sortIDs(inv.Index), sortIDs(inv.Notes), sortIDs(inv.Roots), sortIDs(inv.Tips)
+	inv.Rest, err = r.restDigest()
+	return err
+}
+
+// restDigest covers what changes the shape of history without being part of it.
+func (r *Repo) restDigest() ([]byte, error) {
+	shallow, err := r.Shallow()
+	if err != nil {
+		return nil, err
+	}
+	grafts, err := r.Grafts()
+	if err != nil {
+		return nil, err
+	}
+	replaced, err := r.Replacements()
+	if err != nil {
+		return nil, err
+	}
+	// fmt prints maps in the order of their keys
+	sum := sha256.Sum256(fmt.Append(nil, shallow, grafts, replaced, r.Partial()))
+	return sum[:], nil
+}
+
+func sortIDs(ids []ID) []ID {
+	slices.SortFunc(ids, compareIDs)
+	return slices.Compact(ids)
+}
+
+// Equal reports whether nothing has changed.
+func (inv *Inventory) Equal(o *Inventory) bool {
+	return inv.sameStores(o) && slices.Equal(inv.Loose, o.Loose) && slices.Equal(inv.Roots, o.Roots) && slices.Equal(inv.Index, o.Index) &&
+		slices.Equal(inv.Tips, o.Tips) && slices.Equal(inv.Notes, o.Notes) && inv.Head == o.Head
+}
+
+func (inv *Inventory) sameStores(o *Inventory) bool {
+	return slices.Equal(inv.Packs, o.Packs) && bytes.Equal(inv.Rest, o.Rest)
+}
+
+// grownFrom reports whether the stores have only gained loose objects since the
+// older inventory, and nothing changed about notes.
+func (inv *Inventory) grownFrom(old *Inventory) bool {
+	return inv.sameStores(old) && slices.Equal(inv.Notes, old.Notes) && len(without(old.Loose, inv.Loose)) == 0
+}
+
+// without are the ids of a that are not in b; both are sorted.
+func without(a, b []ID) (out []ID) {
+	for _, id := range a {
+		if _, ok := slices.BinarySearchFunc(b, id, compareIDs); !ok {
+			out = append(out, id)
+		}
+	}
+	return out
+}
