@@ -45,7 +45,7 @@ func (r *run) report(ctx context.Context) (*scan.Report, error) {
 		if err := r.sign(report.Findings[i].Places); err != nil {
 			return nil, err
 		}
-		slices.SortFunc(report.Findings[i].Places, comparePlaces)
+		report.Findings[i].Places = distinct(report.Findings[i].Places)
 	}
 	slices.SortFunc(report.Findings, compareFindings)
 	slices.SortFunc(report.Coverage.Gaps, func(a, b scan.Gap) int { return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why)) })
@@ -173,6 +173,12 @@ func comparePlaces(a, b scan.Place) int {
 		cmp.Compare(a.Commit, b.Commit),
 		cmp.Compare(a.Object, b.Object),
 	)
+}
+
+// distinct sorts places and drops repetitions: of an object that two packs hold.
+func distinct(places []scan.Place) []scan.Place {
+	slices.SortFunc(places, comparePlaces)
+	return slices.CompactFunc(places, func(a, b scan.Place) bool { return comparePlaces(a, b) == 0 })
 }
 
 func sourceOrder(s scan.SourceKind) int {
