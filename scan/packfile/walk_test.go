@@ -188,8 +188,12 @@ func TestWalk(t *testing.T) {
 			if err := p.Intact(); err != nil {
 				t.Error(err)
 			}
-			for workers := range 5 {
-				for _, memory := range []int64{0, 4 << 10, 1 << 20, 1 << 30} {
+			workers, memories := []int{0, 1, 2, 3, 4}, []int64{0, 4 << 10, 1 << 20, 1 << 30}
+			if testing.Short() {
+				workers, memories = workers[3:4], memories[1:3]
+			}
+			for _, workers := range workers {
+				for _, memory := range memories {
 					checkWalk(t, p, Options{everything, workers, memory}, want)
 				}
 			}
