@@ -143,12 +143,21 @@ func TestLongChains(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			checkFates(t, c.pack, walked(t, c.pack, c.memory))
-			p := mustOpenPack(t, c.pack.write(t))
+			path := c.pack.write(t)
+			p := mustOpenPack(t, path)
 			p.SetLimit(1000) // less than all deltas of the chain together
+			l, err := OpenLookup(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
 			for i, n := len(c.pack.ids)-1, 0; n < 2; i, n = i-1, n+1 {
 				at, _ := p.Find(c.pack.ids[i])
 				if typ, data, err := p.Read(at); err != nil || idOf(typ, data) != c.pack.ids[i] {
 					t.Errorf("object %d: %v", i, err)
+				}
+				if typ, data, _, err := l.Object(c.pack.ids[i], 1000); err != nil || idOf(typ, data) != c.pack.ids[i] {
+					t.Errorf("object %d, looked up: %v", i, err)
 				}
 			}
 		})

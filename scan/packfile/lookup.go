@@ -192,21 +192,15 @@ func (l *Lookup) Object(id ID, limit int64) (t Type, data []byte, found bool, er
 	return t, data, true, nil
 }
 
-// link is one delta of a chain, and where it stands.
-type link struct {
-	offset int64
-	delta  []byte
-}
-
-// resolve reads the chain of deltas down to its base, or to a result that is
-// still known, then builds the object.
+// resolve follows the chain of deltas down to its base, or to a result that is
+// still known, then builds the object. No more than one delta is held at a time:
+// all those of a chain can be larger than every object in it.
 func (l *Lookup) resolve(z *inflater, offset int64, id ID, limit uint64) (Type, []byte, error) {
-	var deltas []link
-	var held uint64
+	var deltas []entry
 	seen := map[int64]bool{}
 	for {
 		if t, data, ok := l.cached(offset); ok {
-			data, err := l.applyAll(deltas, t, data, id, limit)
+			data, err := l.applyAll(z, deltas, t, data, id, limit)
 			return t, data, err
 		}
 		if seen[offset] {
@@ -217,14 +211,9 @@ func (l *Lookup) resolve(z *inflater, offset int64, id ID, limit uint64) (Type, 
 		if err != nil {
 			return 0, nil, err
 		}
-		if held += e.size; held > limit {
+		if e.size > limit {
 			return 0, nil, &TooLarge{id, e.size}
 		}
-		data, err := l.content(z, &e)
-		if err != nil {
-			return 0, nil, err
-		}
-		at := offset
 		switch e.kind {
 		case offsetDelta:
 			offset = e.base
@@ -234,18 +223,26 @@ func (l *Lookup) resolve(z *inflater, offset int64, id ID, limit uint64) (Type, 
 				return 0, nil, errors.Join(errNoBase, err)
 			}
 		default:
-			l.cache(at, Type(e.kind), data)
-			data, err = l.applyAll(deltas, Type(e.kind), data, id, limit)
+			data, err := l.content(z, &e)
+			if err != nil {
+				return 0, nil, err
+			}
+			l.cache(offset, Type(e.kind), data)
+			data, err = l.applyAll(z, deltas, Type(e.kind), data, id, limit)
 			return Type(e.kind), data, err
 		}
-		deltas = append(deltas, link{at, data})
+		deltas = append(deltas, e)
 	}
 }
 
 // applyAll applies deltas to a base, the last one first.
-func (l *Lookup) applyAll(deltas []link, t Type, data []byte, id ID, limit uint64) ([]byte, error) {
+func (l *Lookup) applyAll(z *inflater, deltas []entry, t Type, data []byte, id ID, limit uint64) ([]byte, error) {
 	for k := len(deltas) - 1; k >= 0; k-- {
-		size, err := targetSize(deltas[k].delta, len(data))
+		delta, err := l.content(z, &deltas[k])
+		if err != nil {
+			return nil, err
+		}
+		size, err := targetSize(delta, len(data))
 		if err != nil {
 			return nil, err
 		}
@@ -253,11 +250,11 @@ func (l *Lookup) applyAll(deltas []link, t Type, data []byte, id ID, limit uint6
 			return nil, &TooLarge{id, size}
 		}
 		target := make([]byte, size)
-		if _, err := patch(target, data, deltas[k].delta, nil); err != nil {
+		if _, err := patch(target, data, delta, nil); err != nil {
 			return nil, err
 		}
 		data = target
-		l.cache(deltas[k].offset, t, data)
+		l.cache(deltas[k].start, t, data)
 	}
 	return data, nil
 }
@@ -328,7 +325,7 @@ func (l *Lookup) header(offset int64) (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	e.data, e.end = offset+int64(n), l.size
+	e.start, e.data, e.end = offset, offset+int64(n), l.size
 	if e.size > uint64(e.end-e.data)*1032 { // deflate cannot do better
 		return entry{}, fmt.Errorf("impossible size %d", e.size)
 	}
