@@ -164,6 +164,27 @@ func TestLongChains(t *testing.T) {
 	}
 }
 
+// Workers share a base for which there is memory now and none a moment later.
+func TestSharedBase(t *testing.T) {
+	version := func(n int) string {
+		return strings.Repeat(text(0), 250) + text(n) + strings.Repeat(text(0), 250)
+	}
+	objects := []packed{whole(Blob, version(0))}
+	for i := 1; i <= 300; i++ {
+		child := difference(0, objects[0], version(i), i%2 == 0)
+		objects = append(objects, child, difference(len(objects), whole(Blob, version(i)), version(-i), false))
+	}
+	h := makePack(objects...)
+	path := h.write(t)
+	for _, memory := range []int64{0, 1 << 17, 1 << 18} {
+		r, err := walkPack(t, path, Options{everything, 4, memory}, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		checkFates(t, h, r)
+	}
+}
+
 func TestLost(t *testing.T) {
 	a := whole(Blob, text(0))
 	spoilt := func(change func(*packed)) *handmade {
