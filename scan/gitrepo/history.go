@@ -271,7 +271,17 @@ func (s bitSet) has(n int32) bool { return s.any.Load() && s.bits[n>>5].Load()>>
 // objectTable numbers object ids. It is read concurrently once filled.
 type objectTable struct {
 	ids   []ID
-	slots []uint32 // number+1, by the first bytes of the id
+	slots []objectSlot // open addressing by the first bytes of the id
+	// twins says that two ids begin with the same eight bytes: then those do not
+	// settle which one is meant.
+	twins bool
+}
+
+// objectSlot holds the beginning of an id beside its number: a look-up touches the
+// ids themselves only if there are twins.
+type objectSlot struct {
+	key    uint64
+	number uint32 // plus one; zero if the slot is empty
 }
 
 func (t *objectTable) grow(n int) {
@@ -279,31 +289,36 @@ func (t *objectTable) grow(n int) {
 	for size < 2*n {
 		size *= 2
 	}
-	t.ids, t.slots = make([]ID, 0, n), make([]uint32, size)
+	t.ids, t.slots = make([]ID, 0, n), make([]objectSlot, size)
 }
 
 func (t *objectTable) add(id ID) {
-	mask := uint32(len(t.slots) - 1)
-	for i := binary.LittleEndian.Uint32(id[:]) & mask; ; i = (i + 1) & mask {
-		switch n := t.slots[i]; {
-		case n == 0:
+	key, mask := binary.LittleEndian.Uint64(id[:]), uint64(len(t.slots)-1)
+	for i := key & mask; ; i = (i + 1) & mask {
+		s := &t.slots[i]
+		switch {
+		case s.number == 0:
 			t.ids = append(t.ids, id)
-			t.slots[i] = uint32(len(t.ids))
+			*s = objectSlot{key, uint32(len(t.ids))}
 			return
-		case t.ids[n-1] == id:
+		case s.key != key:
+		case t.ids[s.number-1] == id:
 			return
+		default:
+			t.twins = true
 		}
 	}
 }
 
 func (t *objectTable) find(id ID) (number int32, ok bool) {
-	mask := uint32(len(t.slots) - 1)
-	for i := binary.LittleEndian.Uint32(id[:]) & mask; ; i = (i + 1) & mask {
-		switch n := t.slots[i]; {
-		case n == 0:
+	key, mask := binary.LittleEndian.Uint64(id[:]), uint64(len(t.slots)-1)
+	for i := key & mask; ; i = (i + 1) & mask {
+		s := &t.slots[i]
+		switch {
+		case s.number == 0:
 			return 0, false
-		case t.ids[n-1] == id:
-			return int32(n - 1), true
+		case s.key == key && (!t.twins || t.ids[s.number-1] == id):
+			return int32(s.number - 1), true
 		}
 	}
 }

@@ -497,15 +497,40 @@ func rarity(lits []literal) float64 {
 	return worst - float64(len(lits))/32
 }
 
-// textRarity adds up how rare each byte is, in bits, the first eight bytes only:
-// beyond those a literal is rare enough.
+// textRarity adds up how rare each byte and each pair is, in bits, of the first
+// twelve bytes: beyond those a literal is rare enough.
 func textRarity(s string) float64 {
 	sum := 0.0
 	for i := 0; i < len(s) && i < 12; i++ {
 		sum += rarities[s[i]]
+		if i > 0 {
+			sum -= pairBits(s[i-1], s[i])
+		}
 	}
 	return sum
 }
+
+// pairBits is how much more often, in bits, two bytes stand side by side than by
+// chance.
+func pairBits(a, b byte) float64 {
+	if a >= 'a' && a <= 'z' && b >= 'a' && b <= 'z' && pairs[a-'a']>>(b-'a')&1 != 0 {
+		return 2
+	}
+	return 0
+}
+
+// pairs are the most frequent pairs of letters of English and of source code.
+var pairs = func() (t [26]uint32) {
+	const frequent = "thheineranreonatenndtiesorteofedisitalarstonntngsehaasouioleveco" +
+		"medehirorineearacelichllbemasiomurcaeltalansdifohopeecprnoctusacotil" +
+		"trlyncetutsssorsunlowageieeewiemadolrtpowenaulnitsmoowpaimmiaishirsuid" +
+		"osiaamficiviplevldrympblabtyopexkeoodospucbueirmttocfaefcuscgidacrclduqu" +
+		"ueffbalsvaumppupluckptputuappaacpu"
+	for i := 0; i+1 < len(frequent); i += 2 {
+		t[frequent[i]-'a'] |= 1 << (frequent[i+1] - 'a')
+	}
+	return t
+}()
 
 // rarities are a coarse number of bits for each byte of source code, in lower
 // case, and frequencies the same as shares.

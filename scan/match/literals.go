@@ -86,12 +86,21 @@ func (l *literal) sampling() (offset int) {
 		if first+second > maxGrams && j > 0 {
 			break
 		}
-		r := rare[j+1] + rare[j+2] + rare[j+3] + min(rare[j], rare[j+4])
+		middle := rare[j+1] + rare[j+2] + rare[j+3] - l.pair(j+1) - l.pair(j+2)
+		r := middle + min(rare[j]-l.pair(j), rare[j+4]-l.pair(j+3))
 		if r > best {
 			best, offset = r, j
 		}
 	}
 	return offset
+}
+
+// pair is pairBits of the bytes at a position and behind it.
+func (l *literal) pair(at int) float64 {
+	if at+1 >= len(l.text) {
+		return 0
+	}
+	return pairBits(l.text[at], l.text[at+1])
 }
 
 // weigh returns how many bytes a folded class has, and how rare they are together
@@ -265,9 +274,7 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 		four := bitmap[h0>>19]>>(h0>>13&63) | bitmap[h1>>19]>>(h1>>13&63) | bitmap[h2>>19]>>(h2>>13&63) | bitmap[h3>>19]>>(h3>>13&63)
 		three := bitmap[g0>>19]>>(g0>>13&63) | bitmap[g1>>19]>>(g1>>13&63) | bitmap[g2>>19]>>(g2>>13&63) | bitmap[g3>>19]>>(g3>>13&63)
 		if (four|three)&1 != 0 {
-			for k := 0; k < 8; k += 2 {
-				out = m.verify(data, i+k, from, to, out)
-			}
+			out = m.block(data, i, w, v, from, to, out)
 		}
 	}
 	for ; i+4 <= end; i += 2 {
@@ -277,6 +284,20 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 		return out
 	}
 	return m.tail(data, from, to, out)
+}
+
+// block looks at the eight grams of a stretch, of which the bitmap knows some: w is
+// eight folded bytes from i, v those from i+6.
+func (m *literals) block(data []byte, i int, w uint64, v uint32, from, to int, out []anchor) []anchor {
+	for k, four := range [4]uint32{uint32(w), uint32(w >> 16), uint32(w >> 32), v} {
+		if h := four * gramMul; m.bitmap[h>>19]>>(h>>13&63)&1 != 0 {
+			out = m.hit(data, four, i+2*k, 4, from, to, out)
+		}
+		if h := four >> 8 * gramMul; m.bitmap[h>>19]>>(h>>13&63)&1 != 0 {
+			out = m.hit(data, four>>8, i+2*k+1, 3, from, to, out)
+		}
+	}
+	return out
 }
 
 // verify appends the texts of which a gram stands at i, or one of three bytes

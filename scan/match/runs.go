@@ -1,6 +1,11 @@
 package match
 
-import "github.com/keywright/keywright/scan"
+import (
+	"encoding/binary"
+	"math/bits"
+
+	"github.com/keywright/keywright/scan"
+)
 
 // A prober finds the maximal runs of an alphabet that can hold a run rule's
 // secret. It looks at one byte in every stride, the shortest length that any of
@@ -195,6 +200,13 @@ func ideographicSpace(data []byte, i int) bool {
 // wordAt is the word that the letter at i belongs to. Of one that is longer than
 // any in a list, only a part that is also too long is looked at.
 func wordAt(data []byte, i int) (start, end int) {
+	if i >= 8 && i+8 <= len(data) {
+		back := bits.LeadingZeros64(notLetters(binary.LittleEndian.Uint64(data[i-8:]))) / 8
+		ahead := bits.TrailingZeros64(notLetters(binary.LittleEndian.Uint64(data[i:]))) / 8
+		if back < 8 && ahead < 8 && data[i-back-1] < 0x80 && data[i+ahead] < 0x80 {
+			return i - back, i + ahead
+		}
+	}
 	start, end = i, i
 	for start > 0 && letters[data[start-1]] && i-start <= maxWord {
 		if data[start-1] == 0x80 && ideographicSpace(data, start-3) {
@@ -209,6 +221,15 @@ func wordAt(data []byte, i int) (start, end int) {
 		end++
 	}
 	return start, end
+}
+
+// notLetters sets the highest bit of each of eight bytes that is no ASCII letter.
+func notLetters(w uint64) uint64 {
+	const each = 0x0101010101010101
+	low := (w | 0x20*each) & (0x7F * each)
+	least := low + (0x80-'a')*each // bit 7: at least 'a'
+	more := low + (0x7F-'z')*each  // bit 7: more than 'z'
+	return (^least | more | w) & (0x80 * each)
 }
 
 // skipForward moves over separators, maxSep bytes of them at most.

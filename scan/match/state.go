@@ -83,7 +83,7 @@ func (e *Engine) Delta(s *Scratch, base *State, data []byte, copies []scan.Copy)
 	if base == nil || v != utf8View || base.view != utf8View {
 		return e.Whole(s, data)
 	}
-	d := delta{e, s, base, data}
+	d := delta{e: e, s: s, base: base, data: data}
 	s.carried, s.dirty, s.fresh, s.verdicts = s.carried[:0], s.dirty[:0], s.fresh[:0], s.verdicts[:0]
 	for _, c := range copies {
 		d.carry(c)
@@ -121,6 +121,7 @@ type delta struct {
 	s    *Scratch
 	base *State
 	data []byte
+	at   int // index of the base's anchor behind the last copy
 }
 
 // holds reports whether the base's bytes [from, to) lie inside the copy, where
@@ -137,7 +138,7 @@ func (d *delta) holds(c scan.Copy, from, to int) bool {
 // those whose answers depend on nothing beyond it.
 func (d *delta) carry(c scan.Copy) {
 	anchors := d.base.anchors
-	i, _ := slices.BinarySearchFunc(anchors, c.Base, func(a anchor, pos int) int { return cmp.Compare(int(a.pos), pos) })
+	i := d.seek(c.Base)
 	shift := c.Start - c.Base
 	for ; i < len(anchors) && int(anchors[i].pos) < c.Base+c.Len; i++ {
 		a := anchors[i]
@@ -153,6 +154,23 @@ func (d *delta) carry(c scan.Copy) {
 		d.s.carried = append(d.s.carried, a)
 		d.s.dirty = append(d.s.dirty, !clean)
 	}
+	d.at = i
+}
+
+// seek returns the index of the base's first anchor at pos or behind it. Most
+// copies begin a little behind the last one.
+func (d *delta) seek(pos int) int {
+	const steps = 8
+	anchors := d.base.anchors
+	if d.at > 0 && int(anchors[d.at-1].pos) < pos {
+		for i := d.at; i < min(len(anchors), d.at+steps); i++ {
+			if int(anchors[i].pos) >= pos {
+				return i
+			}
+		}
+	}
+	i, _ := slices.BinarySearchFunc(anchors, pos, func(a anchor, pos int) int { return cmp.Compare(int(a.pos), pos) })
+	return i
 }
 
 // again looks once more at a run of words that begins inside the copy, but may be
