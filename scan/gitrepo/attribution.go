@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/keywright/keywright/scan/packfile"
 )
@@ -39,10 +38,12 @@ type Graph struct {
 	secrets map[int32][]int // of a blob, by its number; sorted
 	marks   map[ID]uint8    // commits by how they are reached
 	direct  map[ID]bool     // blobs that a root names
+	named   []ID            // of direct, what roots other than indexes name
+	absent  []ID            // roots that no store has
 
 	kids    [][]child // of a tree, by its number: those below which hits lie
 	state   []uint8   // of computing kids
-	seen    map[int32]bool
+	seen    []bool    // trees and blobs that some commit holds, by number
 	results map[introKey]*Introduction
 	version map[versionKey]map[int32]bool
 	tips    map[versionKey]bool
@@ -63,8 +64,6 @@ type versionKey struct {
 	path   string
 }
 
-const notesPrefix = "refs/notes/"
-
 // How a commit is reached.
 const (
 	byHistory uint8 = 1
@@ -73,6 +72,16 @@ const (
 
 // Commits is the number of commits in the stores.
 func (g *Graph) Commits() int { return len(g.commits.commits) }
+
+// Cut is the number of commits whose parents a shallow boundary hides.
+func (g *Graph) Cut() (n int) {
+	for _, r := range g.commits.commits {
+		if r.cut {
+			n++
+		}
+	}
+	return n
+}
 
 // Submodules is the number of distinct submodule commits that trees refer to.
 func (g *Graph) Submodules() int { return len(g.trees.gitlinks) }
@@ -101,8 +110,8 @@ func (g *Graph) FirstCommit(id ID) (first ID, ok bool) {
 // secrets in the blobs that have some. Objects that are referred to and missing
 // become gaps.
 func (h *History) Graph(ctx context.Context, secrets map[ID][]int, text func(worker int, id ID, t packfile.Type, message []byte)) (*Graph, error) {
-	g := &Graph{h: h, secrets: map[int32][]int{}, marks: map[ID]uint8{}, direct: map[ID]bool{}, results: map[introKey]*Introduction{},
-		version: map[versionKey]map[int32]bool{}, tips: map[versionKey]bool{}, seen: map[int32]bool{}}
+	g := &Graph{h: h, secrets: map[int32][]int{}, direct: map[ID]bool{}, results: map[introKey]*Introduction{},
+		version: map[versionKey]map[int32]bool{}, tips: map[versionKey]bool{}}
 	hits := map[int32]bool{}
 	for id, s := range secrets {
 		if n, ok := h.objects.find(id); ok {
@@ -116,6 +125,8 @@ func (h *History) Graph(ctx context.Context, secrets map[ID][]int, text func(wor
 	if err := g.commits.substitute(); err != nil {
 		return nil, err
 	}
+	g.commits.resolve()
+	g.marks = make(map[ID]uint8, len(g.commits.commits))
 	missing, err := g.reach(ctx)
 	if err != nil {
 		return nil, err
@@ -145,14 +156,17 @@ func (g *Graph) reach(ctx context.Context) (missing []ID, err error) {
 			}
 			continue
 		case (r.Kind == RootReflog || r.Kind == RootPseudo) && !g.h.Has(r.ID):
+			g.absent = append(g.absent, r.ID)
 			continue // Git lets them outlive what they name
 		}
-		if (r.Kind == RootRef || r.Kind == RootReflog) && strings.HasPrefix(r.Name, notesPrefix) {
+		if r.ofNotes() {
 			notes = append(notes, r.ID)
 		} else {
 			history = append(history, r.ID)
 		}
-		g.direct[g.commits.peel(r.ID)] = true
+		named := g.commits.peel(r.ID)
+		g.named = append(g.named, named)
+		g.direct[named] = true
 	}
 	missing = append(missing, g.commits.reach(history, byHistory, g.marks)...)
 	missing = append(missing, g.commits.reach(notes, byNotes, g.marks)...)
@@ -171,7 +185,7 @@ func (g *Graph) reportMissing(ctx context.Context, missing []ID) error {
 		hint = "git fetch --refetch --no-filter"
 	}
 	for _, r := range g.commits.commits {
-		if g.marks[r.id] != 0 && !g.h.Has(r.tree) && r.tree != emptyTree {
+		if r.treeNumber < 0 && g.marks[r.id] != 0 && r.tree != emptyTree {
 			missing = append(missing, r.tree)
 		}
 	}
@@ -253,6 +267,7 @@ func (g *Graph) Introductions(ctx context.Context) ([]Introduction, error) {
 	}
 	g.kids = make([][]child, len(g.h.objects.ids))
 	g.state = make([]uint8, len(g.h.objects.ids))
+	g.seen = make([]bool, len(g.h.objects.ids))
 	if err := g.tipFiles(); err != nil {
 		return nil, err
 	}
@@ -325,14 +340,6 @@ func (g *Graph) below(tree int32) []child {
 	return g.kids[tree]
 }
 
-func (g *Graph) belowID(tree ID) (int32, []child) {
-	n, ok := g.h.objects.find(tree)
-	if !ok {
-		return -1, nil
-	}
-	return n, g.below(n)
-}
-
 // tipFiles notes which paths of which tips hold which secrets.
 func (g *Graph) tipFiles() error {
 	tips, err := g.h.repo.Tips()
@@ -350,8 +357,8 @@ func (g *Graph) tipFiles() error {
 			continue
 		}
 		seen[r.tree] = true
-		if n, kids := g.belowID(r.tree); n >= 0 {
-			g.files("", kids, func(path string, blob int32) {
+		if r.treeNumber >= 0 {
+			g.files("", g.below(r.treeNumber), func(path string, blob int32) {
 				for _, s := range g.secrets[blob] {
 					g.tips[versionKey{s, path}] = true
 				}
@@ -417,25 +424,22 @@ func (g *Graph) files(prefix string, kids []child, f func(path string, blob int3
 // commit finds what one commit brought: it looks into the entries that differ
 // from every parent's.
 func (g *Graph) commit(r *commitRecord) {
-	tree, kids := g.belowID(r.tree)
-	if len(kids) == 0 {
+	if r.treeNumber < 0 || len(g.below(r.treeNumber)) == 0 {
 		return
 	}
-	g.visit(tree)
-	parents := make([][]child, 0, len(r.parents))
-	for _, id := range r.parents {
-		p := g.commits.find(id)
-		if p == nil {
-			continue
-		}
-		if p.tree == r.tree {
+	g.visit(r.treeNumber)
+	parents := make([][]child, 0, len(r.up))
+	for _, p := range r.up {
+		switch p.treeNumber {
+		case r.treeNumber:
 			return
+		case -1:
+		default:
+			parents = append(parents, g.below(p.treeNumber))
 		}
-		_, theirs := g.belowID(p.tree)
-		parents = append(parents, theirs)
 	}
 	g.steps = 0
-	g.compare(r, "", kids, parents)
+	g.compare(r, "", g.below(r.treeNumber), parents)
 }
 
 func (g *Graph) compare(r *commitRecord, prefix string, kids []child, parents [][]child) {

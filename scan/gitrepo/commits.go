@@ -3,8 +3,11 @@ package gitrepo
 import (
 	"bytes"
 	"context"
+	"maps"
 	"slices"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/packfile"
@@ -20,6 +23,7 @@ type commitIndex struct {
 	tags    map[int32]ID            // what annotated tags point to
 	bad     map[ID]string           // objects that cannot be parsed: why
 	stand   map[ID]*commitRecord    // replacements of commits that are missing
+	order   []*commitRecord         // by id; set by resolve
 }
 
 // commitRecord is what attribution needs of a commit, after grafts and
@@ -29,6 +33,10 @@ type commitRecord struct {
 	tree    ID
 	parents []ID
 	cut     bool // a shallow boundary hides parents
+
+	// Set by resolve.
+	treeNumber int32           // -1 if the tree is missing
+	up         []*commitRecord // the parents that are there
 
 	replaced   bool
 	ownTree    ID   // what a replacement hides
@@ -175,15 +183,40 @@ func (x *commitIndex) peel(id ID) ID {
 	return id
 }
 
-// sorted lists the commits by id.
-func (x *commitIndex) sorted() []*commitRecord {
-	all := make([]*commitRecord, 0, len(x.commits))
+// resolve looks up what the commits refer to, once all are known.
+func (x *commitIndex) resolve() {
 	for _, r := range x.commits {
-		all = append(all, r)
+		x.order = append(x.order, r)
 	}
-	slices.SortFunc(all, func(a, b *commitRecord) int { return bytes.Compare(a.id[:], b.id[:]) })
-	return all
+	slices.SortFunc(x.order, func(a, b *commitRecord) int { return bytes.Compare(a.id[:], b.id[:]) })
+	all := slices.AppendSeq(slices.Clone(x.order), maps.Values(x.stand))
+	var g errgroup.Group
+	for worker := range x.h.options.Workers {
+		g.Go(func() error {
+			for i := worker; i < len(all); i += x.h.options.Workers {
+				x.resolveOne(all[i])
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // none fails
 }
+
+func (x *commitIndex) resolveOne(r *commitRecord) {
+	n, ok := x.h.objects.find(r.tree)
+	if !ok {
+		n = -1
+	}
+	r.treeNumber, r.up = n, make([]*commitRecord, 0, len(r.parents))
+	for _, id := range r.parents {
+		if p := x.find(id); p != nil {
+			r.up = append(r.up, p)
+		}
+	}
+}
+
+// sorted lists the commits by id.
+func (x *commitIndex) sorted() []*commitRecord { return x.order }
 
 // reach marks the commits and tags that are reachable from ids with a mark, and
 // returns the ids that are missing.

@@ -10,7 +10,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/keywright/keywright/scan/packfile"
 )
@@ -21,12 +20,14 @@ import (
 type Inventory struct {
 	Packs []PackInfo
 	Loose IDs // of all object directories, sorted
-	Roots IDs // what references, reflogs and the like name; sorted
-	Index IDs // what the indexes name; sorted
+	Roots IDs // what references, reflogs and the like name, and trees of indexes; sorted
+	Notes IDs // what references and reflogs below refs/notes name; sorted
+	Index IDs // the blobs that the indexes name; sorted
 	Tips  IDs // sorted
 	Head  ID
-	Notes IDs    // of Roots, those below refs/notes; sorted
 	Rest  []byte // digest of shallow boundary, grafts and replacements
+	// Substituted says that there are grafts or replacements.
+	Substituted bool
 }
 
 // IDs is a list of object ids that encodes as one piece.
@@ -53,6 +54,12 @@ func (ids *IDs) UnmarshalBinary(data []byte) error {
 	return nil
 }
 
+// Has reports whether the list, which must be sorted, holds an id.
+func (ids IDs) Has(id ID) bool {
+	_, ok := slices.BinarySearchFunc(ids, id, compareIDs)
+	return ok
+}
+
 // PackInfo names a pack file as it was when it was listed.
 type PackInfo struct {
 	Path    string
@@ -64,6 +71,10 @@ type PackInfo struct {
 // such a repository is not to be remembered.
 func (r *Repo) Inventory(ctx context.Context) (*Inventory, error) {
 	inv := &Inventory{Head: r.Head.ID}
+	// Roots come first: what they lead to is there when objects are listed.
+	if err := r.inventoryRoots(ctx, inv); err != nil {
+		return nil, err
+	}
 	dirs, err := r.ObjectDirs()
 	if err != nil {
 		return nil, err
@@ -89,7 +100,7 @@ func (r *Repo) Inventory(ctx context.Context) (*Inventory, error) {
 		}
 	}
 	inv.Loose = sortIDs(inv.Loose)
-	return inv, r.inventoryRoots(ctx, inv)
+	return inv, nil
 }
 
 func (r *Repo) inventoryRoots(ctx context.Context, inv *Inventory) error {
@@ -102,13 +113,13 @@ func (r *Repo) inventoryRoots(ctx context.Context, inv *Inventory) error {
 	}
 	for _, root := range roots {
 		switch {
-		case root.Kind == RootIndex:
+		case root.Kind == RootIndex && root.Type != packfile.Tree:
 			inv.Index = append(inv.Index, root.ID)
-			continue
-		case strings.HasPrefix(root.Name, notesPrefix):
+		case root.ofNotes():
 			inv.Notes = append(inv.Notes, root.ID)
+		default:
+			inv.Roots = append(inv.Roots, root.ID)
 		}
-		inv.Roots = append(inv.Roots, root.ID)
 	}
 	tips, err := r.Tips()
 	if err != nil {
@@ -118,27 +129,27 @@ func (r *Repo) inventoryRoots(ctx context.Context, inv *Inventory) error {
 		inv.Tips = append(inv.Tips, t.ID)
 	}
 	inv.Index, inv.Notes, inv.Roots, inv.Tips = sortIDs(inv.Index), sortIDs(inv.Notes), sortIDs(inv.Roots), sortIDs(inv.Tips)
-	inv.Rest, err = r.restDigest()
-	return err
+	return r.inventoryRest(inv)
 }
 
-// restDigest covers what changes the shape of history without being part of it.
-func (r *Repo) restDigest() ([]byte, error) {
+// inventoryRest covers what changes the shape of history without being part of it.
+func (r *Repo) inventoryRest(inv *Inventory) error {
 	shallow, err := r.Shallow()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	grafts, err := r.Grafts()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	replaced, err := r.Replacements()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// fmt prints maps in the order of their keys
 	sum := sha256.Sum256(fmt.Append(nil, shallow, grafts, replaced, r.Partial()))
-	return sum[:], nil
+	inv.Rest, inv.Substituted = sum[:], len(grafts)+len(replaced) > 0
+	return nil
 }
 
 func sortIDs(ids []ID) []ID {
@@ -163,9 +174,9 @@ func (inv *Inventory) grownFrom(old *Inventory) bool {
 }
 
 // without are the ids of a that are not in b; both are sorted.
-func without(a, b []ID) (out []ID) {
+func without(a, b IDs) (out []ID) {
 	for _, id := range a {
-		if _, ok := slices.BinarySearchFunc(b, id, compareIDs); !ok {
+		if !b.Has(id) {
 			out = append(out, id)
 		}
 	}

@@ -38,6 +38,13 @@ type Root struct {
 	Type     packfile.Type // zero if only the object itself can tell
 }
 
+const notesPrefix = "refs/notes/"
+
+// ofNotes reports whether a root leads to notes.
+func (r Root) ofNotes() bool {
+	return (r.Kind == RootRef || r.Kind == RootReflog) && strings.HasPrefix(r.Name, notesPrefix)
+}
+
 // Worktree is the main work tree or a linked one.
 type Worktree struct {
 	Name   string // empty for the main one

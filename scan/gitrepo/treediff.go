@@ -65,16 +65,6 @@ func (s *Store) treeChanges(ctx context.Context, tree ID, parents []ID) (changes
 	return changes, d.gitlinks, err
 }
 
-// allChanges is treeChanges with renamed files among the changes.
-func (s *Store) allChanges(ctx context.Context, tree ID, parents []ID) (changes []Change, gitlinks int, err error) {
-	if slices.Contains(parents, tree) {
-		return nil, 0, nil
-	}
-	d := &treeDiff{ctx: ctx, store: s}
-	err = d.walk("", tree, parents)
-	return d.changes, d.gitlinks, err
-}
-
 // walk compares one directory. parents are the trees that parents have there.
 func (d *treeDiff) walk(dir string, tree ID, parents []ID) error {
 	if err := d.enter(); err != nil {
