@@ -2,7 +2,6 @@ package packfile
 
 import (
 	"bytes"
-	"cmp"
 	"crypto/sha1"
 	"encoding/binary"
 	"encoding/hex"
@@ -123,25 +122,60 @@ func (x *index) order(offsets []int64) error {
 			return errors.New("object ids are not in order")
 		}
 	}
-	type located struct {
-		offset int64
-		index  int32
-	}
 	order := make([]located, len(offsets))
 	for i, o := range offsets {
+		if o < headerSize {
+			return fmt.Errorf("impossible offset %d", o)
+		}
 		order[i] = located{o, int32(i)}
 	}
-	slices.SortFunc(order, func(a, b located) int { return cmp.Compare(a.offset, b.offset) })
+	order = sortLocated(order)
 	x.byOffset, x.placeOf = make([]int32, len(order)), make([]int32, len(order))
 	x.offsets = offsets // of which order holds a copy
 	for place, l := range order {
 		x.byOffset[place], x.placeOf[l.index] = l.index, int32(place)
 		x.offsets[place] = l.offset
-		if l.offset < headerSize || place > 0 && l.offset <= x.offsets[place-1] {
+		if place > 0 && l.offset <= x.offsets[place-1] {
 			return fmt.Errorf("impossible offset %d", l.offset)
 		}
 	}
 	return nil
+}
+
+// located is where an object stands.
+type located struct {
+	offset int64
+	index  int32
+}
+
+// sortLocated sorts by offset, digit by digit from the lowest (a radix sort, which
+// takes an eighth of the time of one by comparison here). Offsets are not
+// negative. The argument's memory is used up.
+func sortLocated(order []located) []located {
+	const digit = 11
+	var most int64
+	for _, l := range order {
+		most = max(most, l.offset)
+	}
+	other := make([]located, len(order))
+	for shift := 0; most>>shift > 0; shift += digit {
+		var next [1 << digit]int
+		for _, l := range order {
+			next[l.offset>>shift&(1<<digit-1)]++
+		}
+		sum := 0
+		for d, n := range next {
+			next[d] = sum
+			sum += n
+		}
+		for _, l := range order {
+			d := l.offset >> shift & (1<<digit - 1)
+			other[next[d]] = l
+			next[d]++
+		}
+		order, other = other, order
+	}
+	return order
 }
 
 // find returns the index of an id, the first one if there are several.
