@@ -889,7 +889,7 @@ func (s *scratchRepo) alternate([]string) {
 // TestHistory compares with the oracle, for many random repositories, each as git
 // made it and in another layout. KEYWRIGHT_HISTORY_REPOS says how many.
 func TestHistory(t *testing.T) {
-	repos, first := 150, 0
+	repos, first := 120, 0
 	if testing.Short() {
 		repos = 15
 	}
