@@ -7,6 +7,7 @@ package cache
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -33,11 +34,17 @@ type Cache struct {
 }
 
 const (
-	format  = 1 // of entries
-	keyFile = "key"
-	keySize = 32
-	suffix  = ".entry"
-	dirPerm = 0o700
+	format   = 1 // of entries
+	keyFile  = "key"
+	keySize  = 32
+	lockFile = "lock" // held while the key is made
+	suffix   = ".entry"
+	temp     = ".tmp" // of what durable has not finished
+	dirPerm  = 0o700
+	filePerm = 0o600
+
+	// How long another process may take to make the key.
+	maxWait = 5 * time.Second
 
 	// What entries may take together. The oldest go first.
 	maxBytes = 512 << 20
@@ -58,25 +65,37 @@ func Open(dir string) (*Cache, error) {
 }
 
 // readKey returns the key in a file, and makes it on first use. Of two processes
-// that do so at once one wins, and both use its key.
+// that do so at once one wins, and both use its key. A key that cannot be one is
+// replaced: entries under it are not there any more.
 func readKey(path string) ([]byte, error) {
-	key, err := os.ReadFile(path)
-	if err == nil && len(key) == keySize {
-		return key, nil
+	if key, err := wholeKey(path); key != nil || err != nil {
+		return key, err
 	}
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	fresh := make([]byte, keySize)
-	rand.Read(fresh)
-	err = durable.WriteFile(path, func(w io.Writer) error { _, err := w.Write(fresh); return err }, 0o600)
+	ctx, cancel := context.WithTimeout(context.Background(), maxWait)
+	defer cancel()
+	unlock, err := durable.Lock(ctx, filepath.Join(filepath.Dir(path), lockFile))
 	if err != nil {
 		return nil, err
 	}
-	if key, err = os.ReadFile(path); err == nil && len(key) != keySize {
-		err = fmt.Errorf("%s has %d bytes instead of %d", path, len(key), keySize)
+	defer unlock()
+	if key, err := wholeKey(path); key != nil || err != nil {
+		return key, err // another was faster
 	}
-	return key, err
+	key := make([]byte, keySize)
+	rand.Read(key)
+	return key, durable.WriteFile(path, func(w io.Writer) error { _, err := w.Write(key); return err }, filePerm)
+}
+
+// wholeKey returns the key in a file, nil if there is none or not a whole one.
+func wholeKey(path string) ([]byte, error) {
+	key, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist), err == nil && len(key) != keySize:
+		return nil, nil
+	case err != nil:
+		return nil, err
+	}
+	return key, nil
 }
 
 // Key returns a key for one purpose, derived from the cache's own. Digests under
@@ -96,9 +115,11 @@ func (c *Cache) path(name string) string {
 }
 
 // Load decodes the entry of a name into what v points to. It reports false if
-// there is none that can be used, for whatever reason.
+// there is none that can be used, for whatever reason; v may have been written to
+// then.
 func (c *Cache) Load(name string, v any) bool {
-	data, err := os.ReadFile(c.path(name))
+	path := c.path(name)
+	data, err := os.ReadFile(path)
 	if err != nil {
 		return false
 	}
@@ -109,7 +130,12 @@ func (c *Cache) Load(name string, v any) bool {
 	}
 	var of string
 	d := gob.NewDecoder(bytes.NewReader(payload))
-	return d.Decode(&of) == nil && of == name && d.Decode(v) == nil
+	if d.Decode(&of) != nil || of != name || d.Decode(v) != nil {
+		return false
+	}
+	now := time.Now()
+	_ = os.Chtimes(path, now, now) // so that what is used is not among the oldest
+	return true
 }
 
 // Save encodes v as the entry of a name, and removes old entries if there are too
@@ -122,7 +148,7 @@ func (c *Cache) Save(name string, v any) error {
 	}
 	key := c.Key("seal")
 	sealed := durable.Seal(key[:], format, b.Bytes())
-	err := durable.WriteFile(c.path(name), func(w io.Writer) error { _, err := w.Write(sealed); return err }, 0o600)
+	err := durable.WriteFile(c.path(name), func(w io.Writer) error { _, err := w.Write(sealed); return err }, filePerm)
 	if err != nil {
 		return fmt.Errorf("write cache entry: %w", err)
 	}
@@ -144,11 +170,13 @@ func (c *Cache) sweep() error {
 		case strings.HasSuffix(f.Name(), suffix):
 			entries = append(entries, info)
 			total += info.Size()
-		case f.Name() != keyFile && time.Since(info.ModTime()) > staleTemp:
+		case strings.HasPrefix(f.Name(), ".") && strings.HasSuffix(f.Name(), temp) && time.Since(info.ModTime()) > staleTemp:
 			os.Remove(filepath.Join(c.dir, f.Name()))
 		}
 	}
-	slices.SortFunc(entries, func(a, b fs.FileInfo) int { return cmp.Or(a.ModTime().Compare(b.ModTime()), cmp.Compare(a.Name(), b.Name())) })
+	slices.SortFunc(entries, func(a, b fs.FileInfo) int {
+		return cmp.Or(a.ModTime().Compare(b.ModTime()), cmp.Compare(a.Name(), b.Name()))
+	})
 	for _, e := range entries {
 		if total <= maxBytes {
 			break
