@@ -180,6 +180,16 @@ func (h *huffman) enterLong(reversed, n, longest uint, entry uint32) {
 // fills exactly, and checks the stream's checksum. It returns how many bytes of
 // src the stream takes.
 func (z *inflater) inflate(dst, src []byte) (int, error) {
+	end, err := z.inflateUnsummed(dst, src)
+	if err == nil && adler32.Checksum(dst) != binary.BigEndian.Uint32(src[end-4:]) {
+		return 0, errChecksum
+	}
+	return end, err
+}
+
+// inflateUnsummed is inflate for a stream whose compressed bytes have been checked
+// otherwise.
+func (z *inflater) inflateUnsummed(dst, src []byte) (int, error) {
 	if len(src) < 6 {
 		return 0, errTruncated
 	}
@@ -217,8 +227,6 @@ func (z *inflater) inflate(dst, src []byte) (int, error) {
 		return 0, errSize
 	case end+4 > len(src):
 		return 0, errTruncated
-	case adler32.Checksum(dst) != binary.BigEndian.Uint32(src[end:]):
-		return 0, errChecksum
 	}
 	return end + 4, nil
 }
