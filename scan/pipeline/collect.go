@@ -141,6 +141,29 @@ func (c *collector) recognise(n int, r *recognition) *recognition {
 	return r
 }
 
+// levels are the secrets' best confidences so far.
+func (c *collector) levels() []scan.Confidence {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	levels := make([]scan.Confidence, len(c.secrets))
+	for i, s := range c.secrets {
+		levels[i] = s.best
+	}
+	return levels
+}
+
+// lower takes the secrets' best confidences back to what they were.
+func (c *collector) lower(levels []scan.Confidence) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for i, s := range c.secrets {
+		s.best = 0
+		if i < len(levels) {
+			s.best = levels[i]
+		}
+	}
+}
+
 // cursor counts lines and columns from front to back.
 type cursor struct {
 	text         []byte

@@ -125,35 +125,66 @@ func (r *run) mergeTips(all []found) []found {
 		line, column int
 	}
 	files := map[key]bool{}
-	byPath := map[string][]int{}
-	for i, f := range all {
+	for _, f := range all {
 		if f.place.Source == scan.SourceFile {
 			files[key{f.place.Path, f.span.line, f.span.column}] = true
-			byPath[f.place.Path] = append(byPath[f.place.Path], i)
 		}
 	}
-	out := slices.Clone(all)
-	drop := map[int]bool{}
-	for i := range out {
-		f := &out[i]
+	out := make([]found, 0, len(all))
+	for _, f := range all {
 		switch p := &f.place; {
-		case p.Source == scan.SourceIndex:
-			drop[i] = files[key{p.Path, f.span.line, f.span.column}]
-		case p.Source != scan.SourceHistory:
-		case p.Path == "" && p.Commit == "" && !p.Unreachable:
-			drop[i] = r.indexed[p.Object]
-		case p.AtTip && p.Commit != "":
-			for _, k := range byPath[p.Path] {
-				file := &out[k].place
-				if file.Commit == "" {
-					file.Commit, file.Object, file.Versions = p.Commit, p.Object, p.Versions
-					drop[i] = true
+		case p.Source == scan.SourceIndex && files[key{p.Path, f.span.line, f.span.column}]:
+		case p.Source == scan.SourceHistory && p.Path == "" && p.Commit == "" && !p.Unreachable && r.indexed[p.Object]:
+		default:
+			out = append(out, f)
+		}
+	}
+	if len(files) == 0 {
+		return out
+	}
+	slices.SortFunc(out, compareFound)
+	return mergeFiles(out)
+}
+
+// compareFound orders places before it is known who made their commits.
+func compareFound(a, b found) int {
+	return cmp.Or(
+		comparePlaces(a.place, b.place),
+		cmp.Compare(a.span.line, b.span.line),
+		cmp.Compare(a.span.column, b.span.column),
+	)
+}
+
+// mergeFiles adds to the places in files of the work tree which commit brought
+// them: the one in whose file they stand at the same line, if there is one.
+func mergeFiles(all []found) []found {
+	files, brought := map[string][]int{}, map[string][]int{}
+	for i, f := range all {
+		switch {
+		case f.place.Source == scan.SourceFile:
+			files[f.place.Path] = append(files[f.place.Path], i)
+		case f.place.Source == scan.SourceHistory && f.place.AtTip && f.place.Commit != "":
+			brought[f.place.Path] = append(brought[f.place.Path], i)
+		}
+	}
+	drop := make([]bool, len(all))
+	join := func(path string, fits func(file, commit position) bool) {
+		for _, i := range files[path] {
+			file := &all[i]
+			for _, k := range brought[path] {
+				if from := &all[k]; file.place.Commit == "" && !drop[k] && fits(file.span, from.span) {
+					file.place.Commit, file.place.Object, file.place.Versions = from.place.Commit, from.place.Object, from.place.Versions
+					drop[k] = true
 				}
 			}
 		}
 	}
-	kept := out[:0]
-	for i, f := range out {
+	for path := range files {
+		join(path, func(file, commit position) bool { return file == commit })
+		join(path, func(position, position) bool { return true })
+	}
+	kept := all[:0]
+	for i, f := range all {
 		if !drop[i] {
 			kept = append(kept, f)
 		}
@@ -201,18 +232,16 @@ func (r *run) fingerprints(ctx context.Context, report *scan.Report, numbers []i
 	if len(report.Findings) == 0 {
 		return nil
 	}
-	var err error
-	if r.salt, r.local, err = r.fingerprintSalt(ctx); err != nil {
+	if err := r.findSalt(ctx); err != nil {
 		return err
 	}
 	report.LocalScope = r.local
-	remembered := r.past != nil && bytes.Equal(r.past.Salt, r.salt)
 	maker := fingerprint.New(r.salt)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(r.workers)
 	for i, n := range numbers {
 		f, s := &report.Findings[i], r.collect.secrets[n]
-		if s.fingerprint != "" && remembered {
+		if s.fingerprint != "" {
 			continue
 		}
 		if s.value.IsZero() {
@@ -239,6 +268,26 @@ func (r *run) fingerprints(ctx context.Context, report *scan.Report, numbers []i
 		}
 	}
 	report.Findings = kept
+	return nil
+}
+
+// findSalt looks up the salt of the fingerprints, once. If those that are
+// remembered were made with another, they are forgotten, also those of secrets
+// that are not reported today.
+func (r *run) findSalt(ctx context.Context) error {
+	if r.salt != nil {
+		return nil
+	}
+	salt, local, err := r.fingerprintSalt(ctx)
+	if err != nil {
+		return err
+	}
+	r.salt, r.local = salt, local
+	if !bytes.Equal(r.knownSalt, salt) {
+		for _, s := range r.collect.secrets {
+			s.fingerprint = ""
+		}
+	}
 	return nil
 }
 

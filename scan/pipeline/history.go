@@ -18,34 +18,33 @@ import (
 // history scans every object of the repository's stores, or as much of it as is
 // not remembered.
 func (r *run) history(ctx context.Context) error {
+	before := r.collect.levels()
 	now, past := r.recall(ctx)
 	if past != nil {
-		if past.Inventory.Equal(now) {
-			r.past = past
-			r.repeat(past)
-			return nil
-		}
-		err := r.goOn(ctx, past, now)
+		err := r.resume(ctx, past, now)
 		if err == nil {
 			r.past = past
-			return nil
 		}
 		if !errors.Is(err, gitrepo.ErrRescan) {
 			return err
 		}
 	}
+	r.collect.lower(before) // what is remembered may be gone
 	return r.wholeHistory(ctx, now)
 }
 
+// maxObject is the size of the largest object that is read.
+func (r *run) maxObject() int64 { return r.MaxMemory / objectShare }
+
 func (r *run) wholeHistory(ctx context.Context, before *gitrepo.Inventory) error {
 	h, err := r.repo.OpenHistory(ctx, gitrepo.HistoryOptions{
-		Workers: r.workers, Memory: r.MaxMemory / 2, MaxObject: r.MaxMemory / objectShare,
+		Workers: r.workers, Memory: r.MaxMemory / 2, MaxObject: r.maxObject(),
 	})
 	if err != nil {
 		return err
 	}
 	defer h.Close()
-	blobs := &blobVisitor{run: r, total: int64(h.Count(packfile.Types(packfile.Blob))), scratch: make([]match.Scratch, r.workers), found: map[packfile.ID][]sighting{}}
+	blobs := &blobVisitor{run: r, total: int64(h.Count(packfile.Types(packfile.Blob))), scratch: make([]match.Scratch, r.workers), found: map[packfile.ID][]sighting{}, pointers: map[packfile.ID]bool{}}
 	err = gitrepo.WalkHistory[*match.State](ctx, h, packfile.Types(packfile.Blob), blobs)
 	if err == nil {
 		err = gitrepo.Recover[*match.State](ctx, h, packfile.Types(packfile.Blob), blobs)
@@ -69,8 +68,11 @@ func (r *run) wholeHistory(ctx context.Context, before *gitrepo.Inventory) error
 }
 
 // keep takes down what is to be remembered, unless the repository has changed
-// while it was read.
+// while it was read, or has gaps that someone may mend.
 func (r *run) keep(ctx context.Context, before *gitrepo.Inventory, covered scan.Coverage, first int, blobs *blobVisitor) {
+	if len(covered.Gaps) != r.graph.Cut() {
+		return
+	}
 	after, err := r.repo.Inventory(ctx)
 	if err != nil || !after.Equal(before) {
 		return
@@ -101,7 +103,7 @@ func (r *run) covered(h *gitrepo.History, blobs *blobVisitor) (c scan.Coverage) 
 	_, tagBytes := h.Seen(packfile.Tag)
 	c.Blobs, c.Commits, c.Bytes = n, commits, bytes+commitBytes+tagBytes
 	c.Gaps = h.Gaps()
-	c.Excluded = excludeIn(nil, excludedLFS, int(blobs.pointers.Load()))
+	c.Excluded = excludeIn(nil, excludedLFS, len(blobs.pointers))
 	if r.graph != nil {
 		c.Excluded = excludeIn(c.Excluded, "submodule commit", r.graph.Submodules())
 	}
@@ -110,14 +112,14 @@ func (r *run) covered(h *gitrepo.History, blobs *blobVisitor) (c scan.Coverage) 
 
 // blobVisitor judges blobs along their delta chains.
 type blobVisitor struct {
-	run      *run
-	scratch  []match.Scratch
-	total    int64
-	done     atomic.Int64
-	pointers atomic.Int64
+	run     *run
+	scratch []match.Scratch
+	total   int64
+	done    atomic.Int64
 
-	mu    sync.Mutex
-	found map[packfile.ID][]sighting
+	mu       sync.Mutex
+	found    map[packfile.ID][]sighting
+	pointers map[packfile.ID]bool
 }
 
 // Lost does nothing: History keeps count of what is lost.
@@ -136,7 +138,9 @@ func (v *blobVisitor) Visit(worker int, o packfile.Object, content []byte, base 
 		v.run.progress("history", n, v.total)
 	}
 	if isPointer(content) {
-		v.pointers.Add(1)
+		v.mu.Lock()
+		v.pointers[o.ID] = true
+		v.mu.Unlock()
 	}
 	if verdicts := state.Verdicts(); len(verdicts) > 0 {
 		seen := v.run.collect.sightings(content, verdicts)
@@ -204,18 +208,38 @@ func (r *run) attribute(ctx context.Context, h *gitrepo.History, blobs *blobVisi
 func (r *run) wanted(seen []sighting) []int {
 	var out []int
 	for _, s := range seen {
-		if r.collect.secrets[s.secret].best >= r.Level && !contains(out, s.secret) {
+		if r.isWanted(s.secret) && !contains(out, s.secret) {
 			out = append(out, s.secret)
 		}
 	}
 	return out
 }
 
+// isWanted reports whether a secret may be reported; otherwise it is only counted.
+func (r *run) isWanted(secret int) bool { return r.collect.secrets[secret].best >= r.Level }
+
+// counts are what was recognised of secrets that are only counted.
+type counts map[counted]bool
+
+type counted struct {
+	secret int
+	rec    *recognition
+}
+
+// first reports whether nothing like a sighting was met before.
+func (c counts) first(s sighting) bool {
+	key := counted{s.secret, s.rec}
+	met := c[key]
+	c[key] = true
+	return !met
+}
+
 // unwanted keeps one place of each secret that is only counted.
 func (r *run) unwanted(all map[packfile.ID][]sighting, attributed map[packfile.ID][]int) {
+	counted := counts{}
 	for id, seen := range all {
 		for _, s := range seen {
-			if !contains(attributed[id], s.secret) {
+			if !contains(attributed[id], s.secret) && counted.first(s) {
 				r.places = append(r.places, found{s, scan.Place{Source: scan.SourceHistory, Object: id.String()}})
 			}
 		}

@@ -101,9 +101,11 @@ type run struct {
 	local    bool            // the salt is this clone's alone
 	graph    *gitrepo.Graph
 
-	cache  *cache.Cache // nil if there is none
-	past   *past        // what was remembered, if it was used
-	memory kept         // what is to be remembered
+	cache     *cache.Cache // nil if there is none
+	forget    bool         // use nothing that is remembered
+	past      *past        // what was remembered, if it was used
+	knownSalt []byte       // of the fingerprints that are remembered
+	memory    kept         // what is to be remembered
 }
 
 // found is a sighting and its place. What the place says of lines is not set.
@@ -116,17 +118,16 @@ type found struct {
 // interrupted. Errors are about what was asked; what could not be read is a gap
 // of the report.
 func Run(ctx context.Context, o Options) (*scan.Report, error) {
-	report, err := scanOnce(ctx, o)
+	report, err := scanOnce(ctx, o, false)
 	if errors.Is(err, errStale) {
-		o.CacheDir = ""
-		report, err = scanOnce(ctx, o)
+		report, err = scanOnce(ctx, o, true)
 	}
 	return report, err
 }
 
-func scanOnce(ctx context.Context, o Options) (*scan.Report, error) {
+func scanOnce(ctx context.Context, o Options, forget bool) (*scan.Report, error) {
 	start := time.Now()
-	r := &run{Options: o, workers: runtime.GOMAXPROCS(0)}
+	r := &run{Options: o, forget: forget, workers: runtime.GOMAXPROCS(0)}
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
@@ -143,7 +144,7 @@ func scanOnce(ctx context.Context, o Options) (*scan.Report, error) {
 		return nil, err
 	}
 	if !interrupted {
-		r.remember()
+		r.remember(ctx)
 	}
 	report.Interrupted = interrupted
 	report.Duration = time.Since(start)

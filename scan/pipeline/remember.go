@@ -1,12 +1,11 @@
 package pipeline
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"slices"
 
 	"github.com/keywright/keywright/scan"
@@ -36,7 +35,9 @@ type memory struct {
 type memorySecret struct {
 	Digest      []byte // under the cache's key
 	Shown       string
-	Fingerprint string
+	Fingerprint string // empty if it was not needed
+	Best        scan.Confidence
+	Wanted      bool // its places were looked for; otherwise it was only counted
 }
 
 type memoryRec struct {
@@ -61,7 +62,7 @@ type memorySighting struct {
 }
 
 type memoryBlob struct {
-	ID   string
+	ID   gitrepo.ID
 	Seen []memorySighting
 }
 
@@ -91,14 +92,22 @@ type past struct {
 // memoryName names everything beside the repository's content that decides what
 // is found.
 func (r *run) memoryName() string {
-	program := ""
+	return fmt.Sprintf("history\n%q\n%q\n%q\n%q\n%d\n%d\n%q", r.repo.CommonDir, r.Version, program(),
+		r.collect.engine.Digest(), r.Level, r.MaxMemory, r.config.RepositoryID)
+}
+
+// program names this build of the program: what rules check is code.
+func program() string {
+	var name string
 	if exe, err := os.Executable(); err == nil {
 		if info, err := os.Stat(exe); err == nil {
-			program = fmt.Sprint(info.Size(), info.ModTime().UnixNano())
+			name = fmt.Sprintln(info.Size(), info.ModTime().UnixNano())
 		}
 	}
-	return fmt.Sprintf("history\n%s\n%s\n%s\n%s\n%d\n%d\n%s", r.repo.CommonDir, r.Version, program,
-		r.collect.engine.Digest(), r.Level, r.MaxMemory, r.config.RepositoryID)
+	if info, ok := debug.ReadBuildInfo(); ok {
+		name += info.String()
+	}
+	return name
 }
 
 // recall loads what is remembered of the repository, and takes stock of what there
@@ -112,13 +121,14 @@ func (r *run) recall(ctx context.Context) (*gitrepo.Inventory, *past) {
 		return nil, nil
 	}
 	var m memory
-	if !r.cache.Load(r.memoryName(), &m) || m.Inventory == nil || m.Known == nil {
+	if r.forget || !r.cache.Load(r.memoryName(), &m) || m.Inventory == nil || m.Known == nil {
 		return now, nil
 	}
 	p := &past{memory: &m}
 	if !p.restore(r.collect) {
 		return now, nil
 	}
+	r.knownSalt = m.Salt
 	return now, p
 }
 
@@ -134,7 +144,7 @@ func (p *past) restore(c *collector) bool {
 		}
 		n := c.number([32]byte(s.Digest))
 		k := c.secrets[n]
-		k.shown, k.fingerprint = s.Shown, s.Fingerprint
+		k.shown, k.fingerprint, k.best = s.Shown, s.Fingerprint, max(k.best, s.Best)
 		p.secrets = append(p.secrets, n)
 	}
 	for _, m := range p.Recs {
@@ -144,7 +154,7 @@ func (p *past) restore(c *collector) bool {
 		}
 		rec := &recognition{rule: rule, confidence: m.Confidence, proof: m.Proof, reasons: m.Reasons, publicID: m.PublicID, allowed: m.Allowed}
 		for _, q := range m.Parts {
-			if len(q.Digest) != len(c.key) {
+			if len(q.Digest) != len(c.key) || q.Public != slices.Contains(rule.Public, q.Role) {
 				return false
 			}
 			rec.parts = append(rec.parts, part{q.Part, [32]byte(q.Digest)})
@@ -177,12 +187,31 @@ func (p *past) sighting(c *collector, m memorySighting) sighting {
 	return sighting{n, c.recognise(n, p.recs[m.Rec]), position{m.Line, m.Column, m.EndLine, m.EndColumn}, m.Via}
 }
 
-// repeat reports what is remembered.
-func (r *run) repeat(p *past) {
+// fits reports whether the secrets whose places are remembered are those whose
+// places are wanted now. What the work tree holds has a say in that.
+func (p *past) fits(r *run) bool {
+	for i, s := range p.Secrets {
+		if s.Wanted != (r.collect.secrets[p.secrets[i]].best >= r.Level) {
+			return false
+		}
+	}
+	return true
+}
+
+// resume reports what is remembered, brought up to date. It returns
+// gitrepo.ErrRescan if it cannot.
+func (r *run) resume(ctx context.Context, p *past, now *gitrepo.Inventory) error {
+	switch {
+	case !p.fits(r):
+		return gitrepo.ErrRescan
+	case !p.Inventory.Equal(now):
+		return r.goOn(ctx, p, now)
+	}
 	for _, m := range p.Places {
 		r.places = append(r.places, found{p.sighting(r.collect, m.Seen), m.Place})
 	}
 	r.cover(p.Coverage)
+	return nil
 }
 
 // goOn brings a memory up to date with loose objects and references that were
@@ -190,12 +219,8 @@ func (r *run) repeat(p *past) {
 func (r *run) goOn(ctx context.Context, p *past, now *gitrepo.Inventory) error {
 	u := &update{run: r, past: p, blobs: map[gitrepo.ID][]sighting{}, versions: map[versionsOf]map[gitrepo.ID]bool{}}
 	for _, b := range p.Blobs {
-		id, err := packfile.ParseID(b.ID)
-		if err != nil {
-			return gitrepo.ErrRescan
-		}
 		for _, m := range b.Seen {
-			u.blobs[id] = append(u.blobs[id], p.sighting(r.collect, m))
+			u.blobs[b.ID] = append(u.blobs[b.ID], p.sighting(r.collect, m))
 		}
 	}
 	for _, v := range p.Versions {
@@ -206,12 +231,11 @@ func (r *run) goOn(ctx context.Context, p *past, now *gitrepo.Inventory) error {
 	for _, m := range p.Places {
 		u.places = append(u.places, found{p.sighting(r.collect, m.Seen), m.Place})
 	}
-	before := u.levels()
-	advance, err := r.repo.Advance(ctx, r.store, now, p.Inventory, p.Known, u.object)
+	advance, err := r.repo.Advance(ctx, r.maxObject(), now, p.Inventory, p.Known, u.object)
 	if err != nil {
 		return err
 	}
-	if u.raised(before) {
+	if !p.fits(r) {
 		return gitrepo.ErrRescan // places of a secret that was only counted are wanted now
 	}
 	if err := u.settle(ctx, advance, now); err != nil {
@@ -225,6 +249,11 @@ func (r *run) goOn(ctx context.Context, p *past, now *gitrepo.Inventory) error {
 	r.places = append(r.places, u.places...)
 	r.cover(covered)
 	r.memory = kept{now, p.Known, covered, u.places, u.blobs, u.versions}
+	for id, seen := range u.blobs {
+		if len(r.wanted(seen)) == 0 {
+			delete(u.blobs, id)
+		}
+	}
 	return nil
 }
 
@@ -246,31 +275,12 @@ type update struct {
 	pointers int
 }
 
-func (u *update) version(secret int, path string, blob gitrepo.ID) int {
+func (u *update) version(secret int, path string, blob gitrepo.ID) {
 	key := versionsOf{secret, path}
 	if u.versions[key] == nil {
 		u.versions[key] = map[gitrepo.ID]bool{}
 	}
 	u.versions[key][blob] = true
-	return len(u.versions[key])
-}
-
-// levels are the secrets' best confidences so far.
-func (u *update) levels() []scan.Confidence {
-	levels := make([]scan.Confidence, len(u.collect.secrets))
-	for i, s := range u.collect.secrets {
-		levels[i] = s.best
-	}
-	return levels
-}
-
-func (u *update) raised(before []scan.Confidence) bool {
-	for i, old := range before {
-		if old != 0 && old < u.Level && u.collect.secrets[i].best >= u.Level {
-			return true
-		}
-	}
-	return false
 }
 
 // object judges a new object.
@@ -298,14 +308,10 @@ func (u *update) settle(ctx context.Context, a *gitrepo.Advance, now *gitrepo.In
 	for _, c := range a.Changes {
 		u.change(c, attributed)
 	}
-	reached := map[string]bool{}
-	for _, id := range a.Reached {
-		reached[id.String()] = true
-	}
 	kept := u.places[:0]
 	for _, f := range u.places {
 		p := &f.place
-		if p.Commit == "" && p.Source == scan.SourceHistory && p.Object != "" && u.collect.secrets[f.secret].best >= u.Level {
+		if p.Source == scan.SourceHistory && p.Commit == "" && u.isWanted(f.secret) {
 			id, err := packfile.ParseID(p.Object)
 			if err != nil {
 				return gitrepo.ErrRescan
@@ -313,99 +319,117 @@ func (u *update) settle(ctx context.Context, a *gitrepo.Advance, now *gitrepo.In
 			if attributed[id] {
 				continue // a commit holds the blob now
 			}
-			switch {
-			case holds(now.Index, id):
-				p.Unreachable = false
-			case holds(u.past.Inventory.Index, id):
-				p.Unreachable = true
+			if now.Index.Has(id) != u.past.Inventory.Index.Has(id) && !u.past.Known.Names(id) {
+				p.Unreachable = !now.Index.Has(id)
 			}
 		}
-		p.Unreachable = p.Unreachable && !reached[cmp.Or(p.Commit, p.Object)]
 		kept = append(kept, f)
 	}
 	u.places = kept
 	u.orphans(attributed, now)
 	for _, m := range u.messages {
-		u.places = append(u.places, u.messagePlaces(m, !reached[m.id.String()])...)
+		u.places = append(u.places, u.messagePlaces(m, !a.Reached[m.id])...)
 	}
 	return u.tips(ctx, now)
-}
-
-func holds(sorted []gitrepo.ID, id gitrepo.ID) bool {
-	_, ok := slices.BinarySearchFunc(sorted, id, func(a, b gitrepo.ID) int { return bytes.Compare(a[:], b[:]) })
-	return ok
 }
 
 // change adds the places that a new commit's file brought.
 func (u *update) change(c gitrepo.CommitChange, attributed map[gitrepo.ID]bool) {
 	attributed[c.New] = true
 	for _, s := range u.blobs[c.New] {
-		if u.collect.secrets[s.secret].best < u.Level {
+		if !u.isWanted(s.secret) {
 			continue
 		}
-		n := u.version(s.secret, c.Path, c.New)
+		u.version(s.secret, c.Path, c.New)
 		inParent := slices.ContainsFunc(c.Old, func(id gitrepo.ID) bool {
 			return slices.ContainsFunc(u.blobs[id], func(o sighting) bool { return o.secret == s.secret })
 		})
 		if !inParent {
 			u.places = append(u.places, found{s, scan.Place{Source: scan.SourceHistory, Path: c.Path, Object: c.New.String(),
-				Commit: c.Commit.String(), Unreachable: !c.Reached, Versions: n}})
+				Commit: c.Commit.String(), Unreachable: !c.Reached}})
 		}
 	}
 }
 
-// orphans adds the new blobs that no commit holds.
+// orphans adds the new blobs that no commit holds, and counts what is only counted.
 func (u *update) orphans(attributed map[gitrepo.ID]bool, now *gitrepo.Inventory) {
+	counted := counts{}
+	for _, f := range u.places {
+		if !u.isWanted(f.secret) {
+			counted.first(f.sighting)
+		}
+	}
 	for _, id := range u.fresh {
 		for _, s := range u.blobs[id] {
-			wanted := u.collect.secrets[s.secret].best >= u.Level
-			if wanted && attributed[id] {
-				continue
-			}
 			place := scan.Place{Source: scan.SourceHistory, Object: id.String()}
-			if wanted {
-				place.Unreachable, place.Versions = !holds(now.Index, id), 1
+			switch {
+			case !u.isWanted(s.secret):
+				if !counted.first(s) {
+					continue
+				}
+			case attributed[id]:
+				continue
+			default:
+				place.Unreachable = !now.Index.Has(id)
 			}
 			u.places = append(u.places, found{s, place})
 		}
 	}
 }
 
-// tips asks for each path with a secret whether it still holds it at a tip.
+// maxTipFiles bounds how many paths are looked for in how many tips.
+const maxTipFiles = 200_000
+
+// tips asks for each path with a secret whether some tip still holds it there, and
+// counts the versions.
 func (u *update) tips(ctx context.Context, now *gitrepo.Inventory) error {
-	type file struct {
-		tip  gitrepo.ID
-		path string
+	trees, err := u.store.TipTrees(append(slices.Clone(now.Tips), now.Head))
+	if err != nil {
+		return gitrepo.ErrRescan
 	}
-	files := map[file]gitrepo.ID{}
-	tips := append(slices.Clone(now.Tips), now.Head)
+	blobs := map[string][]gitrepo.ID{} // of a path, at the tips
 	for i := range u.places {
 		f := &u.places[i]
 		p := &f.place
-		if p.Commit == "" || p.Source != scan.SourceHistory && p.Source != scan.SourceNote {
+		if p.Source != scan.SourceHistory && p.Source != scan.SourceNote || !u.isWanted(f.secret) {
+			continue
+		}
+		p.Versions = max(1, len(u.versions[versionsOf{f.secret, p.Path}]))
+		if p.Commit == "" {
 			continue
 		}
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		p.AtTip = false
-		for _, tip := range tips {
-			if tip.IsZero() || p.AtTip {
-				continue
+		at, ok := blobs[p.Path]
+		if !ok {
+			if (len(blobs)+1)*len(trees) > maxTipFiles {
+				return gitrepo.ErrRescan
 			}
-			id, ok := files[file{tip, p.Path}]
-			if !ok {
-				var err error
-				if id, _, err = u.store.BlobAt(tip, p.Path); err != nil {
-					return gitrepo.ErrRescan
-				}
-				files[file{tip, p.Path}] = id
+			if at, err = u.atTips(trees, p.Path); err != nil {
+				return gitrepo.ErrRescan
 			}
-			p.AtTip = slices.ContainsFunc(u.blobs[id], func(s sighting) bool { return s.secret == f.secret })
+			blobs[p.Path] = at
 		}
-		p.Versions = max(1, len(u.versions[versionsOf{f.secret, p.Path}]))
+		p.AtTip = slices.ContainsFunc(at, func(id gitrepo.ID) bool {
+			return slices.ContainsFunc(u.blobs[id], func(s sighting) bool { return s.secret == f.secret })
+		})
 	}
 	return nil
+}
+
+// atTips are the distinct files at a path of some trees.
+func (u *update) atTips(trees []gitrepo.ID, path string) (at []gitrepo.ID, err error) {
+	for _, tree := range trees {
+		id, ok, err := u.store.FileIn(tree, path)
+		if err != nil {
+			return nil, err
+		}
+		if ok && !slices.Contains(at, id) {
+			at = append(at, id)
+		}
+	}
+	return at, nil
 }
 
 // kept is what a scan of the history leaves for its memory.
@@ -420,9 +444,9 @@ type kept struct {
 
 // remember saves what was found in the history. Failing to is no failure of the
 // scan.
-func (r *run) remember() {
+func (r *run) remember(ctx context.Context) {
 	k := r.memory
-	if r.cache == nil || k.inventory == nil || k.known == nil {
+	if r.cache == nil || k.inventory == nil || k.known == nil || r.findSalt(ctx) != nil {
 		return
 	}
 	m := &memory{Inventory: k.inventory, Known: k.known, Coverage: k.coverage, Salt: r.salt, LocalSalt: r.local}
@@ -432,8 +456,10 @@ func (r *run) remember() {
 		if _, ok := secrets[s.secret]; !ok {
 			secrets[s.secret] = len(m.Secrets)
 			c := r.collect.secrets[s.secret]
-			m.Secrets = append(m.Secrets, memorySecret{c.digest[:], c.shown, c.fingerprint})
+			m.Secrets = append(m.Secrets, memorySecret{Digest: c.digest[:], Shown: c.shown, Fingerprint: c.fingerprint, Wanted: r.isWanted(s.secret)})
 		}
+		best := &m.Secrets[secrets[s.secret]].Best
+		*best = max(*best, s.rec.confidence)
 		if _, ok := recs[s.rec]; !ok {
 			recs[s.rec] = len(m.Recs)
 			m.Recs = append(m.Recs, memoryRecOf(s.rec))
@@ -444,7 +470,7 @@ func (r *run) remember() {
 		m.Places = append(m.Places, memoryPlace{keep(f.sighting), f.place})
 	}
 	for id, seen := range k.blobs {
-		b := memoryBlob{ID: id.String()}
+		b := memoryBlob{ID: id}
 		for _, s := range seen {
 			b.Seen = append(b.Seen, keep(s))
 		}
