@@ -181,7 +181,7 @@ func ai() []scan.Rule {
 			Fix:       "Delete it under Keys, and create one with a credit limit.",
 			Reference: "https://openrouter.ai/docs/api-reference/authentication",
 		}, "OPENROUTER_API_KEY", `sk-or-v1-[0-9a-f]{64}`),
-		issued(scan.Rule{
+		led(scan.Rule{
 			ID:         "elevenlabs-api-key",
 			Provider:   "elevenlabs",
 			Title:      "ElevenLabs API key",
@@ -206,7 +206,7 @@ func ai() []scan.Rule {
 			Why:       spends,
 			Fix:       "Revoke it under API Keys of the project, and create a new one.",
 			Reference: "https://docs.together.ai/docs/quickstart",
-		}, `together`, `key|token`, "TOGETHER_API_KEY", `[0-9a-f]{64}`),
+		}, `together(?:[_.-]|a[ip]|\(|":)`, `key|token`, "TOGETHER_API_KEY", `[0-9a-f]{64}`),
 		issued(scan.Rule{
 			ID:         "fireworks-api-key",
 			Provider:   "fireworks",
@@ -442,7 +442,7 @@ func ai() []scan.Rule {
 			MinEntropy: 3.6,
 			Check:      tailRandom,
 		}, "DIFY_API_KEY", `(?:app|dataset)-[0-9A-Za-z]{24}`),
-		issued(scan.Rule{
+		led(scan.Rule{
 			ID:         "chroma-api-key",
 			Provider:   "chroma",
 			Title:      "Chroma Cloud API key",
@@ -521,7 +521,7 @@ func ai() []scan.Rule {
 			MinEntropy: 4,
 			Check:      randomAndUnpublished,
 		}, "NOMIC_API_KEY", `nk-[0-9A-Za-z_-]{43}`),
-		issued(scan.Rule{
+		led(scan.Rule{
 			ID:         "upstage-api-key",
 			Provider:   "upstage",
 			Title:      "Upstage API key",

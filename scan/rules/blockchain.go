@@ -179,7 +179,7 @@ func chainBase58() []scan.Rule {
 			Why: whyFunds, Fix: "Send the balance to an account with a new seed, or set a new regular key and disable the master key.",
 			Reference: "https://xrpl.org/docs/concepts/accounts/cryptographic-keys", Confidence: scan.High,
 			Expr: `(?i:seed|secret|wallet|xrp[l_-]|ripple|faucet|passphrase)[0-9A-Za-z_. -]{0,24}["'` + "`" + `)\]]{0,2}[ \t]{0,4}[=:,(>]?[ \t\r\n]{0,8}["'` + "`" + `]?` +
-				`\b(?P<secret>s[1-9A-HJ-NP-Za-km-z]{28}|sEd[1-9A-HJ-NP-Za-km-z]{28})\b`,
+				`\b(?P<secret>s(?:Ed){0,1}[1-9A-HJ-NP-Za-km-z]{28})\b`,
 			Check: proof.XRPSeed, NeedsProof: true,
 			Samples: func(g *scan.Gen) scan.Samples {
 				seed := check58Text(ripple58, []byte{0x21}, g.Bytes(16))
@@ -481,7 +481,7 @@ func chainHex() []scan.Rule {
 			Why: "The spend key moves the funds for good; the view key shows every payment received.", Fix: fixFunds,
 			Reference: "https://www.getmonero.org/resources/moneropedia/account.html", Confidence: scan.High,
 			Public: []string{"label"},
-			Expr: `(?P<label>(?i:monero|xmr[_-]|(?:private|secret)[_. -]?(?:spend|view)|(?:spend|view)[_.-]?(?:secret|private|sec)))(?i:[a-z_. -]{0,20})(?i:[_. -]?key)` +
+			Expr: `(?P<label>(?i:monero|xmr[_-]|(?:private|secret)[_. -]?(?:spend|view)|(?:spend|view)[_.-]?(?:secret|private|sec)))(?i:[a-z_. -]{0,20})(?i:[_. -]?(?:key` + notLiteral + `))` +
 				`["')]{0,2}[ \t]{0,4}(?:=>|:=|=|:|,)[ \t]{0,4}["']?(?P<secret>[0-9a-f]{63}[01]|[0-9a-f]{64})` + quote,
 			Check:      refusing(proof.MoneroKey, notPrivate...),
 			MinEntropy: 3,
@@ -566,8 +566,8 @@ func chainPhrases() []scan.Rule {
 			ID: "monero-mnemonic", Provider: "monero", Title: "Monero recovery phrase",
 			Why: "It restores the whole wallet, so whoever reads it can move everything, for good.", Fix: fixFunds,
 			Reference: "https://docs.getmonero.org/mnemonics/", Confidence: scan.High,
-			Expr: `(?i:monero|xmr[_ -]|mnemonic|seed|electrum_?words)(?i:[a-z_ -]{0,20})["']?[ \t]{0,4}(?:=>|:=|=|:|,)[ \t\r\n]{0,4}["']?` +
-				`(?P<secret>(?:[a-z]{4,12}[ ]){24}[a-z]{4,12})\b`,
+			Expr: `(?i:monero|xmr[_ -]|mnemonic|seed|electrum_?words)(?i:[a-z_ \t-]{0,24})["']{0,1}[:=>,]{1,2}[ \t\r\n]{0,4}["']{0,1}` +
+				`(?P<secret>[a-z]{4,12}[ ][a-z]{4,12}[ ][a-z]{4,12}[ ](?:[a-z]{4,12}[ ]){21}[a-z]{4,12})\b`,
 			Check: proof.MoneroMnemonic, NeedsProof: true,
 			Samples: func(g *scan.Gen) scan.Samples {
 				phrase := moneroPhrase(g)

@@ -229,7 +229,7 @@ func ci() []scan.Rule {
 		Fix:        "Delete it under the profile's or service account's API keys, and create one that expires.",
 		Reference:  "https://developer.harness.io/docs/platform/automation/api/add-and-manage-api-keys/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>[ps]at\.[0-9A-Za-z_-]{22}\.[0-9a-f]{24}\.[0-9A-Za-z]{20})\b`,
+		Expr:       tightLead + `(?P<secret>[ps]at\.[0-9A-Za-z_-]{22}\.[0-9a-f]{24}\.[0-9A-Za-z]{20})\b`,
 		Samples:    shaped("HARNESS_API_KEY", `[ps]at\.[0-9A-Za-z_-]{22}\.[0-9a-f]{24}\.[0-9A-Za-z]{20}`),
 	}, {
 		ID:         "percy-token",

@@ -228,7 +228,7 @@ func clouds() []scan.Rule {
 			Fix:        "Delete the application under API keys, and create one with fewer rights.",
 			Reference:  "https://help.ovhcloud.com/csm/en-api-getting-started-ovhcloud-api",
 			Confidence: scan.Medium,
-			Expr:       `(?i:application[_-]?secret|consumer[_-]?key)` + assigned + `(?P<secret>[0-9a-f]{32}|[0-9A-Za-z]{32})` + quote,
+			Expr:       `(?i:cation[_-]?secret|consumer[_-]?key)` + assigned + `(?P<secret>[0-9a-f]{32}|[0-9A-Za-z]{32})` + quote,
 			Partners:   []scan.Partner{{Role: "endpoint", Expr: `(?i:ovh(?:-eu|-ca|-us|\.com|cloud)?)`, Within: scan.MaxReach, Required: true}},
 			Public:     []string{"endpoint"},
 			MinEntropy: 3,

@@ -81,7 +81,7 @@ func commerce() []scan.Rule {
 				return s
 			},
 		}, "", `cs_[0-9a-f]{40}`),
-		issued(scan.Rule{
+		led(scan.Rule{
 			ID:        "recharge-api-token",
 			Provider:  "recharge",
 			Title:     "Recharge API token",

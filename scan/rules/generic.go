@@ -37,11 +37,11 @@ type genericName struct {
 // alternatives, is the literal: only then the engine derives the whole check.
 func genericNames() []genericName {
 	const keyHeads = `api|access|private|encrypt|encryption|crypt|crypto|sign|signing|auth|master|account|storage|shared|session|service|admin|app|application|license|hmac|jwt|cipher|consumer|deploy|root`
-	const tokenHeads = `access|auth|api|refresh|bearer|bot|id|session|service|identity|security|authentication|authorization|application|integration|client|agent|user|deployment|my|ci|gh|tg|hf|db|app|web|jwt|oauth`
+	const tokenHeads = `access|auth|api|refresh|bearer|bot|id|session|service|identity|security|lication|tication|rization|gration|client|agent|user|deployment|my|ci|gh|tg|hf|db|app|web|jwt|oauth`
 	return []genericName{
 		{"password", `(?i:pass(?:w|ph)(?:ord|d|rase|ort))`, kindPassword, "password", "qbpx"},
-		{"password-short", `(?:\b[Pp]|\BP)(?i:ass)`, kindPassword, "smtpPass", "qb"},
-		{"password-pwd", `[_.;"'](?i:p(?:as|w)[sd])`, kindPassword, "my_pwd", "qb"},
+		{"password-short", `(?:\b[Pp]|\BP)(?i:ass)`, kindPassword, "smtpPass", "QB"},
+		{"password-pwd", `(?:[_.;]{1}|["']{1})(?i:p(?:as|w)[sd])`, kindPassword, "my_pwd", "qb"},
 		{"secret", `(?i:(?:secre|credentia)[tl])`, kindSecret, "client_secret", "qbpxs"},
 		{"key", `(?i:(?:` + keyHeads + `)[_.-]{0,1}key)`, kindKey, "service_api_key", "qbpxs"},
 		{"token", `[ \t"'.:,;(\[{<>@$&?/|=!` + "`" + `](?i:token)`, kindWeakKey, ".token", "qb"},
@@ -118,6 +118,13 @@ var genericForms = [...]genericForm{
 		"const $N string = \"$V\"\n", "let $N: &str = \"$V\";", "private $N: string = '$V'\n", "var $N = []byte(\"$V\")\n", "$N: Buffer.from('$V'),\n", "x.$N(\"$V\")\n"}},
 	{"b", "-bare", "7", "15", genericTail + `["']{0,1}[ \t]{0,24}[:=]{1,2}[ \t]{0,8}`, genericBareFirst, genericBareByte, `(?:[ \t\r\n&"';,]|$)`, []string{
 		"$N=$V\n", "export $N=$V", "  $N: $V\r\n", "$N = $V # old\n", "x;$N=$V;y"}},
+	// the same directly behind a word of four letters: what may follow belongs to
+	// the literal, for it is the beginning of many a word
+	{"Q", "", "6", "10", `(?:(?:\\["']|["'` + "`" + `]){0,1}(?:[:=,\t]{1}|[\])(\[]{1})|["'` + "`" + `][ ]|[ ](?:[=:s&]{1}|[ \t(]{1}))[ \t\])\[:=,>(&*?<@$A-Za-z_.]{0,40}["'` + "`" + `\\]{1,4}`, "", genericQuotedByte, `["'` + "`" + `\\]`, []string{
+		"const $N = \"$V\";\n", "{\"$N\": \"$V\"}\n", "$N='$V'\n", "set('$N', '$V')\n", "x['$N'] = '$V'", "\\\"$N\\\":\\\"$V\\\"",
+		"const $N string = \"$V\"\n", "let $N: &str = \"$V\";", "var $N = []byte(\"$V\")\n", "$N: Buffer.from('$V'),\n", "x.$N(\"$V\")\n"}},
+	{"B", "-bare", "7", "15", `["']{0,1}(?:[:=\t]{1}|[ ][:= ])[ \t]{0,24}[:=]{0,2}[ \t]{0,8}`, genericBareFirst, genericBareByte, `(?:[ \t\r\n&"';,]|$)`, []string{
+		"$N=$V\n", "export $N=$V", "  $N: $V\r\n", "$N = $V # old\n", "$N   = $V\n", "x;$N=$V;y"}},
 	{"p", "-pair", "6", "10", genericTail + `["']{0,1}[,{\s]{1,40}["']{0,1}[DVdv][A-Za-z]{4,6}["']{0,1}[ \t]{0,2}[:=][ \t]{0,8}["']{0,1}`, "", genericQuotedByte, `(?:["'\s]|$)`, []string{
 		"- name: $N\n  value: $V\n", "{\"name\": \"$N\", \"value\": \"$V\"}"}},
 	{"x", "-xml", "6", "10", genericTail + `["']{0,1}>`, "", `[!#-;=?-~]`, `<`, []string{

@@ -277,7 +277,7 @@ func hosting() []scan.Rule {
 		Fix:        "Delete it under User settings, Applications, and create one that expires.",
 		Reference:  "https://docs.netlify.com/api/get-started/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>nf[pcou]_[0-9A-Za-z]{36})\b`,
+		Expr:       lead + `(?P<secret>nf[pcou]_[0-9A-Za-z]{36})\b`,
 		MinEntropy: 3.5,
 		Samples:    shaped("NETLIFY_AUTH_TOKEN", `nf[pcou]_[0-9A-Za-z]{36}`),
 	}, {

@@ -91,7 +91,7 @@ func mail() []scan.Rule {
 			Fix:       "Delete it under SMTP & API, and generate a new one.",
 			Reference: "https://developers.brevo.com/docs/getting-started",
 		}, "BREVO_API_KEY", `x(?:key|smtp)sib-[0-9a-f]{64}-[0-9A-Za-z]{16}`),
-		issued(scan.Rule{
+		led(scan.Rule{
 			ID:         "resend-api-key",
 			Provider:   "resend",
 			Title:      "Resend API key",

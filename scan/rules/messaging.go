@@ -120,7 +120,7 @@ func slack() []scan.Rule {
 			Why:       "Whoever has it can complete installations in the app's name and renew its tokens.",
 			Fix:       "Regenerate it under Basic Information, App Credentials.",
 			Reference: "https://docs.slack.dev/authentication/installing-with-oauth",
-		}, `slack`, `client_?-?secret|app_?secret|verification_?token`, "SLACK_CLIENT_SECRET", `[0-9a-f]{32}|[0-9A-Za-z]{24}`),
+		}, `slack`, `client_?-?secret|app_?secret|cation_?token`, "SLACK_CLIENT_SECRET", `[0-9a-f]{32}|[0-9A-Za-z]{24}`),
 	}
 }
 
@@ -286,7 +286,7 @@ func messaging() []scan.Rule {
 			Why:       "Whoever has it can forge webhook events, complete sign-ins and issue access tokens.",
 			Fix:       "Issue a new secret on the channel's Basic settings tab.",
 			Reference: "https://developers.line.biz/en/docs/basics/channel-access-token/",
-		}, `\bline_|line.?bot|channel`, `channel_?secret|secret`, "LINE_CHANNEL_SECRET", `[0-9a-f]{32}`),
+		}, `\bline_secr|line[_ -]{0,1}(?:channel|bot|login)|channel[_-]{0,1}secr`, `secret|et`, "LINE_CHANNEL_SECRET", `[0-9a-f]{32}`),
 		called(scan.Rule{
 			ID:         "mattermost-token",
 			Provider:   "mattermost",

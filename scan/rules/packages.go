@@ -69,7 +69,7 @@ func packages() []scan.Rule {
 		Fix:        "Revoke it under Account settings, API tokens, and use trusted publishing or a scoped token.",
 		Reference:  "https://doc.rust-lang.org/cargo/reference/publishing.html",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>cio[0-9A-Za-z]{32})\b`,
+		Expr:       lead + `(?P<secret>cio[0-9A-Za-z]{32})\b`,
 		MinEntropy: 3.5,
 		Check:      mixedAndRandom,
 		Samples: func(g *scan.Gen) scan.Samples {

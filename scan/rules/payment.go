@@ -193,7 +193,26 @@ func payment() []scan.Rule {
 			Confidence: scan.Medium,
 			MinEntropy: 3.6,
 			Check:      tailRandom,
-		}, "MOLLIE_API_KEY", `(?:live|test)_[0-9A-Za-z]{30}`),
+		}, "MOLLIE_API_KEY", `live_[0-9A-Za-z]{30}`),
+		{
+			ID:         "mollie-test-key",
+			Provider:   "mollie",
+			Title:      "Mollie API key of the test mode",
+			Why:        "It reads and makes test payments in the profile's name.",
+			Fix:        "Reset the key under Developers, API keys.",
+			Reference:  "https://docs.mollie.com/reference/authentication",
+			Confidence: scan.Medium,
+			Expr:       `(?i:mollie)[\t\n\r -~]{0,160}?\b(?P<secret>test_[0-9A-Za-z]{30})` + after,
+			MinEntropy: 3.6,
+			Check:      tailRandom,
+			Samples: func(g *scan.Gen) scan.Samples {
+				key := "test_" + g.String(scan.Base62, 30)
+				return scan.Samples{
+					Match:   append(inAssignments("MOLLIE_API_KEY", key), "$mollie = new \\Mollie\\Api\\MollieApiClient();\n$mollie->setApiKey(\""+key+"\");\n"),
+					NoMatch: []string{"it " + key + "\n", "mollie test_" + g.String(scan.Base62, 12) + "\n", "mollie.test_that_payments_can_be_refunded\n"},
+				}
+			},
+		},
 		issued(scan.Rule{
 			ID:         "mollie-organization-token",
 			Provider:   "mollie",
@@ -292,7 +311,7 @@ func payment() []scan.Rule {
 			Reference:  "https://docs.lob.com/#tag/Authentication",
 			MinEntropy: 3,
 		}, "LOB_API_KEY", `(?:live|test)_[0-9a-f]{35}`),
-		issued(scan.Rule{
+		led(scan.Rule{
 			ID:         "checkout-secret-key",
 			Provider:   "checkout",
 			Title:      "Checkout.com secret key",

@@ -132,14 +132,14 @@ func saas() []scan.Rule {
 			Fix:       "Revoke the application's access under Settings, Applications (or remake the webhook).",
 			Reference: "https://linear.app/developers/oauth-2-0-authentication",
 		}, "LINEAR_TOKEN", `lin_(?:oauth_[0-9a-f]{64}|wh_[0-9A-Za-z]{40})`),
-		issued(scan.Rule{
+		airtable(issued(scan.Rule{
 			ID:        "airtable-token",
 			Provider:  "airtable",
 			Title:     "Airtable personal or OAuth access token",
 			Why:       "It reads and writes the bases that its scopes reach.",
 			Fix:       "Regenerate or delete it at airtable.com/create/tokens.",
 			Reference: "https://airtable.com/developers/web/guides/personal-access-tokens",
-		}, "AIRTABLE_API_KEY", `pat[0-9A-Za-z]{14}\.[0-9a-f]{64}`),
+		}, "AIRTABLE_API_KEY", `pat[0-9A-Za-z]{14}\.[0-9a-f]{64}`)),
 		called(scan.Rule{
 			ID:         "airtable-api-key-legacy",
 			Provider:   "airtable",
@@ -276,7 +276,7 @@ func saas() []scan.Rule {
 			Fix:        "Regenerate the secret token under Feature, Event Subscriptions of the app.",
 			Reference:  "https://developers.zoom.us/docs/api/webhooks/",
 			MinEntropy: 3.3,
-		}, `\bzoom_|\bzoom[acwv]`, `secret|verification_?token`, "ZOOM_WEBHOOK_SECRET_TOKEN", `[0-9A-Za-z_-]{22}`),
+		}, `\bzoom_|\bzoom[acwv]`, `secret|cation_?token`, "ZOOM_WEBHOOK_SECRET_TOKEN", `[0-9A-Za-z_-]{22}`),
 		issued(scan.Rule{
 			ID:        "clickup-token",
 			Provider:  "clickup",
@@ -724,4 +724,11 @@ func saas() []scan.Rule {
 			Reference: "https://steamcommunity.com/dev",
 		}, `steam`, `key|token`, "STEAM_API_KEY", `[0-9A-F]{32}`),
 	}
+}
+
+// airtable looks for a token behind a quote or an operator only: with a blank
+// before them, too many words begin like one.
+func airtable(r scan.Rule) scan.Rule {
+	r.Expr = tightLead + `(?P<secret>pat[0-9A-Za-z]{14}\.[0-9a-f]{64})` + after
+	return r
 }

@@ -24,6 +24,13 @@ func issued(r scan.Rule, name, token string) scan.Rule {
 	return r
 }
 
+// led is issued for a token whose first letters stand inside of many words.
+func led(r scan.Rule, name, token string) scan.Rule {
+	r = issued(r, name, token)
+	r.Expr = lead + `(?P<secret>` + token + `)` + after
+	return r
+}
+
 // called completes the rule of a value that only its name tells: see named. It
 // has medium confidence, and what reads as a word is no match.
 func called(r scan.Rule, vendor, word, name, value string) scan.Rule {

@@ -24,13 +24,18 @@ const assigned = `(?:` +
 	`|["']?[ \t]{1,4}\\?["']?` +
 	`|>)`
 
+// notLiteral is an alternative that nothing matches. It keeps the engine from
+// looking for the words that stand beside it: of all that an expression asks for, the
+// vendor's name at its beginning is what is rare.
+const notLiteral = `|\x00\x00`
+
 // named is an expression for a value without a shape of its own, told by its
 // name: the vendor's name, at most 32 bytes to a word for what it is (one of the
 // alternatives of word), an assignment, and the value, which must end there. The
 // word may stand below the vendor's name, as in YAML or an object. Vendor, word
 // and value are RE2 expressions; the first two are matched without regard to case.
 func named(vendor, word, value string) string {
-	return `(?i:` + vendor + `)(?i:[0-9a-z_.\s"'()\[\]{:=>-]{0,32}?(?:` + word + `)[0-9a-z_-]{0,12})` + assigned + `(?P<secret>` + value + `)` + quote
+	return `(?i:` + vendor + `)(?i:[0-9a-z_.\s"'()\[\]{:=>-]{0,32}?(?:` + word + notLiteral + `)[0-9a-z_-]{0,12})` + assigned + `(?P<secret>` + value + `)` + quote
 }
 
 // looksRandom rejects values that read as names. It is the check of rules that
