@@ -24,7 +24,7 @@ import (
 // default every rule is in the work tree and several other places with one of its
 // samples; with KEYWRIGHT_PLANTED=all every place holds all samples.
 func TestPlanted(t *testing.T) {
-	b := newPlantedRepo(t)
+	b := newPlantedRepo(t, rules.All(), shares)
 	b.plant()
 	report := mustRun(t, builtin(b.repo.dir, Everything))
 	for _, g := range report.Coverage.Gaps {
@@ -75,7 +75,8 @@ type plantedRepo struct {
 	t      *testing.T
 	repo   *testRepo
 	engine *match.Engine
-	all    []*scan.Rule
+	all    []*scan.Rule // that are planted
+	shares int          // a place gets one rule in so many
 	places []*hidingPlace
 	by     map[string]*hidingPlace
 	want   map[string]*planted // by secret
@@ -86,12 +87,12 @@ func isText(_ *match.Engine, s *sample) bool {
 	return utf8.ValidString(s.text) && !strings.Contains(s.text, "\x00")
 }
 
-// newPlantedRepo lists the places and fills them with samples.
-func newPlantedRepo(t *testing.T) *plantedRepo {
+// newPlantedRepo lists the places and fills them with samples of some rules.
+func newPlantedRepo(t *testing.T, some []*scan.Rule, shares int) *plantedRepo {
 	t.Helper()
-	b := &plantedRepo{t: t, repo: newTestRepo(t), all: rules.All(), by: map[string]*hidingPlace{}, want: map[string]*planted{}}
+	b := &plantedRepo{t: t, repo: newTestRepo(t), all: some, shares: shares, by: map[string]*hidingPlace{}, want: map[string]*planted{}}
 	var err error
-	if b.engine, err = match.NewWith(b.all, rules.Table()); err != nil {
+	if b.engine, err = match.NewWith(rules.All(), rules.Table()); err != nil {
 		t.Fatal(err)
 	}
 	history := func(name string) *hidingPlace { return &hidingPlace{name: name, source: scan.SourceHistory} }
@@ -139,12 +140,12 @@ func (b *plantedRepo) fill(n int, p *hidingPlace, met map[string]bool) {
 	all := os.Getenv("KEYWRIGHT_PLANTED") == "all"
 	batch := batch{place: p, repo: b}
 	for i, r := range b.all {
-		if r.Path != nil || !all && n > 0 && (i+n)%shares != 0 {
+		if r.Path != nil || !all && n > 0 && (i+n)%b.shares != 0 {
 			continue
 		}
 		count := len(samplesOf(r, 1).Match)
 		for k := range count {
-			if !all && k != (i/shares+n)%count {
+			if !all && k != (i/b.shares+n)%count {
 				continue
 			}
 			s, ok := b.sample(r, k, uint64(n<<24|i<<8|k))
@@ -497,7 +498,7 @@ func (b *plantedRepo) check(report *scan.Report) {
 		}
 	}
 	for _, p := range b.places {
-		if perPlace[p.name] < len(b.all)/(2*shares) {
+		if perPlace[p.name] < len(b.all)/(2*b.shares) {
 			b.t.Errorf("place %s: only %d samples were found there: the test does not test it", p.name, perPlace[p.name])
 		}
 	}
