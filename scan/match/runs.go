@@ -69,7 +69,7 @@ func (p *prober) find(data []byte, from, to int, lit uint16, out []anchor) []anc
 
 // probe appends the run that holds the byte at i, if there is one.
 func (p *prober) probe(data []byte, i int, lit uint16, out []anchor) []anchor {
-	if !p.class.has(data[i]) {
+	if !p.class.has(data[i]) || !p.mayHold(data, i) {
 		return out
 	}
 	start, stop := i, i+1
@@ -86,6 +86,16 @@ func (p *prober) probe(data []byte, i int, lit uint16, out []anchor) []anchor {
 		out = append(out, anchor{int32(start), lit, uint16(end - start + 1)})
 	}
 	return out
+}
+
+// mayHold looks at a few bytes on either side of i: a run that is long enough
+// reaches half its least length one way or the other.
+func (p *prober) mayHold(data []byte, i int) bool {
+	h := p.min / 2
+	if i+h < len(data) && p.class.has(data[i+h]) && p.class.has(data[i+h/2]) && p.class.has(data[i+h/4]) && p.class.has(data[i+h*3/4]) {
+		return true
+	}
+	return i >= h && p.class.has(data[i-h]) && p.class.has(data[i-h/2]) && p.class.has(data[i-h/4]) && p.class.has(data[i-h*3/4])
 }
 
 // run returns the end of the run that begins at start, padding included; ok is

@@ -228,7 +228,7 @@ func moved(at, shift, from, to int) int {
 
 // mergeGap is the length of a copy, in bytes, below which looking at its
 // neighbours looks at all of it anyway.
-const mergeGap = 32
+const mergeGap = 96
 
 // scan looks for anchors in what is new: between copies, at their seams, and at
 // an end that was not the base's.

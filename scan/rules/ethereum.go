@@ -73,7 +73,8 @@ func ethereum() []scan.Rule {
 			},
 		},
 		keyListRule("ethereum-accounts", "list of Ethereum private keys (accounts)", "accounts", "accounts"),
-		keyListRule("ethereum-private-keys", "list of Ethereum private keys", "private", "privateKeys", "private_keys", "PRIVATE_KEYS", "privatekeys"),
+		keyListRule("ethereum-private-keys", "list of Ethereum private keys", "privateKeys", "privateKeys", "privatekeys"),
+		keyListRule("ethereum-private-keys-snake", "list of Ethereum private keys", "private_keys", "private_keys", "PRIVATE_KEYS"),
 	}
 }
 
