@@ -42,7 +42,7 @@ const (
 )
 
 const (
-	gramBits = 19
+	gramBits = 20
 	gramMul  = 0x9E3779B1
 	foldMask = 0x20202020
 
@@ -54,9 +54,9 @@ const (
 type slot struct {
 	gram  uint32
 	chain int32 // index+1 of the first, 0 if the slot is empty
-	// The bytes beside the gram in any of its texts, by their low six bits: most
+	// The bytes beside the gram in any of its texts, by their low five bits: most
 	// places where a gram stands by chance are told by them.
-	before, after uint64
+	before, after uint32
 }
 
 type chain struct {
@@ -207,7 +207,7 @@ func (m *literals) enterAll(l *literal, text, offset int) {
 }
 
 func (m *literals) enter(l *literal, gram uint32, text, offset int) {
-	if 2*len(m.chains) >= len(m.slots) {
+	if 3*len(m.chains) >= 2*len(m.slots) {
 		m.grow()
 	}
 	h := gram * gramMul
@@ -223,14 +223,14 @@ func (m *literals) enter(l *literal, gram uint32, text, offset int) {
 	s.after |= l.beside(offset + width)
 }
 
-// beside is the low six bits, as a set, of the bytes that can stand at a position.
-func (l *literal) beside(at int) (bits uint64) {
+// beside is the low five bits, as a set, of the bytes that can stand at a position.
+func (l *literal) beside(at int) (bits uint32) {
 	if at < 0 {
-		return ^uint64(0)
+		return ^uint32(0)
 	}
 	set := l.set(at)
 	for _, w := range set {
-		bits |= w | w>>32 // with bit 5 and without it
+		bits |= uint32(w) | uint32(w>>32)
 	}
 	return bits
 }
@@ -271,8 +271,8 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 		v := binary.LittleEndian.Uint32(p[6:]) | foldMask
 		h0, h1, h2, h3 := uint32(w)*gramMul, uint32(w>>16)*gramMul, uint32(w>>32)*gramMul, v*gramMul
 		g0, g1, g2, g3 := uint32(w)>>8*gramMul, uint32(w>>16)>>8*gramMul, uint32(w>>32)>>8*gramMul, v>>8*gramMul
-		four := bitmap[h0>>19]>>(h0>>13&63) | bitmap[h1>>19]>>(h1>>13&63) | bitmap[h2>>19]>>(h2>>13&63) | bitmap[h3>>19]>>(h3>>13&63)
-		three := bitmap[g0>>19]>>(g0>>13&63) | bitmap[g1>>19]>>(g1>>13&63) | bitmap[g2>>19]>>(g2>>13&63) | bitmap[g3>>19]>>(g3>>13&63)
+		four := bitmap[h0>>18]>>(h0>>12&63) | bitmap[h1>>18]>>(h1>>12&63) | bitmap[h2>>18]>>(h2>>12&63) | bitmap[h3>>18]>>(h3>>12&63)
+		three := bitmap[g0>>18]>>(g0>>12&63) | bitmap[g1>>18]>>(g1>>12&63) | bitmap[g2>>18]>>(g2>>12&63) | bitmap[g3>>18]>>(g3>>12&63)
 		if (four|three)&1 != 0 {
 			out = m.block(data, i, w, v, from, to, out)
 		}
@@ -290,10 +290,10 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 // eight folded bytes from i, v those from i+6.
 func (m *literals) block(data []byte, i int, w uint64, v uint32, from, to int, out []anchor) []anchor {
 	for k, four := range [4]uint32{uint32(w), uint32(w >> 16), uint32(w >> 32), v} {
-		if h := four * gramMul; m.bitmap[h>>19]>>(h>>13&63)&1 != 0 {
+		if h := four * gramMul; m.bitmap[h>>18]>>(h>>12&63)&1 != 0 {
 			out = m.hit(data, four, i+2*k, 4, from, to, out)
 		}
-		if h := four >> 8 * gramMul; m.bitmap[h>>19]>>(h>>13&63)&1 != 0 {
+		if h := four >> 8 * gramMul; m.bitmap[h>>18]>>(h>>12&63)&1 != 0 {
 			out = m.hit(data, four>>8, i+2*k+1, 3, from, to, out)
 		}
 	}
@@ -304,11 +304,11 @@ func (m *literals) block(data []byte, i int, w uint64, v uint32, from, to int, o
 // behind it.
 func (m *literals) verify(data []byte, i, from, to int, out []anchor) []anchor {
 	four := binary.LittleEndian.Uint32(data[i:]) | foldMask
-	if h := four * gramMul; m.bitmap[h>>19]>>(h>>13&63)&1 != 0 {
+	if h := four * gramMul; m.bitmap[h>>18]>>(h>>12&63)&1 != 0 {
 		out = m.hit(data, four, i, 4, from, to, out)
 	}
 	three := four >> 8
-	if h := three * gramMul; m.bitmap[h>>19]>>(h>>13&63)&1 != 0 {
+	if h := three * gramMul; m.bitmap[h>>18]>>(h>>12&63)&1 != 0 {
 		out = m.hit(data, three, i+1, 3, from, to, out)
 	}
 	return out
@@ -318,8 +318,8 @@ func (m *literals) verify(data []byte, i, from, to int, out []anchor) []anchor {
 func (m *literals) hit(data []byte, gram uint32, i, width, from, to int, out []anchor) []anchor {
 	s := m.slot(gram)
 	if s.chain == 0 ||
-		i > 0 && s.before>>(data[i-1]&63)&1 == 0 ||
-		i+width < len(data) && s.after>>(data[i+width]&63)&1 == 0 {
+		i > 0 && s.before>>(data[i-1]&31)&1 == 0 ||
+		i+width < len(data) && s.after>>(data[i+width]&31)&1 == 0 {
 		return out
 	}
 	for c := s.chain; c != 0; {
