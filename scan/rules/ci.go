@@ -1,6 +1,8 @@
 package rules
 
 import (
+	"bytes"
+
 	"github.com/keywright/keywright/scan"
 )
 
@@ -24,9 +26,19 @@ func ci() []scan.Rule {
 		Fix:        "Delete it under User settings (or Project settings), API tokens, and create a new one.",
 		Reference:  circleTokens,
 		Confidence: scan.Medium,
-		Expr:       named(`circle_?ci|circle[_-]?t`, `oken|api_?key`, `[0-9a-f]{40}`),
+		Expr:       `(?:svg\?(?:style=[a-z-]{1,12}&)?)?` + named(`circle_?ci|circle[_-]?t`, `oken|api_?key`, `[0-9a-f]{40}`),
 		MinEntropy: 3,
-		Samples:    bound("CIRCLE_TOKEN", `[0-9a-f]{40}`),
+		Check: func(c scan.Candidate) scan.Evidence {
+			if bytes.HasPrefix(c.Text, []byte("svg?")) {
+				return scan.Evidence{Cap: scan.Low, Reason: "a badge's token, which shows the state of builds"}
+			}
+			return scan.Evidence{}
+		},
+		Samples: func(g *scan.Gen) scan.Samples {
+			s := bound("CIRCLE_TOKEN", `[0-9a-f]{40}`)(g)
+			s.NoMatch = append(s.NoMatch, "[![CI](https://circleci.com/gh/o/r.svg?style=svg&circle-token="+g.Hex(40)+")](https://circleci.com/gh/o/r)\n")
+			return s
+		},
 	}, {
 		ID:         "buildkite-token",
 		Provider:   "buildkite",

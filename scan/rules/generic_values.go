@@ -195,11 +195,12 @@ func markup(v []byte) bool {
 		bytes.Contains(v, []byte("]{")) || bytes.Contains(v, []byte(".*")) || bytes.Contains(v, []byte("&#")) || bytes.Contains(v, []byte("&amp"))
 }
 
-// publicPrefixes begin keys that are meant to be read by everybody, and tokens
+// publicPrefixes begin keys that are meant to be read by everybody, symbols that a
+// compiler made, and tokens
 // that have rules of their own.
 var publicPrefixes = [...]string{
 	"pk_live_", "pk_test_", "pk.eyJ", "sb_publishable_", "phc_", "eyJ", "ssh-rsa", "ssh-ed25519", "ecdsa-sha2",
-	"AAAAB3NzaC1", "AAAAC3NzaC1", "-----BEGIN", "SHA256:", "MD5:", "sha256-", "sha384-", "sha512-", "sha1-", "sha256:", "age1", "npub1", "urn:", "did:",
+	"AAAAB3NzaC1", "AAAAC3NzaC1", "-----BEGIN", "_RNv", "_RIN", "_ZN", "SHA256:", "MD5:", "sha256-", "sha384-", "sha512-", "sha1-", "sha256:", "age1", "npub1", "urn:", "did:",
 }
 
 func publicKey(v []byte) bool {
@@ -234,8 +235,12 @@ func encrypted(v []byte) string {
 // expressionLike reports whether v, which stands without quotes, can be an
 // expression of a program: a dotted or arrowed path, an operator, a variable.
 func expressionLike(v []byte) bool {
-	if proof.LooksLikeIdentifier(bytes.TrimRight(v, "=")) {
+	name := bytes.TrimRight(v, "=")
+	if proof.LooksLikeIdentifier(name) {
 		return true
+	}
+	if _, digits := byteClasses(v); digits == 0 && len(name) < len(v) && hostBytes(name) {
+		return true // the next of a list of NAME=
 	}
 	if i := bytes.LastIndexByte(v, '.'); i > 0 && upperName(v[i+1:]) {
 		return true // C.CONSTANT_NAME

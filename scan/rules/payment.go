@@ -58,7 +58,7 @@ func payment() []scan.Rule {
 			Fix:       "Generate new keys under Settings, API Keys & Webhooks.",
 			Reference: "https://paystack.com/docs/api/authentication/",
 		}, "PAYSTACK_SECRET_KEY", `sk_(?:live|test)_[0-9a-f]{40}`),
-		issued(scan.Rule{
+		apart(scan.Rule{
 			ID:        "square-access-token",
 			Provider:  "square",
 			Title:     "Square access token",

@@ -31,6 +31,14 @@ func led(r scan.Rule, name, token string) scan.Rule {
 	return r
 }
 
+// apart is issued for a long token that begins as a stretch of base64 may: it must
+// not stand inside of one.
+func apart(r scan.Rule, name, token string) scan.Rule {
+	r = issued(r, name, token)
+	r.Expr = "[\t\n\r !-*,.:-@\\[-^`{-~]{1}(?P<secret>" + token + `)` + afterBase64
+	return r
+}
+
 // called completes the rule of a value that only its name tells: see named. It
 // has medium confidence, and what reads as a word is no match.
 func called(r scan.Rule, vendor, word, name, value string) scan.Rule {

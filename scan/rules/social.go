@@ -10,7 +10,7 @@ const (
 
 func social() []scan.Rule {
 	return []scan.Rule{
-		issued(scan.Rule{
+		apart(scan.Rule{
 			ID:         "facebook-access-token",
 			Provider:   "facebook",
 			Title:      "Facebook, WhatsApp or Meta access token",
@@ -39,7 +39,7 @@ func social() []scan.Rule {
 			Fix:       "Reset it under App settings, Basic.",
 			Reference: "https://developers.facebook.com/docs/facebook-login/security/",
 		}, `facebook|\bfb_app|\bfb_client|whatsapp|instagram|\bmeta_app|\bmeta_client`, `secret`, "FACEBOOK_APP_SECRET", `[0-9a-f]{32}`),
-		issued(scan.Rule{
+		apart(scan.Rule{
 			ID:         "instagram-access-token",
 			Provider:   "instagram",
 			Title:      "Instagram access token",
