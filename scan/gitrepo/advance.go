@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/keywright/keywright/scan/packfile"
 )
@@ -43,8 +44,6 @@ func (g *Graph) Known() *Known {
 	}
 	return k
 }
-
-func (k *Known) find(id ID) (int, bool) { return slices.BinarySearchFunc(k.IDs, id, compareIDs) }
 
 // Names reports whether a root other than an index's names an object.
 func (k *Known) Names(id ID) bool { return k.Direct.Has(id) }
@@ -255,7 +254,7 @@ func (a *advance) reach(stack []ID) error {
 			continue
 		}
 		a.passed[id] = true
-		if i, ok := a.known.find(id); ok {
+		if i, ok := a.known.IDs.find(id); ok {
 			if a.known.Marks[i] != byHistory {
 				return ErrRescan // what lies below it was not looked at as history
 			}
@@ -450,11 +449,34 @@ func (s *Store) TipTrees(commits []ID) ([]ID, error) {
 }
 
 // FileIn returns the id of the file at a path below a tree; ok is false if there
-// is none.
+// is none. Two entries of one name are an error: either could be meant.
 func (s *Store) FileIn(tree ID, path string) (id ID, ok bool, err error) {
-	e, err := s.find(tree, path)
-	if err != nil || e.ID == nil || !isBlob(e.Mode) {
-		return ID{}, false, err
+	for deeper := true; deeper; {
+		var name string
+		name, path, deeper = strings.Cut(path, "/")
+		data, err := s.Tree(tree)
+		if err != nil {
+			return ID{}, false, err
+		}
+		var found TreeEntry
+		for len(data) > 0 {
+			var e TreeEntry
+			if e, data, err = NextEntry(data); err != nil {
+				return ID{}, false, fmt.Errorf("tree %s: %w", tree, err)
+			}
+			if string(e.Name) != name {
+				continue
+			}
+			if found.ID != nil {
+				return ID{}, false, fmt.Errorf("tree %s has two entries %q", tree, name)
+			}
+			found = e
+		}
+		switch {
+		case found.ID == nil, deeper != isDir(found.Mode), isGitlink(found.Mode):
+			return ID{}, false, nil
+		}
+		tree = *found.ID
 	}
-	return *e.ID, true, nil
+	return tree, true, nil
 }

@@ -106,18 +106,12 @@ func (g *Graph) FirstCommit(id ID) (first ID, ok bool) {
 }
 
 // Graph walks commits, then trees, once each. Text, if set, is called with each
-// message, by goroutines with distinct workers. Secrets gives the numbers of the
-// secrets in the blobs that have some. Objects that are referred to and missing
+// message, by goroutines with distinct workers. Then secrets gives the numbers of
+// the secrets in the blobs that have some. Objects that are referred to and missing
 // become gaps.
-func (h *History) Graph(ctx context.Context, secrets map[ID][]int, text func(worker int, id ID, t packfile.Type, message []byte)) (*Graph, error) {
+func (h *History) Graph(ctx context.Context, secrets func() map[ID][]int, text func(worker int, id ID, t packfile.Type, message []byte)) (*Graph, error) {
 	g := &Graph{h: h, secrets: map[int32][]int{}, direct: map[ID]bool{}, results: map[introKey]*Introduction{},
 		version: map[versionKey]map[int32]bool{}, tips: map[versionKey]bool{}}
-	hits := map[int32]bool{}
-	for id, s := range secrets {
-		if n, ok := h.objects.find(id); ok {
-			g.secrets[n], hits[n] = s, true
-		}
-	}
 	var err error
 	if g.commits, err = h.indexCommits(ctx, text); err != nil {
 		return nil, err
@@ -130,6 +124,12 @@ func (h *History) Graph(ctx context.Context, secrets map[ID][]int, text func(wor
 	missing, err := g.reach(ctx)
 	if err != nil {
 		return nil, err
+	}
+	hits := map[int32]bool{}
+	for id, s := range secrets() {
+		if n, ok := h.objects.find(id); ok {
+			g.secrets[n], hits[n] = s, true
+		}
 	}
 	if g.trees, err = h.indexTrees(ctx, hits, len(hits) > 0); err != nil {
 		return nil, err

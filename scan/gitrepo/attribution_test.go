@@ -50,6 +50,8 @@ func (f *finder) Visit(_ int, o packfile.Object, content []byte, _ *struct{}, _ 
 
 func (f *finder) Lost(packfile.Object, error) {}
 
+func (f *finder) secrets() map[ID][]int { return f.found }
+
 func markersIn(content []byte) (found []int) {
 	for n := range markerCount {
 		if bytes.Contains(content, []byte(marker(n))) {
@@ -85,7 +87,7 @@ func scanHistory(t testing.TB, dir string, o HistoryOptions) *historyResult {
 	}
 	r := &historyResult{messages: map[ID]string{}}
 	var mu sync.Mutex
-	g, err := h.Graph(ctx, f.found, func(_ int, id ID, _ packfile.Type, message []byte) {
+	g, err := h.Graph(ctx, f.secrets, func(_ int, id ID, _ packfile.Type, message []byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		r.messages[id] = string(message)

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,11 +20,12 @@ import (
 // reads no object.
 type Inventory struct {
 	Packs []PackInfo
-	Loose IDs // of all object directories, sorted
-	Roots IDs // what references, reflogs and the like name, and trees of indexes; sorted
-	Notes IDs // what references and reflogs below refs/notes name; sorted
-	Index IDs // the blobs that the indexes name; sorted
-	Tips  IDs // sorted
+	Loose IDs     // of all object directories, sorted
+	Sizes []int64 // of the files of each, together: what is cut off later shows
+	Roots IDs     // what references, reflogs and the like name, and trees of indexes; sorted
+	Notes IDs     // what references and reflogs below refs/notes name; sorted
+	Index IDs     // the blobs that the indexes name; sorted
+	Tips  IDs     // sorted
 	Head  ID
 	Rest  []byte // digest of shallow boundary, grafts and replacements
 	// Substituted says that there are grafts or replacements.
@@ -56,9 +58,11 @@ func (ids *IDs) UnmarshalBinary(data []byte) error {
 
 // Has reports whether the list, which must be sorted, holds an id.
 func (ids IDs) Has(id ID) bool {
-	_, ok := slices.BinarySearchFunc(ids, id, compareIDs)
+	_, ok := ids.find(id)
 	return ok
 }
+
+func (ids IDs) find(id ID) (int, bool) { return slices.BinarySearchFunc(ids, id, compareIDs) }
 
 // PackInfo names a pack file as it was when it was listed.
 type PackInfo struct {
@@ -79,6 +83,7 @@ func (r *Repo) Inventory(ctx context.Context) (*Inventory, error) {
 	if err != nil {
 		return nil, err
 	}
+	sizes := map[ID]int64{}
 	for _, dir := range dirs {
 		packs, orphans, err := PackFiles(dir)
 		if err != nil || len(orphans) > 0 {
@@ -91,15 +96,21 @@ func (r *Repo) Inventory(ctx context.Context) (*Inventory, error) {
 			}
 			inv.Packs = append(inv.Packs, PackInfo{filepath.ToSlash(path), info.Size(), info.ModTime().UnixNano()})
 		}
-		err = EachLoose(ctx, dir, func(id ID) error {
-			inv.Loose = append(inv.Loose, id)
-			return nil
+		err = eachLooseFile(ctx, dir, func(id ID, e fs.DirEntry) error {
+			info, err := e.Info()
+			if err == nil {
+				inv.Loose, sizes[id] = append(inv.Loose, id), sizes[id]+info.Size()
+			}
+			return err
 		})
 		if err != nil {
 			return nil, err
 		}
 	}
 	inv.Loose = sortIDs(inv.Loose)
+	for _, id := range inv.Loose {
+		inv.Sizes = append(inv.Sizes, sizes[id])
+	}
 	return inv, nil
 }
 
@@ -159,7 +170,7 @@ func sortIDs(ids []ID) []ID {
 
 // Equal reports whether nothing has changed.
 func (inv *Inventory) Equal(o *Inventory) bool {
-	return inv.sameStores(o) && slices.Equal(inv.Loose, o.Loose) && slices.Equal(inv.Roots, o.Roots) && slices.Equal(inv.Index, o.Index) &&
+	return inv.sameStores(o) && slices.Equal(inv.Loose, o.Loose) && slices.Equal(inv.Sizes, o.Sizes) && slices.Equal(inv.Roots, o.Roots) && slices.Equal(inv.Index, o.Index) &&
 		slices.Equal(inv.Tips, o.Tips) && slices.Equal(inv.Notes, o.Notes) && inv.Head == o.Head
 }
 
@@ -170,7 +181,15 @@ func (inv *Inventory) sameStores(o *Inventory) bool {
 // grownFrom reports whether the stores have only gained loose objects since the
 // older inventory, and nothing changed about notes.
 func (inv *Inventory) grownFrom(old *Inventory) bool {
-	return inv.sameStores(old) && slices.Equal(inv.Notes, old.Notes) && len(without(old.Loose, inv.Loose)) == 0
+	if !inv.sameStores(old) || !slices.Equal(inv.Notes, old.Notes) {
+		return false
+	}
+	for i, id := range old.Loose {
+		if n, ok := inv.Loose.find(id); !ok || inv.Sizes[n] != old.Sizes[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // without are the ids of a that are not in b; both are sorted.

@@ -22,9 +22,11 @@ func (r *Repo) At(w Worktree) (*Repo, error) {
 func BlobID(data []byte) ID { return objectID(packfile.Blob, data) }
 
 // FirstCommit is Graph.FirstCommit for a repository whose commits are not all
-// known: it reads them one by one.
+// known: it reads them one by one. Grafts and replacements may lead in circles;
+// then there is none.
 func (s *Store) FirstCommit(ctx context.Context, id ID) (first ID, ok bool, err error) {
-	for {
+	for seen := map[ID]bool{}; !seen[id]; {
+		seen[id] = true
 		if err := ctx.Err(); err != nil {
 			return ID{}, false, err
 		}
@@ -38,4 +40,5 @@ func (s *Store) FirstCommit(ctx context.Context, id ID) (first ID, ok bool, err 
 		}
 		id = c.Parents[0]
 	}
+	return ID{}, false, nil
 }

@@ -203,6 +203,10 @@ func PackFiles(objectDir string) (packs, orphans []string, err error) {
 // EachLoose calls fn for every loose object of an object directory, in order of
 // their ids, until fn returns an error.
 func EachLoose(ctx context.Context, objectDir string, fn func(ID) error) error {
+	return eachLooseFile(ctx, objectDir, func(id ID, _ fs.DirEntry) error { return fn(id) })
+}
+
+func eachLooseFile(ctx context.Context, objectDir string, fn func(ID, fs.DirEntry) error) error {
 	for i := range 256 {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -220,7 +224,7 @@ func EachLoose(ctx context.Context, objectDir string, fn func(ID) error) error {
 			if err != nil {
 				continue // temporary files
 			}
-			if err := fn(id); err != nil {
+			if err := fn(id, e); err != nil {
 				return err
 			}
 		}

@@ -249,3 +249,28 @@ func FuzzLoose(f *testing.F) {
 		}
 	})
 }
+
+// A graft or a replacement may make a commit its own ancestor.
+func TestFirstCommitInCircles(t *testing.T) {
+	s := emptyScratchRepo(t)
+	tree := s.object(packfile.Tree, "")
+	commit := func(message, parents string) ID {
+		return s.object(packfile.Commit, "tree "+tree.String()+"\n"+parents+"author A <a> 1 +0000\ncommitter A <a> 1 +0000\n\n"+message+"\n")
+	}
+	first := commit("first", "")
+	second := commit("second", "parent "+first.String()+"\n")
+	s.ref("refs/heads/main", second)
+	writeFile(t, s.gitDir("info/grafts"), first.String()+" "+second.String()+"\n")
+	r, err := Open(t.Context(), s.dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := r.Store()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if id, ok, err := store.FirstCommit(t.Context(), second); ok || err != nil {
+		t.Errorf("first commit %s, %v, %v", id, ok, err)
+	}
+}

@@ -171,15 +171,18 @@ type message struct {
 // attribute finds out which commits brought what the blobs hold.
 func (r *run) attribute(ctx context.Context, h *gitrepo.History, blobs *blobVisitor) error {
 	r.progress("attribution", 0, 0)
-	secrets := map[packfile.ID][]int{}
-	for id, seen := range blobs.found {
-		if s := r.wanted(seen); len(s) > 0 {
-			secrets[id] = s
-		}
-	}
 	var mu sync.Mutex
 	var messages []message
-	graph, err := h.Graph(ctx, secrets, func(worker int, id packfile.ID, t packfile.Type, text []byte) {
+	secrets := map[packfile.ID][]int{}
+	wanted := func() map[packfile.ID][]int { // messages have a say in what is
+		for id, seen := range blobs.found {
+			if s := r.wanted(seen); len(s) > 0 {
+				secrets[id] = s
+			}
+		}
+		return secrets
+	}
+	graph, err := h.Graph(ctx, wanted, func(worker int, id packfile.ID, t packfile.Type, text []byte) {
 		if seen := r.collect.judge(&blobs.scratch[worker], text); len(seen) > 0 {
 			mu.Lock()
 			messages = append(messages, message{id, t, seen})

@@ -118,16 +118,20 @@ type found struct {
 // interrupted. Errors are about what was asked; what could not be read is a gap
 // of the report.
 func Run(ctx context.Context, o Options) (*scan.Report, error) {
-	report, err := scanOnce(ctx, o, false)
+	r := newRun(o)
+	report, err := r.once(ctx)
 	if errors.Is(err, errStale) {
-		report, err = scanOnce(ctx, o, true)
+		r = newRun(o)
+		r.forget = true
+		report, err = r.once(ctx)
 	}
 	return report, err
 }
 
-func scanOnce(ctx context.Context, o Options, forget bool) (*scan.Report, error) {
+func newRun(o Options) *run { return &run{Options: o, workers: runtime.GOMAXPROCS(0)} }
+
+func (r *run) once(ctx context.Context) (*scan.Report, error) {
 	start := time.Now()
-	r := &run{Options: o, forget: forget, workers: runtime.GOMAXPROCS(0)}
 	if err := r.prepare(ctx); err != nil {
 		return nil, err
 	}
