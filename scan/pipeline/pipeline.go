@@ -319,6 +319,7 @@ func (r *run) scan(ctx context.Context) error {
 	case r.Mode == Range:
 		return r.commitRange(ctx)
 	case r.repo == nil:
+		r.noRepository()
 		result, err := files.Walk(ctx, r.root, files.Options{Skip: r.skip}, r.visitor(scan.SourceFile, nil))
 		r.read(result)
 		return err

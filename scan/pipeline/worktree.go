@@ -3,10 +3,10 @@ package pipeline
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"github.com/keywright/keywright/scan"
@@ -21,8 +21,9 @@ func (r *run) visitor(source scan.SourceKind, done func(path string, data []byte
 	var mu sync.Mutex
 	var count int64
 	return func(d files.Document) error {
-		state := r.collect.engine.Whole(&scratch[d.Worker], d.Data)
-		seen := r.collect.sightings(d.Data, ownVerdicts(&d, state.Verdicts()))
+		data := viewed(&d)
+		state := r.collect.engine.Whole(&scratch[d.Worker], data)
+		seen := r.collect.sightings(data, ownVerdicts(&d, data, state.Verdicts()))
 		if done != nil && d.Whole() {
 			done(d.Path, d.Data)
 		}
@@ -41,23 +42,53 @@ func (r *run) visitor(source scan.SourceKind, done func(path string, data []byte
 	}
 }
 
+// The byte order marks of UTF-16.
+var littleEndian, bigEndian = []byte{0xFF, 0xFE}, []byte{0xFE, 0xFF}
+
+// viewed is the document's content such that it is read as its file's beginning
+// says: a chunk of UTF-16 does not show what it is, so it gets a byte order mark.
+func viewed(d *files.Document) []byte {
+	if d.First {
+		return d.Data
+	}
+	if _, encoding := match.Text(d.Head); encoding == "" {
+		return d.Data
+	}
+	mark := littleEndian
+	if bytes.HasPrefix(d.Head, bigEndian) || !bytes.HasPrefix(d.Head, littleEndian) && d.Head[0] == 0 {
+		mark = bigEndian
+	}
+	return slices.Concat(mark, d.Data)
+}
+
 // ownVerdicts are those whose anchors belong to the chunk. A secret that a parser
 // found has none: it belongs where it begins.
-func ownVerdicts(d *files.Document, verdicts []scan.Verdict) []scan.Verdict {
-	if d.Whole() {
+func ownVerdicts(d *files.Document, data []byte, verdicts []scan.Verdict) []scan.Verdict {
+	if d.Whole() || len(verdicts) == 0 {
 		return verdicts
 	}
+	from, to := inText(d, data, d.KeepFrom), inText(d, data, d.KeepTo)
 	var own []scan.Verdict
 	for _, v := range verdicts {
 		at := v.Anchor
 		if at < 0 {
 			at = v.Secret().Start
 		}
-		if at >= d.KeepFrom && at < d.KeepTo {
+		if at >= from && at < to {
 			own = append(own, v)
 		}
 	}
 	return own
+}
+
+// inText is the offset in the text of what viewed returned for an offset of the
+// document.
+func inText(d *files.Document, data []byte, offset int) int {
+	if _, encoding := match.Text(data); encoding == "" || offset == 0 {
+		return offset
+	}
+	text, _ := match.Text(data[:len(data)-len(d.Data)+offset])
+	return len(text)
 }
 
 // behind moves a position in a text that begins at a line and column.
@@ -73,16 +104,41 @@ func (p position) behind(line, column int) position {
 	return p
 }
 
+// noRepository notes that a directory looks like a repository to people, and not
+// to Git: its history is not read.
+func (r *run) noRepository() {
+	if r.Mode != Everything {
+		return
+	}
+	for _, names := range [][]string{{".git"}, {"objects", "refs"}} {
+		if !slices.ContainsFunc(names, func(name string) bool { return !exists(filepath.Join(r.root, name)) }) {
+			r.coverage.Gaps = append(r.coverage.Gaps, scan.Gap{What: "history", Why: "Git does not take this directory for a repository: something in it is damaged",
+				Hint: "git -C DIRECTORY status"})
+			return
+		}
+	}
+}
+
+func exists(name string) bool {
+	_, err := os.Lstat(name)
+	return err == nil
+}
+
 // workTree scans the files of the work tree, and what the indexes of it and of
 // linked work trees hold beside them.
 func (r *run) workTree(ctx context.Context) error {
 	var same map[string]gitrepo.ID // index entries that the work tree's file equals
 	if r.repo.WorkTree != "" {
 		list, err := r.repo.WorkFiles(ctx)
-		if err != nil {
-			return fmt.Errorf("list work tree %s: %w", r.repo.WorkTree, err)
+		switch {
+		case err == nil:
+			same, err = r.workFiles(ctx, list)
+		case ctx.Err() == nil: // indexes says what is wrong; the files are there all the same
+			var result files.Result
+			result, err = files.Walk(ctx, r.repo.WorkTree, files.Options{Skip: r.skip}, r.visitor(scan.SourceFile, nil))
+			r.read(result)
 		}
-		if same, err = r.workFiles(ctx, list); err != nil {
+		if err != nil {
 			return err
 		}
 	}
