@@ -93,6 +93,12 @@ func (c *collector) sightings(data []byte, verdicts []scan.Verdict) []sighting {
 		p.line, p.column = at.to(s.Start)
 		end := at
 		p.endLine, p.endColumn = end.to(s.End)
+		if i > 0 && sameAnswer(text, &verdicts[i-1], v) {
+			again := out[i-1] // one secret a thousand times costs its digest once
+			again.span = p
+			out = append(out, again)
+			continue
+		}
 		out = append(out, c.sighting(text, v, p, via))
 	}
 	return out
@@ -113,6 +119,14 @@ func (c *collector) sighting(text []byte, v *scan.Verdict, p position, via strin
 		s.value, s.shown = value, secret.Redact(value.Reveal())
 	}
 	return sighting{n, c.recognise(n, r), p, via}
+}
+
+// sameAnswer reports whether two verdicts on a text say the same of the same values.
+func sameAnswer(text []byte, a, b *scan.Verdict) bool {
+	return a.Rule == b.Rule && a.Confidence == b.Confidence && a.Proof == b.Proof && a.PublicID == b.PublicID && a.Allowed == b.Allowed &&
+		slices.Equal(a.Reasons, b.Reasons) && slices.EqualFunc(a.Parts, b.Parts, func(p, q scan.Span) bool {
+		return p.Role == q.Role && bytes.Equal(text[p.Start:p.End], text[q.Start:q.End])
+	})
 }
 
 // number returns the number of the secret with a digest. The caller holds the lock.
