@@ -495,9 +495,11 @@ func (h *History) Gaps() []scan.Gap {
 		}
 		g := scan.Gap{What: "object " + id.String(), Why: err.Error()}
 		var large *packfile.TooLarge
-		if errors.As(err, &large) && large.ID == id {
-			g.Why = fmt.Sprintf("it has %d bytes, more than the memory limit allows", large.Size)
+		if errors.As(err, &large) {
 			g.Hint = "raise --max-memory"
+			if large.ID == id {
+				g.Why = fmt.Sprintf("it has %d bytes, more than the memory limit allows", large.Size)
+			}
 		}
 		gaps = append(gaps, g)
 	}

@@ -40,6 +40,7 @@ type group struct {
 type partner struct {
 	scan.Partner
 	expr func() *expr
+	need func() step // a run that every match holds
 }
 
 func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
@@ -73,7 +74,7 @@ func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
 				return nil, fmt.Errorf("rule %s: partner %s: %w", r.ID, p.Role, err)
 			}
 		}
-		c.partners = append(c.partners, partner{p, lazily(p.Expr)})
+		c.partners = append(c.partners, partner{p, lazily(p.Expr), sync.OnceValue(func() step { return needOf(p.Expr) })})
 	}
 	return c, c.checkBlock()
 }
@@ -118,6 +119,20 @@ func lazily(text string) func() *expr {
 // that decide whether the expression matches there.
 func (c *rule) back(l *literal) int  { return l.maxOff + 1 }
 func (c *rule) ahead(l *literal) int { return c.width - l.minOff + 1 }
+
+// needOf is the longest run that every match of an expression holds.
+func needOf(expr string) (need step) {
+	re, err := parse(expr)
+	if err != nil {
+		return need
+	}
+	for _, it := range flatten(re, nil) {
+		if it.uniform && it.min > need.min && it.min >= minNeed {
+			need = step{it.class, it.min, it.max}
+		}
+	}
+	return need
+}
 
 // prefilter is what is asked before an expression, because it is faster.
 type prefilter struct {
@@ -268,6 +283,9 @@ func (p *partner) near(data []byte, whole scan.Span) (span scan.Span, looked int
 
 func (p *partner) within(e *expr, data []byte, whole scan.Span, within int) (best scan.Span, ok bool) {
 	from, to := max(0, whole.Start-within-1), min(len(data), whole.End+within+1)
+	if need := p.need(); !need.holds(data[from:to]) {
+		return best, false
+	}
 	nearest := within + 1
 	for at := from; at < to; {
 		loc := e.re.FindSubmatchIndex(data[at:to])

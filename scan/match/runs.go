@@ -126,7 +126,7 @@ func (p *prober) findWords(data []byte, from, to int, lit uint16, out []anchor) 
 	if from > 0 {
 		if start, end, ok := lastWord(data, from); ok {
 			if !p.listed(data[start:end]) {
-				start, end, ok = previousWord(data, start)
+				start, end, ok = previousWord(data, beginning(data, start))
 			}
 			if ok {
 				out = p.grow(data, start, end, lit, out)
@@ -141,7 +141,7 @@ func (p *prober) findWords(data []byte, from, to int, lit uint16, out []anchor) 
 	if to < len(data) {
 		if start, end, ok := firstWord(data, to); ok {
 			if !p.listed(data[start:end]) {
-				start, end, ok = nextWord(data, end)
+				start, end, ok = nextWord(data, ending(data, end))
 			}
 			if ok {
 				out = p.grow(data, start, end, lit, out)
@@ -149,6 +149,23 @@ func (p *prober) findWords(data []byte, from, to int, lit uint16, out []anchor) 
 		}
 	}
 	return out
+}
+
+// beginning is where the word begins of which wordAt, because it is long, has
+// looked at a part that begins at i; or a place before all that a run depends on.
+func beginning(data []byte, i int) int {
+	for n := 0; n < wordMargin && i > 0 && letters[data[i-1]] && !ideographicSpace(data, i-3); n++ {
+		i--
+	}
+	return i
+}
+
+// ending is beginning in the other direction.
+func ending(data []byte, i int) int {
+	for n := 0; n < wordMargin && i < len(data) && letters[data[i]] && !ideographicSpace(data, i); n++ {
+		i++
+	}
+	return i
 }
 
 // listed reports whether a word stands in a list.

@@ -153,15 +153,19 @@ func TestConcurrentPacking(t *testing.T) {
 	<-done
 }
 
-// repack packs and unpacks until ctx is done.
+// repack packs and unpacks until ctx is done, and ends what it has begun.
 func (b *plantedRepo) repack(ctx context.Context) {
 	commands := [][]string{
 		{"repack", "-adq"}, {"gc", "-q"}, {"repack", "-Adfq", "--depth=3"}, {"-c", "pack.packSizeLimit=1m", "repack", "-adfq"}, {"prune-packed"},
 	}
 	for i := 0; ctx.Err() == nil; i++ {
-		cmd := exec.CommandContext(ctx, "git", slices.Concat(keepAll, commands[i%len(commands)])...)
+		// Not ended with ctx: what git had started would go on writing.
+		cmd := exec.Command("git", slices.Concat(keepAll, commands[i%len(commands)])...)
 		cmd.Dir = b.repo.dir
-		_ = cmd.Run() // it is killed at the end
+		if out, err := cmd.CombinedOutput(); err != nil {
+			b.repo.t.Errorf("git %v: %v\n%s", commands[i%len(commands)], err, out)
+			return
+		}
 	}
 }
 
