@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -16,6 +17,15 @@ type class [4]uint64
 
 func (c *class) add(b byte)      { c[b>>6] |= 1 << (b & 63) }
 func (c *class) has(b byte) bool { return c[b>>6]>>(b&63)&1 != 0 }
+
+// count is how many bytes a class has.
+func (c *class) count() (n int) {
+	for _, w := range c {
+		n += bits.OnesCount64(w)
+	}
+	return n
+}
+
 func (c *class) union(d *class) {
 	for i := range c {
 		c[i] |= d[i]
@@ -39,6 +49,7 @@ type literal struct {
 	minOff, maxOff int
 	after          [2]class // the bytes that can follow it, and those that can follow these
 	check          []step   // of what follows; not part of a table
+	sampled        int      // what sampling returns, plus two; 0 if it was not asked
 }
 
 // step is one item of the check that comes before the expression: at least min

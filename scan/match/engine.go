@@ -135,6 +135,9 @@ func (e *Engine) index() {
 			e.uses = append(e.uses, nil)
 			e.reach = append(e.reach, reach{})
 		} else {
+			if lits[i].after != l.after {
+				lits[i].sampled = 0
+			}
 			lits[i].after[0].union(&l.after[0])
 			lits[i].after[1].union(&l.after[1])
 		}

@@ -19,6 +19,7 @@ import (
 // several times as fast as an automaton. Scanning does not allocate.
 type literals struct {
 	bitmap  *[1 << (gramBits - 6)]uint64
+	flanks  *[1 << flankBits]flanks
 	slots   []slot  // open addressing by gram
 	chains  []chain // the texts of a slot, linked
 	texts   []string
@@ -42,9 +43,16 @@ const (
 )
 
 const (
-	gramBits = 20
-	gramMul  = 0x9E3779B1
-	foldMask = 0x20202020
+	gramBits  = 20
+	flankBits = 15
+	gramMul   = 0x9E3779B1
+	foldMask  = 0x20202020
+
+	// Where the bits of a hash begin that choose a gram's bit, the bitmap's word,
+	// and the flanks.
+	gramShift  = 32 - gramBits
+	wordShift  = gramShift + 6
+	flankShift = 32 - flankBits
 
 	// maxGrams bounds what a literal may take of the bitmap for the sake of rarer
 	// grams.
@@ -54,10 +62,12 @@ const (
 type slot struct {
 	gram  uint32
 	chain int32 // index+1 of the first, 0 if the slot is empty
-	// The bytes beside the gram in any of its texts, by their low five bits: most
-	// places where a gram stands by chance are told by them.
-	before, after uint32
 }
+
+// flanks are the bytes beside the grams of one hash in any of their texts, as sets
+// of their low five bits. Most places that the bitmap takes for one of ours, and
+// most where a gram stands by chance, are told by them.
+type flanks struct{ before, after uint32 }
 
 type chain struct {
 	text   int32
@@ -66,54 +76,49 @@ type chain struct {
 }
 
 // sampling returns the offset of the first of the two grams that stand for a
-// literal of at least five bytes. A gram may reach beyond the text, over the bytes
-// that can follow it, spelt out. Of all places the one is chosen whose grams will
-// be met least often.
+// literal: the one whose grams are met least often. A gram may reach beyond the
+// text, over the bytes that can follow it, spelt out. It is -1 for a short text
+// whose second gram is one of three bytes.
 func (l *literal) sampling() (offset int) {
-	// for every byte that a gram may cover, how many there can be and how rare
 	n := len(l.text)
-	counts, rare := make([]int, n+2), make([]float64, n+2)
-	for i := range n {
-		counts[i], rare[i] = 1, rarities[l.text[i]]
+	least := math.Inf(1)
+	if n < minExtent {
+		offset = -1
+		least = l.cost(0) + gramFrequency(fold(l.text[:3])) + collision
 	}
-	for i := n; i < n+2; i++ {
-		set := l.set(i)
-		counts[i], rare[i] = set.weigh()
-	}
-	best := -1.0
-	for j := 0; j+minExtent <= n+2; j++ {
-		first, second := counts[j]*counts[j+1]*counts[j+2]*counts[j+3], counts[j+1]*counts[j+2]*counts[j+3]*counts[j+4]
-		if first+second > maxGrams && j > 0 {
-			break
-		}
-		middle := rare[j+1] + rare[j+2] + rare[j+3] - l.pair(j+1) - l.pair(j+2)
-		r := middle + min(rare[j]-l.pair(j), rare[j+4]-l.pair(j+3))
-		if r > best {
-			best, offset = r, j
+	for j := 0; j+minExtent <= n+2 && n > 3; j++ {
+		if c := l.cost(j) + l.cost(j+1); c < least {
+			least, offset = c, j
 		}
 	}
 	return offset
 }
 
-// pair is pairBits of the bytes at a position and behind it.
-func (l *literal) pair(at int) float64 {
-	if at+1 >= len(l.text) {
-		return 0
+// sample is sampling, asked only once.
+func (l *literal) sample() int {
+	if l.sampled == 0 {
+		l.sampled = l.sampling() + 2
 	}
-	return pairBits(l.text[at], l.text[at+1])
+	return l.sampled - 2
 }
 
-// weigh returns how many bytes a folded class has, and how rare they are together
-// in bits.
-func (c *class) weigh() (n int, rarity float64) {
-	p := 0.0
-	for i, w := range c {
-		for ; w != 0; w &= w - 1 {
-			n++
-			p += frequencies[toLower[i<<6|bits.TrailingZeros64(w)]]
+// collision is how often one more gram in the bitmap is taken for another.
+const collision = 1.0 / (1 << gramBits)
+
+// cost is how often the grams that can stand at the offset are met, or taken to
+// be.
+func (l *literal) cost(offset int) (p float64) {
+	count := 1
+	for i := range 4 {
+		set := l.set(offset + i)
+		if count *= set.count(); count > maxGrams {
+			return math.Inf(1)
 		}
 	}
-	return n, -math.Log2(min(max(p, 1e-9), 1))
+	for _, gram := range l.grams(offset) {
+		p += gramFrequency(gram) + collision
+	}
+	return p
 }
 
 // set is the bytes, folded, that can stand at a position of the literal or behind
@@ -159,17 +164,16 @@ func (l *literal) grams(offset int) []uint32 {
 
 // newLiterals builds the table. The index of a literal is its number in hits.
 func newLiterals(lits []literal) *literals {
-	m := &literals{bitmap: new([1 << (gramBits - 6)]uint64), slots: make([]slot, 1024)}
+	m := &literals{bitmap: new([1 << (gramBits - 6)]uint64), flanks: new([1 << flankBits]flanks), slots: make([]slot, 1024)}
 	for i := range lits {
 		l := &lits[i]
 		n := len(l.text)
 		x := extent{size: n}
-		if n < minExtent {
+		if offset := l.sample(); offset < 0 {
 			m.enterAll(l, i, 0)
 			m.enter(l, fold(l.text[:3]), i, -1) // met one position before the text
 			x.size = max(n, minShort)
 		} else {
-			offset := l.sampling()
 			m.enterAll(l, i, offset)
 			m.enterAll(l, i, offset+1)
 			x.size = max(n, offset+minExtent)
@@ -211,7 +215,7 @@ func (m *literals) enter(l *literal, gram uint32, text, offset int) {
 		m.grow()
 	}
 	h := gram * gramMul
-	m.bitmap[h>>(32-gramBits+6)] |= 1 << (h >> (32 - gramBits) & 63)
+	m.bitmap[h>>wordShift] |= 1 << (h >> gramShift & 63)
 	s := m.slot(gram)
 	m.chains = append(m.chains, chain{int32(text), int32(offset), s.chain})
 	s.gram, s.chain = gram, int32(len(m.chains))
@@ -219,8 +223,9 @@ func (m *literals) enter(l *literal, gram uint32, text, offset int) {
 	if offset < 0 {
 		offset, width = 0, 3
 	}
-	s.before |= l.beside(offset - 1)
-	s.after |= l.beside(offset + width)
+	b := &m.flanks[h>>flankShift]
+	b.before |= l.beside(offset - 1)
+	b.after |= l.beside(offset + width)
 }
 
 // beside is the low five bits, as a set, of the bytes that can stand at a position.
@@ -265,20 +270,22 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 	i := max(0, from-m.longest) &^ 1
 	end := min(len(data), to+m.longest)
 	bitmap := m.bitmap
-	for ; i+10 <= end; i += 8 {
+	for ; i+10 <= len(data) && i+4 <= end; i += 8 {
 		p := data[i : i+10 : i+10]
 		w := binary.LittleEndian.Uint64(p) | foldMask<<32 | foldMask
 		v := binary.LittleEndian.Uint32(p[6:]) | foldMask
 		h0, h1, h2, h3 := uint32(w)*gramMul, uint32(w>>16)*gramMul, uint32(w>>32)*gramMul, v*gramMul
 		g0, g1, g2, g3 := uint32(w)>>8*gramMul, uint32(w>>16)>>8*gramMul, uint32(w>>32)>>8*gramMul, v>>8*gramMul
-		four := bitmap[h0>>18]>>(h0>>12&63) | bitmap[h1>>18]>>(h1>>12&63) | bitmap[h2>>18]>>(h2>>12&63) | bitmap[h3>>18]>>(h3>>12&63)
-		three := bitmap[g0>>18]>>(g0>>12&63) | bitmap[g1>>18]>>(g1>>12&63) | bitmap[g2>>18]>>(g2>>12&63) | bitmap[g3>>18]>>(g3>>12&63)
+		four := bitmap[h0>>wordShift]>>(h0>>gramShift&63) | bitmap[h1>>wordShift]>>(h1>>gramShift&63) | bitmap[h2>>wordShift]>>(h2>>gramShift&63) | bitmap[h3>>wordShift]>>(h3>>gramShift&63)
+		three := bitmap[g0>>wordShift]>>(g0>>gramShift&63) | bitmap[g1>>wordShift]>>(g1>>gramShift&63) | bitmap[g2>>wordShift]>>(g2>>gramShift&63) | bitmap[g3>>wordShift]>>(g3>>gramShift&63)
 		if (four|three)&1 != 0 {
-			out = m.block(data, i, w, v, from, to, out)
+			out = m.block(data, i, [4]uint32{uint32(w), uint32(w >> 16), uint32(w >> 32), v}, from, to, out)
 		}
 	}
 	for ; i+4 <= end; i += 2 {
-		out = m.verify(data, i, from, to, out)
+		four := binary.LittleEndian.Uint32(data[i:]) | foldMask
+		out = m.gram(data, four, i, 4, from, to, out)
+		out = m.gram(data, four>>8, i+1, 3, from, to, out)
 	}
 	if end < len(data) {
 		return out
@@ -286,43 +293,41 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 	return m.tail(data, from, to, out)
 }
 
-// block looks at the eight grams of a stretch, of which the bitmap knows some: w is
-// eight folded bytes from i, v those from i+6.
-func (m *literals) block(data []byte, i int, w uint64, v uint32, from, to int, out []anchor) []anchor {
-	for k, four := range [4]uint32{uint32(w), uint32(w >> 16), uint32(w >> 32), v} {
-		if h := four * gramMul; m.bitmap[h>>18]>>(h>>12&63)&1 != 0 {
-			out = m.hit(data, four, i+2*k, 4, from, to, out)
-		}
-		if h := four >> 8 * gramMul; m.bitmap[h>>18]>>(h>>12&63)&1 != 0 {
-			out = m.hit(data, four>>8, i+2*k+1, 3, from, to, out)
-		}
+// block looks at the grams at four even positions from i, and those of three bytes
+// behind them. The bitmap knows some.
+func (m *literals) block(data []byte, i int, grams [4]uint32, from, to int, out []anchor) []anchor {
+	var known uint64
+	for k, gram := range grams {
+		h, g := gram*gramMul, gram>>8*gramMul
+		known |= m.bitmap[h>>wordShift] >> (h >> gramShift & 63) & 1 << (2 * k)
+		known |= m.bitmap[g>>wordShift] >> (g >> gramShift & 63) & 1 << (2*k + 1)
+	}
+	for ; known != 0; known &= known - 1 {
+		k := bits.TrailingZeros64(known)
+		three := k & 1
+		out = m.gram(data, grams[k>>1&3]>>(8*three), i+k, 4-three, from, to, out)
 	}
 	return out
 }
 
-// verify appends the texts of which a gram stands at i, or one of three bytes
-// behind it.
-func (m *literals) verify(data []byte, i, from, to int, out []anchor) []anchor {
-	four := binary.LittleEndian.Uint32(data[i:]) | foldMask
-	if h := four * gramMul; m.bitmap[h>>18]>>(h>>12&63)&1 != 0 {
-		out = m.hit(data, four, i, 4, from, to, out)
+// gram looks at the texts of a gram that stands at i, if what stands beside it can.
+func (m *literals) gram(data []byte, gram uint32, i, width, from, to int, out []anchor) []anchor {
+	b := m.flanks[gram*gramMul>>flankShift]
+	if i > 0 {
+		b.before >>= data[i-1] & 31
 	}
-	three := four >> 8
-	if h := three * gramMul; m.bitmap[h>>18]>>(h>>12&63)&1 != 0 {
-		out = m.hit(data, three, i+1, 3, from, to, out)
+	if i+width < len(data) {
+		b.after >>= data[i+width] & 31
 	}
-	return out
+	if b.before&b.after&1 == 0 {
+		return out
+	}
+	return m.hit(data, gram, i, from, to, out)
 }
 
 // hit looks at the texts of a gram that stands at i.
-func (m *literals) hit(data []byte, gram uint32, i, width, from, to int, out []anchor) []anchor {
-	s := m.slot(gram)
-	if s.chain == 0 ||
-		i > 0 && s.before>>(data[i-1]&31)&1 == 0 ||
-		i+width < len(data) && s.after>>(data[i+width]&31)&1 == 0 {
-		return out
-	}
-	for c := s.chain; c != 0; {
+func (m *literals) hit(data []byte, gram uint32, i, from, to int, out []anchor) []anchor {
+	for c := m.slot(gram).chain; c != 0; {
 		ch := &m.chains[c-1]
 		c = ch.next
 		out = m.accept(data, i-max(0, int(ch.offset)), int(ch.text), from, to, out)

@@ -46,7 +46,7 @@ func Table(rules []*scan.Rule) ([]byte, error) {
 		}
 		fmt.Fprintf(&b, "%s %x %d", r.ID, sumOf(r.Expr), d.width)
 		for _, l := range d.literals {
-			fmt.Fprintf(&b, " %s,%d,%d,%d,%d", hex.EncodeToString([]byte(l.text)), l.minOff, l.maxOff, number(l.after[0]), number(l.after[1]))
+			fmt.Fprintf(&b, " %s,%d,%d,%d,%d,%d", hex.EncodeToString([]byte(l.text)), l.minOff, l.maxOff, number(l.after[0]), number(l.after[1]), l.sample())
 		}
 		b.WriteByte('\n')
 	}
@@ -106,24 +106,25 @@ func parseTable(text []byte) (table, error) {
 	return t, nil
 }
 
-// parse reads a literal: text, offsets, and the numbers of two classes.
+// parse reads a literal: text, offsets, the numbers of two classes, and where its
+// grams are.
 func (l *literal) parse(s string, classes []class) bool {
-	f := strings.SplitN(s, ",", 5)
-	if len(f) != 5 {
+	f := strings.SplitN(s, ",", 6)
+	if len(f) != 6 {
 		return false
 	}
 	text, err := hex.DecodeString(f[0])
-	var n [4]int
+	var n [5]int
 	for i := range n {
 		var e error
 		if n[i], e = strconv.Atoi(f[i+1]); e != nil {
 			err = e
 		}
 	}
-	if err != nil || n[2] < 0 || n[2] >= len(classes) || n[3] < 0 || n[3] >= len(classes) {
+	if err != nil || n[4] < -1 || n[4] > len(text) || n[2] < 0 || n[2] >= len(classes) || n[3] < 0 || n[3] >= len(classes) {
 		return false
 	}
-	*l = literal{text: string(text), minOff: n[0], maxOff: n[1], after: [2]class{classes[n[2]], classes[n[3]]}}
+	*l = literal{text: string(text), minOff: n[0], maxOff: n[1], after: [2]class{classes[n[2]], classes[n[3]]}, sampled: n[4] + 2}
 	return true
 }
 
