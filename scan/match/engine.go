@@ -28,6 +28,7 @@ type Engine struct {
 	uses     [][]use // by literal
 	reach    []reach // by literal, then by prober
 	probers  []*prober
+	runs     *runs
 	gates    []bool // by literal and prober: whether a parser waits for it
 	digest   func() string
 }
@@ -168,6 +169,7 @@ func (e *Engine) index() {
 		}
 	}
 	e.literals = newLiterals(lits)
+	e.runs = newRuns(e.probers, len(e.uses))
 	e.gates = make([]bool, len(e.uses)+len(e.probers))
 	for i, uses := range e.uses {
 		e.gates[i] = slices.ContainsFunc(uses, func(u use) bool { return u.rule.Object != nil })
@@ -206,6 +208,8 @@ func (e *Engine) addRun(c *rule) {
 			p.class = base64Class
 		case scan.Ints:
 			p.class = intsClass
+		case scan.Words:
+			p.class = wordsClass
 		}
 		e.probers = append(e.probers, p)
 	}
@@ -218,10 +222,7 @@ func (e *Engine) addRun(c *rule) {
 // [from, to).
 func (e *Engine) find(data []byte, from, to int, out []anchor) []anchor {
 	out = e.literals.find(data, from, to, out)
-	for i, p := range e.probers {
-		out = p.find(data, from, to, uint16(len(e.uses)+i), out)
-	}
-	return out
+	return e.runs.find(data, from, to, out)
 }
 
 // extent is how many bytes before and from its position an anchor itself

@@ -2,14 +2,25 @@ package match
 
 import (
 	"encoding/binary"
+	"math"
 	"math/bits"
 
 	"github.com/keywright/keywright/scan"
 )
 
-// A prober finds the maximal runs of an alphabet that can hold a run rule's
-// secret. It looks at one byte in every stride, the shortest length that any of
-// its rules accepts, and grows a hit in both directions.
+// runs finds the maximal runs of some alphabets that can hold a run rule's secret.
+// It looks at one byte in every stride, the shortest length that any rule accepts.
+// A run that holds this byte holds half a stride of bytes on one side of it: a few
+// of these are looked at, for all alphabets at once, before one is asked.
+type runs struct {
+	probers []*prober
+	first   uint16     // the number of the first prober's anchors
+	kinds   [256]uint8 // the probers, as a set, whose runs can hold a byte
+	stride  int
+	samples [6]int // distances from a byte that are looked at
+}
+
+// A prober finds the runs of one alphabet. It grows a hit in both directions.
 type prober struct {
 	alphabet scan.Alphabet
 	class    class
@@ -19,11 +30,97 @@ type prober struct {
 	rules    []int // indexes into Engine.rules
 }
 
+func newRuns(probers []*prober, first int) *runs {
+	r := &runs{probers: probers, first: uint16(first), stride: math.MaxInt}
+	for k, p := range probers {
+		r.stride = min(r.stride, p.min)
+		for b := range r.kinds {
+			if p.class.has(byte(b)) {
+				r.kinds[b] |= 1 << k
+			}
+		}
+	}
+	for i := range r.samples {
+		r.samples[i] = (r.stride - 1) / 2 * (i + 1) / len(r.samples)
+	}
+	return r
+}
+
+// find appends an anchor for every run that shares a byte with [from, to), or ends
+// or begins beside it, so that the region decides what bounds the run. One run may
+// be appended several times.
+func (r *runs) find(data []byte, from, to int, out []anchor) []anchor {
+	if len(r.probers) == 0 {
+		return out
+	}
+	if from > 0 {
+		for kinds := r.at(data, from-1); kinds != 0; kinds &= kinds - 1 {
+			k := bits.TrailingZeros8(kinds)
+			out = r.probers[k].before(data, from, r.first+uint16(k), out)
+		}
+		if data[from-1] == '=' {
+			out = r.padded(data, from-1, out)
+		}
+	}
+	for i := from + r.stride - 1; i < to; i += r.stride {
+		for kinds := r.at(data, i); kinds != 0; kinds &= kinds - 1 {
+			k := bits.TrailingZeros8(kinds)
+			out = r.probers[k].within(data, i, r.first+uint16(k), out)
+		}
+	}
+	if to < len(data) {
+		for kinds := r.at(data, to); kinds != 0; kinds &= kinds - 1 {
+			k := bits.TrailingZeros8(kinds)
+			out = r.probers[k].behind(data, to, r.first+uint16(k), out)
+		}
+	}
+	return out
+}
+
+// at is the set of probers of which a run may hold the byte at i.
+func (r *runs) at(data []byte, i int) uint8 {
+	here := r.kinds[data[i]]
+	half := r.samples[len(r.samples)-1]
+	if here == 0 || i < half || i+half >= len(data) {
+		return here
+	}
+	ahead, back := here, here
+	for _, n := range r.samples {
+		ahead &= r.kinds[data[i+n]]
+		back &= r.kinds[data[i-n]]
+	}
+	return ahead | back
+}
+
+// padded looks for runs of base 64 that end before the padding whose last byte is
+// at i.
+func (r *runs) padded(data []byte, i int, out []anchor) []anchor {
+	for pad := 0; pad < 2 && i > 0 && data[i] == '='; pad++ {
+		i--
+	}
+	for k, p := range r.probers {
+		if p.alphabet == scan.Base64 {
+			out = p.probe(data, i, r.first+uint16(k), out)
+		}
+	}
+	return out
+}
+
 var (
 	alnumClass  = classOf("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
 	base64Class = classOf("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz+/")
 	intsClass   = classOf("0123456789, \t\r\n")
 )
+
+// wordsClass is the bytes that runs of words consist of.
+var wordsClass = func() (c class) {
+	for i := range 256 {
+		if letters[i] || separators[i] {
+			c.add(byte(i))
+		}
+	}
+	return c
+}()
 
 func classOf(s string) (c class) {
 	for i := range len(s) {
@@ -43,26 +140,47 @@ const (
 	wordMargin = maxSep + maxWord + 8
 )
 
-// find appends an anchor for every run that shares a byte with [from, to), or ends
-// or begins beside it, so that the region decides what bounds the run. One run may
-// be appended several times.
-func (p *prober) find(data []byte, from, to int, lit uint16, out []anchor) []anchor {
-	if p.alphabet == scan.Words {
-		return p.findWords(data, from, to, lit, out)
+// within appends the run that holds the byte at i.
+func (p *prober) within(data []byte, i int, lit uint16, out []anchor) []anchor {
+	if p.alphabet != scan.Words {
+		return p.probe(data, i, lit, out)
 	}
-	if i := from - 1; i >= 0 {
-		for pad := 0; pad < 2 && i > 0 && data[i] == '='; pad++ {
-			i--
+	if start, end, ok := firstWord(data, i); ok {
+		out = p.grow(data, start, end, lit, out)
+	}
+	return out
+}
+
+// before appends the run that ends at the beginning of a region or goes on there.
+// Beside the region a run of words may be bounded by one word that is in no list,
+// so that two words are looked at.
+func (p *prober) before(data []byte, from int, lit uint16, out []anchor) []anchor {
+	if p.alphabet != scan.Words {
+		return p.probe(data, from-1, lit, out)
+	}
+	if start, end, ok := lastWord(data, from); ok {
+		if !p.listed(data[start:end]) {
+			start, end, ok = previousWord(data, beginning(data, start))
 		}
-		out = p.probe(data, i, lit, out)
-	}
-	for i := from + p.min - 1; i < to; i += p.min {
-		if p.class.has(data[i]) {
-			out = p.probe(data, i, lit, out)
+		if ok {
+			out = p.grow(data, start, end, lit, out)
 		}
 	}
-	if to < len(data) {
-		out = p.probe(data, to, lit, out)
+	return out
+}
+
+// behind is before in the other direction.
+func (p *prober) behind(data []byte, to int, lit uint16, out []anchor) []anchor {
+	if p.alphabet != scan.Words {
+		return p.probe(data, to, lit, out)
+	}
+	if start, end, ok := firstWord(data, to); ok {
+		if !p.listed(data[start:end]) {
+			start, end, ok = nextWord(data, ending(data, end))
+		}
+		if ok {
+			out = p.grow(data, start, end, lit, out)
+		}
 	}
 	return out
 }
@@ -118,37 +236,6 @@ func (p *prober) run(data []byte, start int) (end int, ok bool) {
 		}
 	}
 	return end, true
-}
-
-// findWords is find for runs of words. Beside the region a run may be bounded by
-// one word that is in no list, so that two words are looked at on either side.
-func (p *prober) findWords(data []byte, from, to int, lit uint16, out []anchor) []anchor {
-	if from > 0 {
-		if start, end, ok := lastWord(data, from); ok {
-			if !p.listed(data[start:end]) {
-				start, end, ok = previousWord(data, beginning(data, start))
-			}
-			if ok {
-				out = p.grow(data, start, end, lit, out)
-			}
-		}
-	}
-	for i := from + p.min - 1; i < to; i += p.min {
-		if start, end, ok := firstWord(data, i); ok {
-			out = p.grow(data, start, end, lit, out)
-		}
-	}
-	if to < len(data) {
-		if start, end, ok := firstWord(data, to); ok {
-			if !p.listed(data[start:end]) {
-				start, end, ok = nextWord(data, ending(data, end))
-			}
-			if ok {
-				out = p.grow(data, start, end, lit, out)
-			}
-		}
-	}
-	return out
 }
 
 // beginning is where the word begins of which wordAt, because it is long, has
