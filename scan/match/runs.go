@@ -263,7 +263,7 @@ func (p *prober) grow(data []byte, start, end int, lit uint16, out []anchor) []a
 	if !p.listed(data[start:end]) {
 		return out
 	}
-	if first, end, ok := p.words(data, start); ok {
+	if first, end, ok := p.around(data, start, end); ok {
 		out = append(out, anchor{int32(first), lit, uint16(end - first + wordMargin)})
 	}
 	return out
@@ -272,11 +272,16 @@ func (p *prober) grow(data []byte, start, end int, lit uint16, out []anchor) []a
 // words grows the run of listed words that holds the word at start. It returns
 // its first byte and its end; ok is false if it has too few or too many words.
 func (p *prober) words(data []byte, start int) (first, end int, ok bool) {
-	_, end = wordAt(data, start)
-	if !p.listed(data[start:end]) {
+	if _, end = wordAt(data, start); !p.listed(data[start:end]) {
 		return start, start, false
 	}
-	first, n := start, 1
+	return p.around(data, start, end)
+}
+
+// around is words for a word that is listed.
+func (p *prober) around(data []byte, start, stop int) (first, end int, ok bool) {
+	first, end = start, stop
+	n := 1
 	for n <= p.max {
 		s, e, found := nextWord(data, end)
 		if !found || !p.listed(data[s:e]) {
