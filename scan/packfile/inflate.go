@@ -196,7 +196,8 @@ func (z *inflater) inflateUnsummed(dst, src []byte) (int, error) {
 	if head := binary.BigEndian.Uint16(src); head%31 != 0 || head>>8&15 != 8 || head>>12 > 7 || head&0x20 != 0 {
 		return 0, errCorrupt
 	}
-	r := bitReader{src: src, pos: 2}
+	// What lies behind the stream may be read, eight bytes at a time, but not used.
+	r := bitReader{src: src[:min(cap(src), len(src)+8)], end: len(src), pos: 2}
 	out := 0
 	for last := false; !last; {
 		r.refill()
@@ -231,10 +232,11 @@ func (z *inflater) inflateUnsummed(dst, src []byte) (int, error) {
 	return end + 4, nil
 }
 
-// bitReader reads bits from the low end. Beyond the input it reads zeros, which
-// overrun tells.
+// bitReader reads bits from the low end. Beyond the input it reads zeros, or what
+// lies there, which overrun tells.
 type bitReader struct {
 	src  []byte
+	end  int // of the input in src
 	pos  int
 	buf  uint64
 	have uint
@@ -249,7 +251,7 @@ func (r *bitReader) refill() {
 		return
 	}
 	for r.have < 56 {
-		if r.pos < len(r.src) {
+		if r.pos < r.end {
 			r.buf |= uint64(r.src[r.pos]) << (r.have & 63)
 		}
 		r.pos++
@@ -264,7 +266,7 @@ func (r *bitReader) take(n uint) uint32 {
 	return v
 }
 
-func (r *bitReader) overrun() bool { return r.pos-int(r.have/8) > len(r.src) }
+func (r *bitReader) overrun() bool { return r.pos-int(r.have/8) > r.end }
 
 // align drops the rest of a byte and returns the position of the next one.
 func (r *bitReader) align() int {
@@ -276,7 +278,7 @@ func (r *bitReader) align() int {
 
 func (r *bitReader) stored(dst []byte, out int) (int, error) {
 	pos := r.align()
-	if pos+4 > len(r.src) {
+	if pos+4 > r.end {
 		return 0, errTruncated
 	}
 	n := int(binary.LittleEndian.Uint16(r.src[pos:]))
@@ -284,7 +286,7 @@ func (r *bitReader) stored(dst []byte, out int) (int, error) {
 		return 0, errCorrupt
 	}
 	pos += 4
-	if pos+n > len(r.src) {
+	if pos+n > r.end {
 		return 0, errTruncated
 	}
 	if n > len(dst)-out {
@@ -392,8 +394,13 @@ func (z *inflater) block(r *bitReader, dst []byte, out int, lits, dists *huffman
 					continue
 				}
 			}
-			if have < 48 {
-				continue // the symbol is looked up again with enough bits
+			// what follows may take 48 bits
+			if pos+8 <= len(src) {
+				buf |= binary.LittleEndian.Uint64(src[pos:]) << (have & 63)
+				pos += int(63-have) >> 3
+				have |= 56
+			} else if have < 48 {
+				continue
 			}
 		}
 		if e&isSpecial != 0 {
