@@ -226,13 +226,22 @@ func moved(at, shift, from, to int) int {
 	return at + shift
 }
 
-// mergeGap is the length of a copy, in bytes, below which looking at its
-// neighbours looks at all of it anyway.
-const mergeGap = 96
+// Looking at two places apart costs more than looking at what is between them too,
+// if that is less than a number of bytes.
+const (
+	literalsGap = 48
+	runsGap     = 96
+)
 
 // scan looks for anchors in what is new: between copies, at their seams, and at
 // an end that was not the base's.
 func (d *delta) scan(copies []scan.Copy) {
+	d.regions(copies, literalsGap, d.e.literals.find)
+	d.regions(copies, runsGap, d.e.runs.find)
+}
+
+// regions gives find what is new, and copies between that are shorter than the gap.
+func (d *delta) regions(copies []scan.Copy, gap int, find func(data []byte, from, to int, out []anchor) []anchor) {
 	from := 0 // where the region that waits begins
 	atStart := len(copies) > 0 && copies[0].Start == 0 && copies[0].Base == 0
 	for i, c := range copies {
@@ -240,17 +249,17 @@ func (d *delta) scan(copies []scan.Copy) {
 			from = c.Len
 			continue
 		}
-		if c.Len < mergeGap && i+1 < len(copies) {
+		if c.Len < gap && i+1 < len(copies) {
 			continue
 		}
-		d.s.fresh = d.e.find(d.data, from, c.Start, d.s.fresh)
+		d.s.fresh = find(d.data, from, c.Start, d.s.fresh)
 		from = c.Start + c.Len
 	}
 	to := len(d.data)
 	if n := len(copies); n > 0 && from == to && copies[n-1].Base+copies[n-1].Len == d.base.size {
 		return
 	}
-	d.s.fresh = d.e.find(d.data, from, to, d.s.fresh)
+	d.s.fresh = find(d.data, from, to, d.s.fresh)
 }
 
 // merge brings the anchors into order and judges those that are new or dirty. An
