@@ -18,7 +18,7 @@ import (
 	"unicode"
 
 	"github.com/charmbracelet/x/ansi"
-	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
+	"github.com/xeipuuv/gojsonschema"
 
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/report"
@@ -306,52 +306,98 @@ func TestJSONLIsJSONInLines(t *testing.T) {
 	}
 }
 
+// sarifLog is what of SARIF the tests look at.
+type sarifLog struct {
+	Runs []struct {
+		Tool struct {
+			Driver struct {
+				Rules []struct {
+					ID   string
+					Help struct{ Text string }
+				}
+			}
+		}
+		Results []sarifResult
+	}
+}
+
+type sarifResult struct {
+	RuleID                      string
+	RuleIndex                   int
+	Locations, RelatedLocations []struct {
+		PhysicalLocation struct {
+			ArtifactLocation struct{ URI string }
+			Region           struct{ StartLine, StartColumn, EndLine, EndColumn int }
+		}
+	}
+	PartialFingerprints map[string]string
+}
+
+func parseSARIF(t *testing.T, text []byte) (log sarifLog) {
+	t.Helper()
+	if err := json.Unmarshal(text, &log); err != nil {
+		t.Fatal(err)
+	}
+	return log
+}
+
+// sarifSchema is the one that OASIS published with the standard. It allows no
+// properties but its own.
+func sarifSchema(t *testing.T) *gojsonschema.Schema {
+	t.Helper()
+	text, err := os.ReadFile("testdata/sarif-schema-2.1.0.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema, err := gojsonschema.NewSchema(gojsonschema.NewBytesLoader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return schema
+}
+
 func TestSARIFIsValid(t *testing.T) {
+	schema := sarifSchema(t)
 	odd := nasty()
 	odd.Findings[0].Places[0] = scan.Place{Source: scan.SourceStdin} // line and column 0
 	odd.Interrupted = true
 	for name, r := range map[string]*scan.Report{"sample": sample(), "odd": odd, "empty": {}} {
 		t.Run(name, func(t *testing.T) {
 			text := write(t, report.SARIF, r, report.Options{})
-			log, err := sarif.FromBytes(text, sarif.WithStrictValidation())
+			result, err := schema.Validate(gojsonschema.NewBytesLoader(text))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := log.Validate(); err != nil { // against the published schema
-				t.Error(err)
+			for _, e := range result.Errors() {
+				t.Error(e)
 			}
-			// What the library read is all there is: it validates no unknown field.
-			var was, is any
-			again, err := json.Marshal(log)
-			if err := errors.Join(err, json.Unmarshal(text, &was), json.Unmarshal(again, &is)); err != nil {
-				t.Fatal(err)
-			}
-			if !reflect.DeepEqual(was, is) {
-				t.Errorf("the library reads something else:\n%s\n%s", text, again)
+			log := parseSARIF(t, text)
+			if log.Runs[0].Results == nil {
+				t.Error("no results at all: that says that nothing was scanned")
 			}
 			for _, res := range log.Runs[0].Results {
-				checkResult(t, log.Runs[0], res)
+				checkResult(t, log, res)
 			}
 		})
 	}
 }
 
 // checkResult asks what code scanning asks beside the schema.
-func checkResult(t *testing.T, run *sarif.Run, res *sarif.Result) {
+func checkResult(t *testing.T, log sarifLog, res sarifResult) {
 	t.Helper()
-	if rule := run.Tool.Driver.Rules[res.RuleIndex]; *rule.ID != *res.RuleID || *rule.Help.Text == "" {
-		t.Errorf("result of %s points to rule %s", *res.RuleID, *rule.ID)
+	if rule := log.Runs[0].Tool.Driver.Rules[res.RuleIndex]; rule.ID != res.RuleID || rule.Help.Text == "" {
+		t.Errorf("result of %s points to rule %s", res.RuleID, rule.ID)
 	}
 	if len(res.Locations) != 1 || len(res.PartialFingerprints) != 2 {
 		t.Errorf("%d locations, %d fingerprints", len(res.Locations), len(res.PartialFingerprints))
 	}
 	for _, loc := range slices.Concat(res.Locations, res.RelatedLocations) {
 		g := loc.PhysicalLocation.Region
-		if *g.StartLine < 1 || *g.StartColumn < 1 || *g.EndLine < *g.StartLine || *g.EndColumn < 1 ||
-			*g.EndLine == *g.StartLine && *g.EndColumn <= *g.StartColumn {
-			t.Errorf("region %d:%d to %d:%d", *g.StartLine, *g.StartColumn, *g.EndLine, *g.EndColumn)
+		if g.StartLine < 1 || g.StartColumn < 1 || g.EndLine < g.StartLine || g.EndColumn < 1 ||
+			g.EndLine == g.StartLine && g.EndColumn <= g.StartColumn {
+			t.Errorf("region %d:%d to %d:%d", g.StartLine, g.StartColumn, g.EndLine, g.EndColumn)
 		}
-		if u := *loc.PhysicalLocation.ArtifactLocation.URI; u == "" || strings.ContainsAny(u, ": \\?#\n\x1b") || strings.HasPrefix(u, "/") {
+		if u := loc.PhysicalLocation.ArtifactLocation.URI; u == "" || strings.ContainsAny(u, ": \\?#\n\x1b") || strings.HasPrefix(u, "/") {
 			t.Errorf("URI %q", u)
 		}
 	}
@@ -365,13 +411,9 @@ func TestSARIFPlaces(t *testing.T) {
 		f.Places = append(f.Places, f.Places[0])
 	}
 	r.Findings = r.Findings[:1]
-	log, err := sarif.FromBytes(write(t, report.SARIF, r, report.Options{}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	res := log.Runs[0].Results[0]
+	res := parseSARIF(t, write(t, report.SARIF, r, report.Options{})).Runs[0].Results[0]
 	const want = "d/%C3%B6%20%2541%3F%23%3A%FF"
-	if got := *res.Locations[0].PhysicalLocation.ArtifactLocation.URI; got != want {
+	if got := res.Locations[0].PhysicalLocation.ArtifactLocation.URI; got != want {
 		t.Errorf("the nearest place is %s, want %s", got, want)
 	}
 	if n := len(res.Locations) + len(res.RelatedLocations); n != 1000 {

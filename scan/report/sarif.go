@@ -4,11 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
-
-	"github.com/owenrumney/go-sarif/v3/pkg/report/v210/sarif"
 
 	"github.com/keywright/keywright/scan"
 )
@@ -32,24 +31,24 @@ const (
 // format has no bytes among its column units, so columns are right where the line
 // is ASCII up to the secret, and near it elsewhere.
 func writeSARIF(b *bytes.Buffer, r *scan.Report, o Options) error {
-	run := sarif.NewRunWithInformationURI("keywright", sarifHome)
-	if r.Version != "" {
-		run.Tool.Driver.Version = &r.Version
+	run := sarifRun{
+		Tool:        sarifTool{sarifDriver{Name: "keywright", Version: r.Version, InformationURI: sarifHome, Rules: []sarifRule{}}},
+		Invocations: []sarifInvocation{invocationOf(r)},
+		Results:     []sarifResult{},
+		Properties: properties(sarifProperties{
+			"columnUnit": "byte", "state": state(r), "rulesDigest": r.RulesDigest,
+			"suppressed": r.Suppressed, "belowLevel": r.BelowLevel,
+		}),
 	}
 	rules := rulesOf(r.Findings)
 	for _, rule := range rules {
-		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule(rule))
+		run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, ruleOf(rule))
 	}
 	for _, f := range r.Findings {
 		index, _ := slices.BinarySearchFunc(rules, f.Rule, compareRules)
-		run.AddResult(sarifResult(f, index, o))
+		run.Results = append(run.Results, resultOf(f, index, o))
 	}
-	run.AddInvocation(sarifInvocation(r))
-	run.Properties = properties(map[string]any{
-		"columnUnit": "byte", "state": state(r), "rulesDigest": r.RulesDigest,
-		"suppressed": r.Suppressed, "belowLevel": r.BelowLevel,
-	})
-	return appendJSON(b, sarif.NewReport().AddRun(run), "  ")
+	return appendJSON(b, sarifLog{sarifSchema, sarifVersion, []sarifRun{run}}, "  ")
 }
 
 // rulesOf returns the rules of the findings, each once, by id.
@@ -64,20 +63,23 @@ func rulesOf(findings []scan.Finding) []*scan.Rule {
 
 func compareRules(a, b *scan.Rule) int { return cmp.Compare(a.ID, b.ID) }
 
-func sarifRule(r *scan.Rule) *sarif.ReportingDescriptor {
+func ruleOf(r *scan.Rule) sarifRule {
 	text, markdown := help(r)
-	rule := sarif.NewRule(r.ID).WithName(r.Title).
-		WithShortDescription(sarif.NewMultiformatMessageString().WithText(r.Title)).
-		WithFullDescription(sarif.NewMultiformatMessageString().WithText(cmp.Or(r.Why, r.Title))).
-		WithHelp(sarif.NewMultiformatMessageString().WithText(text).WithMarkdown(markdown)).
-		WithDefaultConfiguration(sarif.NewReportingConfiguration().WithLevel(level(r.Confidence)))
-	if isWebAddress(r.Reference) {
-		rule.WithHelpURI(r.Reference)
+	rule := sarifRule{
+		ID:                   r.ID,
+		Name:                 r.Title,
+		ShortDescription:     sarifText{Text: r.Title},
+		FullDescription:      sarifText{Text: cmp.Or(r.Why, r.Title)},
+		Help:                 sarifText{text, markdown},
+		DefaultConfiguration: sarifLevel{level(r.Confidence)},
+		Properties: sarifProperties{
+			"precision": precision(r.Confidence), "security-severity": severity(r.Confidence),
+			"tags": []string{"security", "secret"},
+		},
 	}
-	rule.Properties = properties(map[string]any{
-		"precision": precision(r.Confidence), "security-severity": severity(r.Confidence),
-	})
-	rule.Properties.Tags = []string{"security", "secret"}
+	if isWebAddress(r.Reference) {
+		rule.HelpURI = r.Reference
+	}
 	return rule
 }
 
@@ -103,11 +105,11 @@ func isWebAddress(s string) bool {
 func level(c scan.Confidence) string {
 	switch {
 	case c >= scan.High:
-		return sarif.LevelError
+		return levelError
 	case c == scan.Medium:
-		return sarif.LevelWarning
+		return levelWarning
 	}
-	return sarif.LevelNote
+	return levelNote
 }
 
 // severity is a score from 0 to 10 in GitHub's scale, where 9 is critical.
@@ -133,26 +135,29 @@ func precision(c scan.Confidence) string {
 	return "low"
 }
 
-func sarifResult(f scan.Finding, rule int, o Options) *sarif.Result {
-	res := sarif.NewRuleResult(f.Rule.ID).WithRuleIndex(rule).WithLevel(level(f.Confidence)).
-		WithMessage(sarif.NewTextMessage(sarifMessage(f, o)))
+func resultOf(f scan.Finding, rule int, o Options) sarifResult {
+	res := sarifResult{
+		RuleID: f.Rule.ID, RuleIndex: rule, Level: level(f.Confidence), Message: sarifText{Text: sarifMessage(f, o)},
+		Properties: properties(sarifProperties{
+			"confidence": f.Confidence.String(), "proof": f.Proof.String(), "places": len(f.Places),
+			"publicId": f.PublicID, "reasons": list(f.Reasons),
+		}),
+	}
 	if f.Fingerprint != "" {
 		res.PartialFingerprints = map[string]string{
 			ownFingerprint: f.Fingerprint, githubFingerprint: f.Fingerprint,
 		}
 	}
 	for i, p := range nearestFirst(f.Places) {
+		at := locationOf(p)
 		switch {
 		case i == 0:
-			res.AddLocation(sarifLocation(p))
+			res.Locations = []sarifLocation{at}
 		case i <= maxRelated:
-			res.AddRelatedLocation(sarifLocation(p).WithID(i).WithMessage(sarif.NewTextMessage(sarifPlace(p))))
+			at.ID, at.Message = &i, &sarifText{Text: sarifPlace(p)}
+			res.RelatedLocations = append(res.RelatedLocations, at)
 		}
 	}
-	res.Properties = properties(map[string]any{
-		"confidence": f.Confidence.String(), "proof": f.Proof.String(), "places": len(f.Places),
-		"publicId": f.PublicID, "reasons": list(f.Reasons),
-	})
 	return res
 }
 
@@ -185,17 +190,15 @@ func sarifPlace(p scan.Place) string {
 	return text
 }
 
-func sarifLocation(p scan.Place) *sarif.Location {
-	physical := sarif.NewPhysicalLocation().
-		WithArtifactLocation(sarif.NewSimpleArtifactLocation(uri(p)).WithURIBaseID(sarifRoot)).
-		WithRegion(region(p))
-	loc := sarif.NewLocationWithPhysicalLocation(physical)
-	loc.Properties = properties(map[string]any{
-		"source": string(p.Source), "object": p.Object, "commit": p.Commit, "author": p.Author,
-		"date": date(p.Date), "via": strings.Join(p.Via, ","),
-		"atTip": p.AtTip, "unreachable": p.Unreachable,
-	})
-	return loc
+func locationOf(p scan.Place) sarifLocation {
+	return sarifLocation{
+		PhysicalLocation: sarifPhysical{sarifArtifact{uri(p), sarifRoot}, region(p)},
+		Properties: properties(sarifProperties{
+			"source": string(p.Source), "object": p.Object, "commit": p.Commit, "author": p.Author,
+			"date": date(p.Date), "via": strings.Join(p.Via, ","),
+			"atTip": p.AtTip, "unreachable": p.Unreachable,
+		}),
+	}
 }
 
 // uri is the path as a relative reference (RFC 3986, section 4.2): every byte but
@@ -227,47 +230,42 @@ func isUnreserved(c byte) bool {
 }
 
 // region has a column of at least 1 and an end after its start, whatever p says.
-func region(p scan.Place) *sarif.Region {
+func region(p scan.Place) sarifRegion {
 	line, column := max(p.Line, 1), max(p.Column, 1)
 	endLine, endColumn := max(p.EndLine, line), max(p.EndColumn, 1)
 	if endLine == line {
 		endColumn = max(endColumn, column+1)
 	}
-	return sarif.NewRegion().WithStartLine(line).WithStartColumn(column).WithEndLine(endLine).WithEndColumn(endColumn)
+	return sarifRegion{line, column, endLine, endColumn}
 }
 
-// sarifInvocation says whether everything was read, and names what was not.
-func sarifInvocation(r *scan.Report) *sarif.Invocation {
-	inv := sarif.NewInvocation().WithExecutionSuccessful(state(r) == "complete")
+// invocationOf says whether everything was read, and names what was not.
+func invocationOf(r *scan.Report) sarifInvocation {
+	inv := sarifInvocation{state(r) == "complete", []sarifNotification{}}
 	notify := func(level, text string) {
-		inv.AddToolExecutionNotification(sarif.NewNotification().WithLevel(level).WithMessage(sarif.NewTextMessage(text)))
+		inv.Notifications = append(inv.Notifications, sarifNotification{level, sarifText{Text: text}})
 	}
 	if r.Interrupted {
-		notify(sarif.LevelError, "interrupted: this is what was found so far")
+		notify(levelError, "interrupted: this is what was found so far")
 	}
 	for _, g := range r.Coverage.Gaps {
 		text := "not read: " + Escape(g.What) + ": " + Escape(g.Why)
 		if g.Hint != "" {
 			text += ": " + Escape(g.Hint)
 		}
-		notify(sarif.LevelWarning, text)
+		notify(levelWarning, text)
 	}
 	if text := excluded(r.Coverage.Excluded); text != "" {
-		notify(sarif.LevelNote, "never read by this version: "+text)
+		notify(levelNote, "never read by this version: "+text)
 	}
 	if r.LocalScope && len(r.Findings) > 0 {
-		notify(sarif.LevelNote, "fingerprints hold in this clone only: set repository_id in .keywright.toml")
+		notify(levelNote, "fingerprints hold in this clone only: set repository_id in .keywright.toml")
 	}
 	return inv
 }
 
-// properties makes a property bag without the strings that are empty.
-func properties(m map[string]any) *sarif.PropertyBag {
-	bag := sarif.NewPropertyBag()
-	for k, v := range m {
-		if v != "" {
-			bag.Add(k, v)
-		}
-	}
-	return bag
+// properties leaves out the strings that are empty.
+func properties(m sarifProperties) sarifProperties {
+	maps.DeleteFunc(m, func(_ string, v any) bool { return v == "" })
+	return m
 }
