@@ -325,7 +325,7 @@ func (r *run) firstCommit(ctx context.Context, id gitrepo.ID) (root gitrepo.ID, 
 			return root, true, nil
 		}
 	}
-	return r.store.FirstCommit(ctx, id)
+	return r.walkToFirst(ctx, id)
 }
 
 // maxNewLine bounds the line of first parents from HEAD to what is remembered.
