@@ -76,6 +76,10 @@ type Options struct {
 	// out. What lies below a directory left out is not looked at. It is called
 	// from several goroutines at once. Nil leaves nothing out.
 	Skip func(path string, dir bool) bool
+	// Regular says that the paths of a list were found to be regular files a
+	// moment ago, so that ReadFiles need not look before it opens them. What they
+	// became since is not read all the same.
+	Regular bool
 }
 
 func (o Options) withDefaults() Options {

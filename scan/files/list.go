@@ -12,6 +12,10 @@ import (
 
 var errOutside = errors.New("the path leads out of the scanned directory")
 
+// listBatch is how many paths of a list a worker takes at once: few, so that no
+// worker has the large files at the end to itself.
+const listBatch = 16
+
 func readList(ctx context.Context, root string, paths []string, o Options, visit Visit) (Result, error) {
 	if root == "" {
 		root = "."
@@ -20,11 +24,11 @@ func readList(ctx context.Context, root string, paths []string, o Options, visit
 	return spread(ctx, &o, visit, func(ctx context.Context, me *worker) error {
 		me.real = map[string]bool{".": true}
 		for {
-			end := int(next.Add(batch))
-			if end-batch >= len(paths) {
+			end := int(next.Add(listBatch))
+			if end-listBatch >= len(paths) {
 				return nil
 			}
-			for _, p := range paths[end-batch : min(end, len(paths))] {
+			for _, p := range paths[end-listBatch : min(end, len(paths))] {
 				if err := me.listed(ctx, root, p); err != nil {
 					return err
 				}
@@ -46,16 +50,18 @@ func (w *worker) listed(ctx context.Context, root, p string) error {
 	if !w.reachable(root, path.Dir(p)) {
 		return nil
 	}
-	// Nothing but a regular file is to be opened: opening a device or a pipe can
-	// have effects.
 	name := native(root, p)
-	info, err := os.Lstat(name)
-	if err == nil {
-		err = kind(info.Mode())
-	}
-	if err != nil {
-		w.refused(p, err)
-		return nil
+	if !w.o.Regular {
+		// Nothing but a regular file is to be opened: opening a device or a pipe can
+		// have effects.
+		info, err := os.Lstat(name)
+		if err == nil {
+			err = kind(info.Mode())
+		}
+		if err != nil {
+			w.refused(p, err)
+			return nil
+		}
 	}
 	return w.file(ctx, name, p)
 }

@@ -46,14 +46,16 @@ func TestSpecialFiles(t *testing.T) {
 		t.Errorf("walk: read %q, result %+v", walked.paths(), r)
 	}
 
-	var listed collector
-	r, err = ReadFiles(context.Background(), root, []string{"f", "to-file", "loop", "pipe", "socket", "to-dir/g", "d/up/f"}, Options{}, listed.visit)
-	if err != nil {
-		t.Fatal(err)
-	}
 	want[1].Count = 2
-	if !slices.Equal(listed.paths(), []string{"f"}) || !slices.Equal(r.Excluded, want) || len(r.Gaps) > 0 {
-		t.Errorf("list: read %q, result %+v", listed.paths(), r)
+	for _, o := range []Options{{}, {Regular: true}} { // true no more, of most
+		var listed collector
+		r, err = ReadFiles(context.Background(), root, []string{"f", "to-file", "loop", "pipe", "socket", "to-dir/g", "d/up/f"}, o, listed.visit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(listed.paths(), []string{"f"}) || !slices.Equal(r.Excluded, want) || len(r.Gaps) > 0 {
+			t.Errorf("list with %+v: read %q, result %+v", o, listed.paths(), r)
+		}
 	}
 }
 

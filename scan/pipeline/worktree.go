@@ -127,12 +127,13 @@ func exists(name string) bool {
 // workTree scans the files of the work tree, and what the indexes of it and of
 // linked work trees hold beside them.
 func (r *run) workTree(ctx context.Context) error {
-	var same map[string]gitrepo.ID // index entries that the work tree's file equals
+	var list *gitrepo.WorkFiles
 	if r.repo.WorkTree != "" {
-		list, err := r.repo.WorkFiles(ctx)
+		var err error
+		list, err = r.repo.WorkFiles(ctx)
 		switch {
 		case err == nil:
-			same, err = r.workFiles(ctx, list)
+			err = r.workFiles(ctx, list)
 		case ctx.Err() == nil: // indexes says what is wrong; the files are there all the same
 			var result files.Result
 			result, err = files.Walk(ctx, r.repo.WorkTree, files.Options{Skip: r.skip}, r.visitor(scan.SourceFile, nil))
@@ -142,12 +143,11 @@ func (r *run) workTree(ctx context.Context) error {
 			return err
 		}
 	}
-	return r.indexes(ctx, same)
+	return r.indexes(ctx, list)
 }
 
-func (r *run) workFiles(ctx context.Context, list *gitrepo.WorkFiles) (map[string]gitrepo.ID, error) {
-	same := map[string]gitrepo.ID{}
-	var paths []string
+func (r *run) workFiles(ctx context.Context, list *gitrepo.WorkFiles) error {
+	paths := make([]string, 0, len(list.Files))
 	for i := range list.Files {
 		f := &list.Files[i]
 		switch {
@@ -160,50 +160,53 @@ func (r *run) workFiles(ctx context.Context, list *gitrepo.WorkFiles) (map[strin
 		default:
 			paths = append(paths, f.Path)
 		}
-		if f.Tracked != nil {
-			same[f.Path] = f.Tracked.ID
-		}
 	}
 	r.exclude("submodule", list.Submodules)
 	r.exclude("nested repository", list.Nested)
 	r.exclude("ignored file or directory", list.Ignored)
 	r.coverage.Gaps = append(r.coverage.Gaps, list.Gaps...)
-	result, err := files.ReadFiles(ctx, r.repo.WorkTree, paths, files.Options{}, r.visitor(scan.SourceFile, nil))
+	result, err := files.ReadFiles(ctx, r.repo.WorkTree, paths, files.Options{Regular: true}, r.visitor(scan.SourceFile, nil))
 	r.read(result)
-	if err != nil {
-		return nil, err
-	}
-	return r.equalToIndex(list, same), nil
+	return err
 }
 
-// equalToIndex keeps the entries of same whose work-tree file has the entry's
-// content: by size and time where those tell, by reading it where they do not.
-func (r *run) equalToIndex(list *gitrepo.WorkFiles, same map[string]gitrepo.ID) map[string]gitrepo.ID {
+// unchanged are those of the changed paths of the index whose work-tree file has
+// the entry's content: by size and time where those tell, by reading it where they
+// do not. List may be nil.
+func (r *run) unchanged(list *gitrepo.WorkFiles, changes []gitrepo.Change) map[string]gitrepo.ID {
+	same := map[string]gitrepo.ID{}
+	if list == nil || len(changes) == 0 {
+		return same
+	}
+	changed := make(map[string]bool, len(changes))
+	for _, c := range changes {
+		changed[c.Path] = true
+	}
 	for i := range list.Files {
-		f := &list.Files[i]
-		if f.Tracked == nil {
-			continue
-		}
-		name := filepath.Join(r.repo.WorkTree, filepath.FromSlash(f.Path))
-		info, err := os.Lstat(name)
-		if err != nil || !info.Mode().IsRegular() {
-			delete(same, f.Path)
-			continue
-		}
-		if f.Tracked.Unchanged(list.Index, info) {
-			continue
-		}
-		data, err := os.ReadFile(name)
-		if err != nil || gitrepo.BlobID(data) != f.Tracked.ID {
-			delete(same, f.Path)
+		if f := &list.Files[i]; f.Tracked != nil && changed[f.Path] && r.equalsEntry(list.Index, f) {
+			same[f.Path] = f.Tracked.ID
 		}
 	}
 	return same
 }
 
+// equalsEntry reports whether a tracked file has the content of its entry.
+func (r *run) equalsEntry(index *gitrepo.Index, f *gitrepo.WorkFile) bool {
+	name := filepath.Join(r.repo.WorkTree, filepath.FromSlash(f.Path))
+	info, err := os.Lstat(name)
+	if err != nil || !info.Mode().IsRegular() {
+		return false
+	}
+	if f.Tracked.Unchanged(index, info) {
+		return true
+	}
+	data, err := os.ReadFile(name)
+	return err == nil && gitrepo.BlobID(data) == f.Tracked.ID
+}
+
 // indexes scans what the indexes, of this work tree and of linked ones, hold and
 // neither HEAD nor the file of the work tree does.
-func (r *run) indexes(ctx context.Context, same map[string]gitrepo.ID) error {
+func (r *run) indexes(ctx context.Context, list *gitrepo.WorkFiles) error {
 	trees, err := r.repo.Worktrees()
 	if err != nil {
 		return err
@@ -212,8 +215,11 @@ func (r *run) indexes(ctx context.Context, same map[string]gitrepo.ID) error {
 	for _, w := range trees {
 		linked, err := r.repo.At(w)
 		if err == nil {
-			own := w.GitDir == r.repo.GitDir
-			err = r.index(ctx, linked, own, same)
+			own := list
+			if w.GitDir != r.repo.GitDir {
+				own = nil
+			}
+			err = r.index(ctx, linked, own)
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -225,15 +231,18 @@ func (r *run) indexes(ctx context.Context, same map[string]gitrepo.ID) error {
 	return nil
 }
 
-func (r *run) index(ctx context.Context, repo *gitrepo.Repo, own bool, same map[string]gitrepo.ID) error {
+// index scans the index of a work tree. List are the files of that work tree if
+// they were read, otherwise nil.
+func (r *run) index(ctx context.Context, repo *gitrepo.Repo, list *gitrepo.WorkFiles) error {
 	staged, err := repo.Staged(ctx, r.store)
 	if err != nil {
 		return err
 	}
+	same := r.unchanged(list, staged.Changes)
 	var scratch match.Scratch
 	for _, c := range staged.Changes {
 		r.indexed[c.New.String()] = true
-		if id, ok := same[c.Path]; own && ok && id == c.New || r.globs.Match(c.Path) {
+		if id, ok := same[c.Path]; ok && id == c.New || r.globs.Match(c.Path) {
 			continue
 		}
 		_, data, err := r.store.Object(c.New)
