@@ -1,51 +1,35 @@
 package proof
 
 import (
+	_ "embed"
 	"encoding/binary"
-	"sync"
-
-	"github.com/tyler-smith/go-bip39/wordlists"
-	"golang.org/x/text/unicode/norm"
 )
 
-// phraseWords is the words of all lists of BIP-39 that are known here, for the
-// one question that is asked about some word of nearly everything scanned:
-// whether it is one of them. Those without accents, which are asked for most, are
-// by themselves, so that they stay in the processor's cache.
-type phraseWords struct{ ascii, other keySet }
+// phraseTable is the words of all lists of BIP-39 that are known here, for the one
+// question that is asked about some word of nearly everything scanned: whether it
+// is one of them. Building it would take longer than scanning a small file: a test
+// makes it and keeps it true (`go test ./scan/proof -run PhraseTable -update`).
+// Those without accents, which are asked for most, are by themselves, so that they
+// stay in the processor's cache.
+//
+//go:embed phrasewords.bin
+var phraseTable []byte
 
-// keySet is a set of keys. A filter answers most of the time.
-type keySet struct {
-	filter [1 << (filterBits - 6)]uint64
-	slots  []uint64 // open addressing
-}
+var (
+	asciiWords = keySet{phraseTable[:filterSize], phraseTable[filterSize:][:asciiSlots*8]}
+	otherWords = keySet{phraseTable[filterSize+asciiSlots*8:][:filterSize], phraseTable[2*filterSize+asciiSlots*8:][:otherSlots*8]}
+)
+
+// keySet is a set of keys, as numbers of eight bytes with the lowest first. A
+// filter, a bit for each hash, answers most of the time; slots are open addressing.
+type keySet struct{ filter, slots []byte }
 
 const (
 	filterBits = 18
+	filterSize = 1 << filterBits / 8
 	asciiSlots = 1 << 14 // for some 10,000 words
-	otherSlots = 1 << 16
+	otherSlots = 1 << 15 // for some 15,000
 )
-
-var allPhraseWords = sync.OnceValue(func() *phraseWords {
-	lists := [][]string{wordlists.English, wordlists.Spanish, wordlists.French, wordlists.Italian, wordlists.Czech,
-		wordlists.Japanese, wordlists.Korean, wordlists.ChineseSimplified, wordlists.ChineseTraditional}
-	p := &phraseWords{keySet{slots: make([]uint64, asciiSlots)}, keySet{slots: make([]uint64, otherSlots)}}
-	for _, words := range lists {
-		for _, w := range words {
-			p.add(norm.NFKD.String(w))
-			p.add(norm.NFC.String(w))
-		}
-	}
-	return p
-})
-
-func (p *phraseWords) add(w string) {
-	if ascii([]byte(w)) {
-		p.ascii.add(wordKey([]byte(w)))
-	} else {
-		p.other.add(wordKey([]byte(w)))
-	}
-}
 
 // wordKey is a number for a word: its bytes if they are eight at most, in lower
 // case as far as they are ASCII, and a hash of 64 bits (FNV-1a) otherwise.
@@ -73,36 +57,24 @@ func wordKey(w []byte) uint64 {
 
 func spread(key uint64) uint64 { return key * 0x9E3779B97F4A7C15 }
 
-func (s *keySet) add(key uint64) {
-	h := spread(key)
-	s.filter[h>>(64-filterBits+6)] |= 1 << (h >> (64 - filterBits) & 63)
-	mask := uint64(len(s.slots) - 1)
-	for i := h >> 32 & mask; ; i = (i + 1) & mask {
-		if s.slots[i] == 0 || s.slots[i] == key {
-			s.slots[i] = key
-			return
-		}
-	}
-}
-
 func (s *keySet) has(key uint64) bool {
 	h := spread(key)
-	if s.filter[h>>(64-filterBits+6)]>>(h>>(64-filterBits)&63)&1 == 0 {
+	if s.filter[h>>(64-filterBits+3)]>>(h>>(64-filterBits)&7)&1 == 0 {
 		return false
 	}
-	mask := uint64(len(s.slots) - 1)
-	for i := h >> 32 & mask; s.slots[i] != 0; i = (i + 1) & mask {
-		if s.slots[i] == key {
+	for i := h >> 32; ; i++ {
+		switch binary.LittleEndian.Uint64(s.slots[i*8&uint64(len(s.slots)-1):]) {
+		case key:
 			return true
+		case 0:
+			return false
 		}
 	}
-	return false
 }
 
 // IsPhraseWord reports whether w is a word of any list, in composed or decomposed
 // form, and in any case as far as its letters are ASCII. It takes nanoseconds,
-// does not allocate, and is safe for concurrent use; the first call builds a
-// table.
+// does not allocate, and is safe for concurrent use.
 func IsPhraseWord(w []byte) bool {
 	switch n := len(w); {
 	case n < 3 || n > maxListWord:
@@ -110,15 +82,15 @@ func IsPhraseWord(w []byte) bool {
 	case n <= 8:
 		key := wordKey(w)
 		if key&0x8080808080808080 == 0 {
-			return allPhraseWords().ascii.has(key)
+			return asciiWords.has(key)
 		}
-		return allPhraseWords().other.has(key)
+		return otherWords.has(key)
 	case !ascii(w):
-		return allPhraseWords().other.has(wordKey(w))
+		return otherWords.has(wordKey(w))
 	case n > longestASCII:
 		return false
 	}
-	return allPhraseWords().ascii.has(wordKey(w))
+	return asciiWords.has(wordKey(w))
 }
 
 // longestASCII is the length of the longest words without an accent: the Italian

@@ -1,11 +1,69 @@
 package proof
 
 import (
+	"bytes"
+	"encoding/binary"
+	"flag"
+	"maps"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/tyler-smith/go-bip39/wordlists"
+	"golang.org/x/text/unicode/norm"
 )
+
+var update = flag.Bool("update", false, "rewrite what is made from the lists of words")
+
+// TestPhraseTable fails when the compiled-in table is not what the lists give.
+func TestPhraseTable(t *testing.T) {
+	all := map[bool]map[uint64]bool{true: {}, false: {}}
+	for _, words := range [][]string{wordlists.English, wordlists.Spanish, wordlists.French, wordlists.Italian, wordlists.Czech,
+		wordlists.Japanese, wordlists.Korean, wordlists.ChineseSimplified, wordlists.ChineseTraditional} {
+		for _, w := range words {
+			for _, form := range []norm.Form{norm.NFKD, norm.NFC} {
+				key := wordKey(form.Bytes([]byte(w)))
+				all[ascii(form.Bytes([]byte(w)))][key] = true
+			}
+		}
+	}
+	want := appendKeySet(nil, t, all[true], asciiSlots)
+	want = appendKeySet(want, t, all[false], otherSlots)
+	if *update {
+		if err := os.WriteFile("phrasewords.bin", want, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		t.Skip("written")
+	}
+	if !bytes.Equal(phraseTable, want) {
+		t.Error("phrasewords.bin is stale: run go test ./scan/proof -run PhraseTable -update")
+	}
+}
+
+// appendKeySet appends a filter and slots. The keys enter in their own order, so
+// that the table is the same each time.
+func appendKeySet(b []byte, t *testing.T, keys map[uint64]bool, n int) []byte {
+	t.Helper()
+	if 2*n < 3*len(keys) || keys[0] {
+		t.Fatalf("%d keys are too many for %d slots, or one is zero", len(keys), n)
+	}
+	filter, slots := make([]byte, filterSize), make([]uint64, n)
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		h := spread(key)
+		filter[h>>(64-filterBits+3)] |= 1 << (h >> (64 - filterBits) & 7)
+		i := int(h >> 32)
+		for slots[i&(n-1)] != 0 {
+			i++
+		}
+		slots[i&(n-1)] = key
+	}
+	b = append(b, filter...)
+	for _, key := range slots {
+		b = binary.LittleEndian.AppendUint64(b, key)
+	}
+	return b
+}
 
 func TestIsPhraseWord(t *testing.T) {
 	for _, list := range [][]string{wordlists.English, wordlists.Spanish, wordlists.French, wordlists.Italian, wordlists.Czech,
