@@ -152,7 +152,7 @@ func (w *worker) buffer(size int64) []byte {
 		want = int(size)
 	}
 	if cap(w.buf) < want {
-		w.buf = make([]byte, max(want, firstBuffer))
+		w.buf = make([]byte, max(want, firstBuffer, min(2*cap(w.buf), keptBuffer)))
 	}
 	return w.buf[:want]
 }
