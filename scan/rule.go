@@ -93,7 +93,8 @@ type ObjectMatch struct {
 	Evidence Evidence
 }
 
-// Path recognises a file by its name alone.
+// Path recognises a regular file that is not empty by its name alone: the file is
+// the secret. Check is shown its beginning, at most 4 KiB, as the secret part.
 type Path struct {
 	Globs []string // matched against the base name, path.Match syntax
 }

@@ -41,6 +41,9 @@ type Document struct {
 	Offset      int64
 	First, Last bool
 
+	// Size is how much the file holds, in bytes; 0 if it is not known.
+	Size int64
+
 	// Line and Column are the position of Data[0], from 1; columns are bytes.
 	Line, Column int
 

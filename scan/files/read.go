@@ -70,7 +70,7 @@ func (w *worker) content(ctx context.Context, r io.Reader, path string, size int
 		r = &io.LimitedReader{R: r, N: size}
 	}
 	w.files++
-	doc := Document{Path: path, First: true, Line: 1, Column: 1, Worker: w.number}
+	doc := Document{Path: path, Size: size, First: true, Line: 1, Column: 1, Worker: w.number}
 	buf := w.buffer(size)
 	defer func() { w.keep(buf) }()
 	n := 0

@@ -63,6 +63,7 @@ type CommitChange struct {
 	Commit  ID
 	Reached bool
 	Path    string // slash-separated, raw bytes
+	Mode    uint32
 	New     ID
 	Old     []ID // the parents' files at that path
 }
@@ -346,7 +347,12 @@ func (a *advance) compare(commit ID, dir string, tree ID, parents []ID) error {
 			if !ok {
 				continue
 			}
-			same = same || *o.ID == *e.ID
+			if *o.ID == *e.ID {
+				if IsRegular(o.Mode) != IsRegular(e.Mode) {
+					return ErrRescan // what is a secret by its name may be a link by now, or none any more
+				}
+				same = true
+			}
 			switch {
 			case isGitlink(o.Mode):
 			case isDir(o.Mode):
@@ -362,7 +368,7 @@ func (a *advance) compare(commit ID, dir string, tree ID, parents []ID) error {
 		case isDir(e.Mode):
 			err = a.compare(commit, dir+name+"/", *e.ID, dirs)
 		default:
-			err = a.change(CommitChange{commit, a.Reached[commit], dir + name, *e.ID, files})
+			err = a.change(CommitChange{commit, a.Reached[commit], dir + name, e.Mode, *e.ID, files})
 		}
 		if err != nil {
 			return err

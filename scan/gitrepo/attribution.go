@@ -36,6 +36,7 @@ type Graph struct {
 	trees   *treeIndex
 	commits *commitIndex
 	secrets map[int32][]int // of a blob, by its number; sorted
+	names   *Names          // nil if none are looked for
 	marks   map[ID]uint8    // commits by how they are reached
 	direct  map[ID]bool     // blobs that a root names
 	named   []ID            // of direct, what roots other than indexes name
@@ -47,6 +48,8 @@ type Graph struct {
 	results map[introKey]*Introduction
 	version map[versionKey]map[int32]bool
 	tips    map[versionKey]bool
+	under   map[nameKey][]int // secrets that a blob is by its name
+	brought map[int]int32     // of those, what some commit holds, and its blob
 
 	depth, steps int  // of going through one tree
 	cut          bool // some tree was too deep or too large
@@ -62,6 +65,21 @@ type introKey struct {
 type versionKey struct {
 	secret int
 	path   string
+}
+
+type nameKey struct {
+	name uint32
+	blob int32
+}
+
+// Names are files that are secrets by their base name, whatever they hold.
+type Names struct {
+	// Match reports whether a name is one of those. It is called for about every
+	// entry of every tree, by several goroutines at once.
+	Match func(name []byte) bool
+	// Secrets gives the numbers of the secrets that a blob is under such a name.
+	// They are others than those of any other blob. It is called by Introductions.
+	Secrets func(blob ID, name string) []int
 }
 
 // How a commit is reached.
@@ -107,11 +125,11 @@ func (g *Graph) FirstCommit(id ID) (first ID, ok bool) {
 
 // Graph walks commits, then trees, once each. Text, if set, is called with each
 // message, by goroutines with distinct workers. Then secrets gives the numbers of
-// the secrets in the blobs that have some. Objects that are referred to and missing
-// become gaps.
-func (h *History) Graph(ctx context.Context, secrets func() map[ID][]int, text func(worker int, id ID, t packfile.Type, message []byte)) (*Graph, error) {
-	g := &Graph{h: h, secrets: map[int32][]int{}, direct: map[ID]bool{}, results: map[introKey]*Introduction{},
-		version: map[versionKey]map[int32]bool{}, tips: map[versionKey]bool{}}
+// the secrets in the blobs that have some. Names may be nil. Objects that are
+// referred to and missing become gaps.
+func (h *History) Graph(ctx context.Context, secrets func() map[ID][]int, names *Names, text func(worker int, id ID, t packfile.Type, message []byte)) (*Graph, error) {
+	g := &Graph{h: h, secrets: map[int32][]int{}, names: names, direct: map[ID]bool{}, results: map[introKey]*Introduction{},
+		version: map[versionKey]map[int32]bool{}, tips: map[versionKey]bool{}, under: map[nameKey][]int{}, brought: map[int]int32{}}
 	var err error
 	if g.commits, err = h.indexCommits(ctx, text); err != nil {
 		return nil, err
@@ -131,10 +149,30 @@ func (h *History) Graph(ctx context.Context, secrets func() map[ID][]int, text f
 			g.secrets[n], hits[n] = s, true
 		}
 	}
-	if g.trees, err = h.indexTrees(ctx, hits, len(hits) > 0); err != nil {
+	if err := g.index(ctx, hits); err != nil {
 		return nil, err
 	}
 	return g, g.reportMissing(ctx, missing)
+}
+
+// index walks the trees: again if only names, which are rare, ask for what is below
+// them.
+func (g *Graph) index(ctx context.Context, hits map[int32]bool) (err error) {
+	var match func([]byte) bool
+	if g.names != nil {
+		match = g.names.Match
+	}
+	g.trees, err = g.h.indexTrees(ctx, hits, match, len(hits) > 0)
+	if err == nil && !g.trees.keep && g.trees.named.Load() {
+		g.trees, err = g.h.indexTrees(ctx, hits, match, true)
+	}
+	if err != nil {
+		return err
+	}
+	for id, err := range g.trees.bad {
+		g.h.gap("tree "+id.String(), err.Error(), "git fsck")
+	}
+	return nil
 }
 
 // reach marks commits, from all roots but notes first.
@@ -226,7 +264,7 @@ func (g *Graph) neededTrees(ctx context.Context) (map[int32]bool, error) {
 	x := g.trees
 	if !x.keep {
 		var err error
-		if x, err = g.h.indexTrees(ctx, nil, true); err != nil {
+		if x, err = g.h.indexTrees(ctx, nil, nil, true); err != nil {
 			return nil, err
 		}
 	}
@@ -262,7 +300,7 @@ func (g *Graph) neededTrees(ctx context.Context) (map[int32]bool, error) {
 // Introductions lists where the secrets came in, in the order of secrets, paths
 // and commits.
 func (g *Graph) Introductions(ctx context.Context) ([]Introduction, error) {
-	if len(g.secrets) == 0 {
+	if len(g.secrets) == 0 && !g.trees.named.Load() {
 		return nil, nil
 	}
 	g.kids = make([][]child, len(g.h.objects.ids))
@@ -299,6 +337,28 @@ func (g *Graph) Versions(f func(secret int, path string, blob ID)) {
 			f(key.secret, key.path, g.h.objects.ids[n])
 		}
 	}
+}
+
+// held are the secrets of a file: its blob's, and what its name makes of it.
+func (g *Graph) held(c child) []int {
+	if byName := g.byName(c); len(byName) > 0 {
+		return slices.Concat(g.secrets[c.object], byName)
+	}
+	return g.secrets[c.object]
+}
+
+// byName are the secrets that a file is by its name.
+func (g *Graph) byName(c child) []int {
+	if !c.named {
+		return nil
+	}
+	key := nameKey{c.name, c.object}
+	secrets, ok := g.under[key]
+	if !ok {
+		secrets = g.names.Secrets(g.h.objects.ids[c.object], g.trees.names[c.name])
+		g.under[key] = secrets
+	}
+	return secrets
 }
 
 func compareIDs(a, b ID) int { return slices.Compare(a[:], b[:]) }
@@ -358,8 +418,8 @@ func (g *Graph) tipFiles() error {
 		}
 		seen[r.tree] = true
 		if r.treeNumber >= 0 {
-			g.files("", g.below(r.treeNumber), func(path string, blob int32) {
-				for _, s := range g.secrets[blob] {
+			g.files("", g.below(r.treeNumber), func(path string, c child) {
+				for _, s := range g.held(c) {
 					g.tips[versionKey{s, path}] = true
 				}
 			})
@@ -398,15 +458,20 @@ func (g *Graph) cutShort() {
 	for key := range g.results {
 		placed[key.blob] = true
 	}
-	for blob := range g.secrets {
+	for blob, secrets := range g.secrets {
 		if !placed[g.h.objects.ids[blob]] {
-			g.orphan("", blob, false)
+			g.orphan("", blob, secrets, false)
+		}
+	}
+	for s, blob := range g.brought {
+		if !placed[g.h.objects.ids[blob]] {
+			g.orphan("", blob, []int{s}, false)
 		}
 	}
 }
 
 // files calls f for every file with a hit below some entries.
-func (g *Graph) files(prefix string, kids []child, f func(path string, blob int32)) {
+func (g *Graph) files(prefix string, kids []child, f func(path string, c child)) {
 	if !g.enter(len(kids)) {
 		return
 	}
@@ -416,7 +481,7 @@ func (g *Graph) files(prefix string, kids []child, f func(path string, blob int3
 		if c.dir {
 			g.files(path+"/", g.below(c.object), f)
 		} else {
-			f(path, c.object)
+			f(path, c)
 		}
 	}
 }
@@ -452,7 +517,7 @@ func (g *Graph) compare(r *commitRecord, prefix string, kids []child, parents []
 		var theirs []child // the parents' entries of that name
 		for _, p := range parents {
 			if i := slices.IndexFunc(p, func(q child) bool { return q.name == c.name }); i >= 0 {
-				same = same || p[i].object == c.object
+				same = same || p[i].object == c.object && p[i].named == c.named
 				theirs = append(theirs, p[i])
 			}
 		}
@@ -461,7 +526,7 @@ func (g *Graph) compare(r *commitRecord, prefix string, kids []child, parents []
 		}
 		path := prefix + g.trees.names[c.name]
 		if !c.dir {
-			g.file(r, path, c.object, theirs)
+			g.file(r, path, c, theirs)
 			continue
 		}
 		var below [][]child
@@ -475,14 +540,15 @@ func (g *Graph) compare(r *commitRecord, prefix string, kids []child, parents []
 }
 
 // file records the secrets that a commit brought to a path.
-func (g *Graph) file(r *commitRecord, path string, blob int32, parents []child) {
-	for _, s := range g.secrets[blob] {
+func (g *Graph) file(r *commitRecord, path string, c child, parents []child) {
+	blob := c.object
+	for _, s := range g.held(c) {
 		key := versionKey{s, path}
 		if g.version[key] == nil {
 			g.version[key] = map[int32]bool{}
 		}
 		g.version[key][blob] = true
-		if slices.ContainsFunc(parents, func(p child) bool { return !p.dir && slices.Contains(g.secrets[p.object], s) }) {
+		if slices.ContainsFunc(parents, func(p child) bool { return !p.dir && slices.Contains(g.held(p), s) }) {
 			continue
 		}
 		mark := g.marks[r.id]
@@ -504,8 +570,11 @@ func (g *Graph) visit(tree int32) {
 	for _, c := range g.below(tree) {
 		if c.dir {
 			g.visit(c.object)
-		} else {
-			g.seen[c.object] = true
+			continue
+		}
+		g.seen[c.object] = true
+		for _, s := range g.byName(c) {
+			g.brought[s] = c.object
 		}
 	}
 }
@@ -534,7 +603,7 @@ func (g *Graph) unseenTrees() (trees []int32) {
 }
 
 // topmost records the hits in those of the trees that lie below no other of them,
-// except for blobs visited before, and then visits them.
+// except for what was visited before, and then visits them.
 func (g *Graph) topmost(trees []int32, unreachable bool) {
 	inner := map[int32]bool{}
 	var stack []int32
@@ -555,9 +624,14 @@ func (g *Graph) topmost(trees []int32, unreachable bool) {
 			continue
 		}
 		g.steps = 0
-		g.files("", g.below(tree), func(path string, blob int32) {
-			if !g.seen[blob] {
-				g.orphan(path, blob, unreachable)
+		g.files("", g.below(tree), func(path string, c child) {
+			if !g.seen[c.object] {
+				g.orphan(path, c.object, g.secrets[c.object], unreachable)
+			}
+			for _, s := range g.byName(c) {
+				if _, ok := g.brought[s]; !ok {
+					g.orphan(path, c.object, []int{s}, unreachable)
+				}
 			}
 		})
 	}
@@ -568,17 +642,17 @@ func (g *Graph) topmost(trees []int32, unreachable bool) {
 
 // danglingBlobs records hits in blobs that no tree holds.
 func (g *Graph) danglingBlobs() {
-	for blob := range g.secrets {
+	for blob, secrets := range g.secrets {
 		if !g.seen[blob] {
-			g.orphan("", blob, true)
+			g.orphan("", blob, secrets, true)
 		}
 	}
 }
 
-// orphan records a blob that no commit holds.
-func (g *Graph) orphan(path string, blob int32, unreachable bool) {
+// orphan records secrets of a blob that no commit holds.
+func (g *Graph) orphan(path string, blob int32, secrets []int, unreachable bool) {
 	unreachable = unreachable && !g.direct[g.h.objects.ids[blob]]
-	for _, s := range g.secrets[blob] {
+	for _, s := range secrets {
 		g.add(Introduction{Secret: s, Blob: g.h.objects.ids[blob], Path: path, Unreachable: unreachable})
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -61,6 +62,17 @@ func markersIn(content []byte) (found []int) {
 	return found
 }
 
+// secretNames are the names that make a secret of most blobs.
+var secretNames = &Names{
+	Match: func(name []byte) bool { return slices.Contains([]string{"a", "j", "o"}, string(name)) },
+	Secrets: func(blob ID, _ string) []int {
+		if blob[0] < 32 {
+			return nil
+		}
+		return []int{1<<30 | int(blob[0])<<16 | int(blob[1])<<8 | int(blob[2])}
+	},
+}
+
 // historyResult is what the package says of a repository.
 type historyResult struct {
 	places   []string // one line for each introduction
@@ -70,6 +82,12 @@ type historyResult struct {
 
 // scanHistory walks a repository as a scan does.
 func scanHistory(t testing.TB, dir string, o HistoryOptions) *historyResult {
+	t.Helper()
+	return scanHistoryFor(t, dir, o, false)
+}
+
+// scanHistoryFor looks at names, and unless told otherwise at contents.
+func scanHistoryFor(t testing.TB, dir string, o HistoryOptions, noContent bool) *historyResult {
 	t.Helper()
 	ctx := context.Background()
 	h, err := mustOpen(t, dir).OpenHistory(ctx, o)
@@ -85,9 +103,12 @@ func scanHistory(t testing.TB, dir string, o HistoryOptions) *historyResult {
 	if err := Recover[struct{}](ctx, h, blobs, f); err != nil {
 		t.Fatal(err)
 	}
+	if noContent {
+		clear(f.found)
+	}
 	r := &historyResult{messages: map[ID]string{}}
 	var mu sync.Mutex
-	g, err := h.Graph(ctx, f.secrets, func(_ int, id ID, _ packfile.Type, message []byte) {
+	g, err := h.Graph(ctx, f.secrets, secretNames, func(_ int, id ID, _ packfile.Type, message []byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		r.messages[id] = string(message)
@@ -444,11 +465,12 @@ type oracle struct {
 	types    map[ID]string
 	data     map[ID][]byte
 	commits  map[ID]*oracleCommit
-	files    map[ID]map[string]ID // of a tree, by path
-	below    map[ID]map[ID]bool   // trees below a tree
-	secrets  map[ID][]int         // of a blob
-	reached  map[ID]bool          // commits and tags, by any root
-	history  map[ID]bool          // commits and tags, by roots other than notes
+	files    map[ID]map[string]ID   // of a tree, by path
+	below    map[ID]map[ID]bool     // trees below a tree
+	secrets  map[ID][]int           // of a blob
+	links    map[ID]map[string]bool // of a tree, by path: what is no regular file
+	reached  map[ID]bool            // commits and tags, by any root
+	history  map[ID]bool            // commits and tags, by roots other than notes
 	direct   map[ID]bool
 	needed   []ID        // roots that Git never lets go
 	cut      []ID        // commits whose parents a shallow clone hides
@@ -511,7 +533,7 @@ func (o *oracle) readTree(id ID) {
 	if o.files[id] != nil {
 		return
 	}
-	files, below := map[string]ID{}, map[ID]bool{}
+	files, below, links := map[string]ID{}, map[ID]bool{}, map[string]bool{}
 	for data := string(o.data[id]); data != ""; {
 		mode, rest, _ := strings.Cut(data, " ")
 		name, rest, _ := strings.Cut(rest, "\x00")
@@ -526,17 +548,18 @@ func (o *oracle) readTree(id ID) {
 			maps.Copy(below, o.below[sub])
 			for path, blob := range o.files[sub] {
 				files[name+"/"+path] = blob
+				links[name+"/"+path] = o.links[sub][path]
 			}
 		default:
-			files[name] = sub
+			files[name], links[name] = sub, mode == "120000"
 		}
 	}
-	o.files[id], o.below[id] = files, below
+	o.files[id], o.below[id], o.links[id] = files, below, links
 }
 
 func newOracle(t testing.TB, g *testRepo, replaced map[ID]ID) *oracle {
 	o := &oracle{t: t, types: map[ID]string{}, data: map[ID][]byte{}, commits: map[ID]*oracleCommit{}, files: map[ID]map[string]ID{},
-		below: map[ID]map[ID]bool{}, secrets: map[ID][]int{}, direct: map[ID]bool{}, commitIn: map[ID]bool{}}
+		below: map[ID]map[ID]bool{}, links: map[ID]map[string]bool{}, secrets: map[ID][]int{}, direct: map[ID]bool{}, commitIn: map[ID]bool{}}
 	o.readAll(g)
 	for id, typ := range o.types {
 		switch typ {
@@ -650,7 +673,19 @@ func (o *oracle) walk(ids []ID) map[ID]bool {
 	return seen
 }
 
-func (o *oracle) holds(blob ID, secret int) bool { return slices.Contains(o.secrets[blob], secret) }
+// at are the secrets of the file at a path of a tree.
+func (o *oracle) at(tree ID, path string) []int {
+	blob := o.files[tree][path]
+	return slices.Concat(o.secrets[blob], o.named(tree, path))
+}
+
+// named are the secrets that the file at a path of a tree is by its name.
+func (o *oracle) named(tree ID, name string) []int {
+	if o.links[tree][name] || o.types[o.files[tree][name]] == "" || !secretNames.Match([]byte(path.Base(name))) {
+		return nil
+	}
+	return secretNames.Secrets(o.files[tree][name], "")
+}
 
 // places lists every introduction.
 func (o *oracle) places(tips []ID) []string {
@@ -661,7 +696,7 @@ func (o *oracle) places(tips []ID) []string {
 	versions, atTip := map[key]map[ID]bool{}, map[key]bool{}
 	for _, c := range o.commits {
 		for path, blob := range o.files[c.tree] {
-			for _, s := range o.secrets[blob] {
+			for _, s := range o.at(c.tree, path) {
 				k := key{s, path}
 				if versions[k] == nil {
 					versions[k] = map[ID]bool{}
@@ -674,8 +709,8 @@ func (o *oracle) places(tips []ID) []string {
 		if o.commits[tip] == nil {
 			continue
 		}
-		for path, blob := range o.files[o.commits[tip].tree] {
-			for _, s := range o.secrets[blob] {
+		for path := range o.files[o.commits[tip].tree] {
+			for _, s := range o.at(o.commits[tip].tree, path) {
 				atTip[key{s, path}] = true
 			}
 		}
@@ -683,7 +718,7 @@ func (o *oracle) places(tips []ID) []string {
 	var all []Introduction
 	for id, c := range o.commits {
 		for path, blob := range o.files[c.tree] {
-			for _, s := range o.secrets[blob] {
+			for _, s := range o.at(c.tree, path) {
 				if !o.inherited(c, path, s) {
 					all = append(all, Introduction{Secret: s, Blob: blob, Path: path, Commit: id, AtTip: atTip[key{s, path}],
 						Unreachable: !o.reached[id], Note: o.reached[id] && !o.history[id]})
@@ -710,7 +745,7 @@ func (o *oracle) places(tips []ID) []string {
 func (o *oracle) inherited(c *oracleCommit, path string, secret int) bool {
 	for _, p := range c.parents {
 		if parent := o.commits[p]; parent != nil {
-			if blob, ok := o.files[parent.tree][path]; ok && o.holds(blob, secret) {
+			if _, ok := o.files[parent.tree][path]; ok && slices.Contains(o.at(parent.tree, path), secret) {
 				return true
 			}
 		}
@@ -721,12 +756,19 @@ func (o *oracle) inherited(c *oracleCommit, path string, secret int) bool {
 // orphans are the secrets in what no commit holds: by trees that a root names, by
 // other trees, and by blobs alone.
 func (o *oracle) orphans() (all []Introduction) {
-	add := func(path string, blob ID, unreachable bool) {
-		for _, s := range o.secrets[blob] {
+	add := func(path string, blob ID, secrets []int, unreachable bool) {
+		for _, s := range secrets {
 			all = append(all, Introduction{Secret: s, Blob: blob, Path: path, Unreachable: unreachable && !o.direct[blob]})
 		}
 	}
-	held := maps.Clone(o.commitIn)
+	held, byName := maps.Clone(o.commitIn), map[int]bool{}
+	for _, c := range o.commits {
+		for path := range o.files[c.tree] {
+			for _, s := range o.named(c.tree, path) {
+				byName[s] = true
+			}
+		}
+	}
 	for _, named := range []bool{true, false} {
 		var trees []ID
 		for tree := range o.files {
@@ -734,7 +776,7 @@ func (o *oracle) orphans() (all []Introduction) {
 				trees = append(trees, tree)
 			}
 		}
-		before := maps.Clone(held)
+		before, nameBefore := maps.Clone(held), maps.Clone(byName)
 		for _, tree := range trees {
 			inner := slices.ContainsFunc(trees, func(other ID) bool { return o.below[other][tree] })
 			held[tree] = true
@@ -742,14 +784,20 @@ func (o *oracle) orphans() (all []Introduction) {
 			for path, blob := range o.files[tree] {
 				held[blob] = true
 				if !inner && !before[blob] {
-					add(path, blob, !named)
+					add(path, blob, o.secrets[blob], !named)
+				}
+				for _, s := range o.named(tree, path) {
+					byName[s] = true
+					if !inner && !nameBefore[s] {
+						add(path, blob, []int{s}, !named)
+					}
 				}
 			}
 		}
 	}
-	for blob := range o.secrets {
+	for blob, secrets := range o.secrets {
 		if !held[blob] {
-			add("", blob, true)
+			add("", blob, secrets, true)
 		}
 	}
 	return all
@@ -920,6 +968,11 @@ func checkHistory(t *testing.T, seed uint64) {
 	for _, l := range try {
 		l.make(s, o.ids())
 		compareHistory(t, l.name, scanHistory(t, s.dir, options), want)
+	}
+	if seed%5 == 0 {
+		clear(o.secrets)
+		want.places = o.places(s.tips)
+		compareHistory(t, "names alone", scanHistoryFor(t, s.dir, options, true), want)
 	}
 }
 

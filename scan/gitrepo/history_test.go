@@ -400,7 +400,7 @@ func TestVanished(t *testing.T) {
 	if err := WalkHistory[struct{}](context.Background(), h, packfile.Types(packfile.Blob), f); err != nil {
 		t.Fatal(err)
 	}
-	g, err := h.Graph(context.Background(), f.secrets, nil)
+	g, err := h.Graph(context.Background(), f.secrets, secretNames, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -27,6 +27,9 @@ const (
 func isDir(mode uint32) bool     { return mode&modeType == ModeDir }
 func isGitlink(mode uint32) bool { return mode&modeType == ModeGitlink }
 
+// IsRegular reports whether a mode is a regular file's, executable or not.
+func IsRegular(mode uint32) bool { return mode&modeType == ModeRegular&modeType }
+
 // isBlob holds for regular files, executables and symbolic links.
 func isBlob(mode uint32) bool { return !isDir(mode) && !isGitlink(mode) }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/packfile"
@@ -16,21 +17,25 @@ type child struct {
 	name   uint32 // number of the name
 	object int32  // number of the object
 	dir    bool
+	named  bool // a file whose name is looked for
 }
 
 // treeIndex is what a walk over all trees learns: whether references lead nowhere,
-// and of each tree its directories and the files with hits. Each distinct tree
+// and of each tree its directories and the files with hits or names that are looked
+// for. Each distinct tree
 // is parsed once, and only where it differs from the one it is a delta of.
 type treeIndex struct {
 	h    *History
-	hits map[int32]bool // numbers of blobs with hits
-	keep bool           // whether children are wanted
+	hits map[int32]bool         // numbers of blobs with hits
+	name func(name []byte) bool // whether a file of that name is looked for; may be nil
+	keep bool                   // whether children are wanted
 
 	mu       sync.Mutex
 	children [][]child // by the tree's number
 	names    []string
 	nameOf   map[string]uint32
 	missing  bool        // some tree refers to an object that no store lists
+	named    atomic.Bool // some tree has a file whose name is looked for
 	gitlinks map[ID]bool // distinct commits of submodules
 	bad      map[ID]error
 }
@@ -42,9 +47,9 @@ type treeState struct {
 	children []child
 }
 
-func (h *History) indexTrees(ctx context.Context, hits map[int32]bool, keep bool) (*treeIndex, error) {
+func (h *History) indexTrees(ctx context.Context, hits map[int32]bool, name func([]byte) bool, keep bool) (*treeIndex, error) {
 	x := &treeIndex{
-		h: h, hits: hits, keep: keep,
+		h: h, hits: hits, name: name, keep: keep,
 		nameOf:   map[string]uint32{},
 		gitlinks: map[ID]bool{}, bad: map[ID]error{},
 	}
@@ -56,9 +61,6 @@ func (h *History) indexTrees(ctx context.Context, hits map[int32]bool, keep bool
 	}
 	if err := Recover[treeState](ctx, h, packfile.Types(packfile.Tree), x); err != nil {
 		return nil, err
-	}
-	for id, err := range x.bad {
-		h.gap("tree "+id.String(), err.Error(), "git fsck")
 	}
 	return x, nil
 }
@@ -170,13 +172,17 @@ func (t *treeReader) entry(e TreeEntry) {
 		x.mu.Unlock()
 		return
 	}
-	if dir := isDir(e.Mode); x.keep && (dir || x.hits[n]) {
-		t.state.children = append(t.state.children, child{uint32(t.pos), x.name(e.Name), n, dir})
+	dir, named := isDir(e.Mode), x.name != nil && IsRegular(e.Mode) && x.name(e.Name)
+	if named && !x.named.Load() {
+		x.named.Store(true)
+	}
+	if x.keep && (dir || named || x.hits[n]) {
+		t.state.children = append(t.state.children, child{uint32(t.pos), x.number(e.Name), n, dir, named})
 	}
 }
 
-// name returns the number of a name.
-func (x *treeIndex) name(b []byte) uint32 {
+// number returns the number of a name.
+func (x *treeIndex) number(b []byte) uint32 {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	n, ok := x.nameOf[string(b)]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/gitrepo"
@@ -135,6 +136,12 @@ func (c *changeScan) change(change gitrepo.Change, place scan.Place) {
 	if isPointer(data) {
 		c.exclude(excludedLFS, 1)
 	}
+	place.Path, place.Object = change.Path, change.New.String()
+	for _, s := range c.namedEntry(change.Path, change.Mode, change.New, data) {
+		p := place
+		p.AtTip = p.AtTip || c.blobAtTip(change.New, p.Path)
+		c.places = append(c.places, found{s, p})
+	}
 	verdicts := c.collect.engine.Whole(&c.scratch, data).Verdicts()
 	if len(verdicts) == 0 {
 		return
@@ -147,7 +154,6 @@ func (c *changeScan) change(change gitrepo.Change, place scan.Place) {
 			own = append(own, v)
 		}
 	}
-	place.Path, place.Object = change.Path, change.New.String()
 	for _, s := range c.collect.sightings(data, own) {
 		p := place
 		p.AtTip = p.AtTip || c.atTip(s.secret, p.Path)
@@ -182,6 +188,14 @@ func touches(text []byte, v scan.Verdict, added []gitrepo.LineRange) bool {
 		}
 	}
 	return false
+}
+
+// blobAtTip reports whether the file at a path of some tip is a blob.
+func (c *changeScan) blobAtTip(id gitrepo.ID, path string) bool {
+	return slices.ContainsFunc(c.tips, func(tip gitrepo.ID) bool {
+		at, _, err := c.store.ReadFile(tip, path)
+		return err == nil && at == id
+	})
 }
 
 // atTip reports whether the file at a path of some tip holds a secret.

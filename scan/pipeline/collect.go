@@ -32,6 +32,7 @@ type collected struct {
 	shown       string          // redacted
 	fingerprint string          // empty until it is needed
 	best        scan.Confidence // of any sighting, before paths have a say
+	named       bool            // a file, by its name
 }
 
 // recognition is what a rule said of a secret; many sightings share one.

@@ -46,6 +46,7 @@ func (r *run) report(ctx context.Context) (*scan.Report, error) {
 			return nil, err
 		}
 		report.Findings[i].Places = distinct(report.Findings[i].Places)
+		nameOf(&report.Findings[i])
 	}
 	slices.SortFunc(report.Findings, compareFindings)
 	slices.SortFunc(report.Coverage.Gaps, func(a, b scan.Gap) int { return cmp.Or(cmp.Compare(a.What, b.What), cmp.Compare(a.Why, b.Why)) })

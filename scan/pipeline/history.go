@@ -182,7 +182,7 @@ func (r *run) attribute(ctx context.Context, h *gitrepo.History, blobs *blobVisi
 		}
 		return secrets
 	}
-	graph, err := h.Graph(ctx, wanted, func(worker int, id packfile.ID, t packfile.Type, text []byte) {
+	graph, err := h.Graph(ctx, wanted, r.namesOf(blobs, secrets), func(worker int, id packfile.ID, t packfile.Type, text []byte) {
 		if seen := r.collect.judge(&blobs.scratch[worker], text); len(seen) > 0 {
 			mu.Lock()
 			messages = append(messages, message{id, t, seen})
@@ -207,6 +207,24 @@ func (r *run) attribute(ctx context.Context, h *gitrepo.History, blobs *blobVisi
 	return nil
 }
 
+// namesOf is how attribution finds files by their names. They are added to what the
+// blobs hold, and to the secrets that are attributed; nil if no rule asks for any.
+func (r *run) namesOf(blobs *blobVisitor, secrets map[packfile.ID][]int) *gitrepo.Names {
+	if len(r.names.globs) == 0 {
+		return nil
+	}
+	return &gitrepo.Names{Match: r.names.match, Secrets: func(id packfile.ID, name string) (numbers []int) {
+		for _, s := range r.namedBlob(name, id) {
+			numbers = append(numbers, s.secret)
+			if !contains(secrets[id], s.secret) { // another name of the rule's
+				secrets[id] = append(secrets[id], s.secret)
+				blobs.found[id] = append(blobs.found[id], s)
+			}
+		}
+		return numbers
+	}}
+}
+
 // wanted are the distinct secrets among sightings that may be reported.
 func (r *run) wanted(seen []sighting) []int {
 	var out []int
@@ -219,7 +237,11 @@ func (r *run) wanted(seen []sighting) []int {
 }
 
 // isWanted reports whether a secret may be reported; otherwise it is only counted.
-func (r *run) isWanted(secret int) bool { return r.collect.secrets[secret].best >= r.Level }
+// Files that are known by their names are few: all of them are attributed.
+func (r *run) isWanted(secret int) bool {
+	s := r.collect.secrets[secret]
+	return s.best >= r.Level || s.named
+}
 
 // counts are what was recognised of secrets that are only counted.
 type counts map[counted]bool

@@ -92,6 +92,7 @@ type run struct {
 	globs   *config.Globs
 	rng     gitrepo.Range
 	collect *collector
+	names   *names
 	workers int
 
 	coverage scan.Coverage
@@ -179,7 +180,7 @@ func (r *run) prepare(ctx context.Context) error {
 			key = r.cache.Key("secrets")
 		}
 	}
-	r.collect = newCollector(engine, key)
+	r.collect, r.names = newCollector(engine, key), newNames(engine.Rules())
 	return nil
 }
 

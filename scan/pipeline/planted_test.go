@@ -121,9 +121,10 @@ func newPlantedRepo(t *testing.T, some []*scan.Rule, shares int) *plantedRepo {
 		p.objects = map[string]bool{}
 		b.by[p.name] = p
 		b.fill(n, p, met)
+		b.fillNames(p, met)
 	}
 	for _, r := range b.all {
-		if r.Path == nil && !met[r.ID] {
+		if !met[r.ID] {
 			t.Errorf("rule %s is in no place: it has no sample that it finds", r.ID)
 		}
 	}
@@ -157,6 +158,66 @@ func (b *plantedRepo) fill(n int, p *hidingPlace, met map[string]bool) {
 		}
 	}
 	batch.end()
+}
+
+// fillNames adds to a place whose files have names one for each name by which some
+// rule knows a file.
+func (b *plantedRepo) fillNames(p *hidingPlace, met map[string]bool) {
+	if p.noPath {
+		return
+	}
+	for _, r := range b.all {
+		for i, name := range namesOf(r) {
+			text := namedContent(r, scan.NewGen(uint64(len(b.want))))
+			path := p.name + "/" + name
+			if i%2 == 1 {
+				path = p.name + "/deep/er/" + name
+			}
+			met[r.ID] = true
+			p.files = append(p.files, file{path, []byte(text)})
+			b.want[fileKey(path)] = &planted{sample: sample{rule: r, text: text, alone: true}, place: p, path: path}
+		}
+	}
+}
+
+// namesOf are base names that a rule knows a file by.
+func namesOf(r *scan.Rule) (all []string) {
+	if r.Path == nil {
+		return nil
+	}
+	for _, g := range r.Path.Globs {
+		all = append(all, strings.ReplaceAll(g, "*", "some name"))
+	}
+	return all
+}
+
+// namedContent is the content of a file that a rule knows by its name.
+func namedContent(r *scan.Rule, g *scan.Gen) string {
+	switch r.ID {
+	case "bitcoin-core-wallet":
+		return "\x00\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x62\x31\x05\x00" + string(g.Bytes(5000))
+	case "keepass-database":
+		return "\x03\xd9\xa2\x9a\x67\xfb\x4b\xb5" + string(g.Bytes(300))
+	}
+	return string(g.Bytes(32))
+}
+
+// fileKey is what stands for a secret that is a file.
+func fileKey(path string) string { return "file " + path }
+
+// silentNames are files whose names or contents are almost right.
+func (b *plantedRepo) silentNames() (files []file) {
+	g := scan.NewGen(78)
+	for _, r := range b.all {
+		for _, name := range namesOf(r) {
+			content := func() []byte { return []byte(namedContent(r, g)) }
+			files = append(files, file{"silent/names/" + name + ".txt", content()}, file{"silent/" + name + "/f", content()},
+				file{"silent/case/" + strings.ToUpper(name), content()}, file{"silent/cut/" + name[:len(name)-2], content()},
+				file{"silent/empty/" + name, nil}, file{"silent/short/" + name, []byte(name)},
+				file{"silent/lfs/" + name, []byte("version https://git-lfs.github.com/spec/v1\noid sha256:" + g.Hex(64) + "\nsize 5\n")})
+		}
+	}
+	return files
 }
 
 func samplesOf(r *scan.Rule, seed uint64) scan.Samples {
@@ -315,7 +376,7 @@ func (b *plantedRepo) committed() {
 		first = append(first, file{f.path, []byte("nothing yet\n")})
 	}
 	root := s.commit(change{branch: main, files: first})
-	s.commit(change{branch: main, files: slices.Concat(b.by["worktree"].files, b.by["utf16-big"].files, b.silentFiles())})
+	s.commit(change{branch: main, files: slices.Concat(b.by["worktree"].files, b.by["utf16-big"].files, b.silentFiles(), b.silentNames())})
 	for _, name := range []string{"deleted", "nodiff", "binary", "utf16-little"} {
 		s.commit(change{branch: main, files: b.by[name].files})
 		s.commit(change{branch: main, deletes: []string{name}})
@@ -477,6 +538,9 @@ func (b *plantedRepo) check(report *scan.Report) {
 	for i := range report.Findings {
 		f := &report.Findings[i]
 		secret := string(f.Secret.Reveal())
+		if f.Rule.Path != nil {
+			secret = fileKey(f.Places[0].Path)
+		}
 		if found[secret] {
 			b.t.Errorf("%s: found twice", f.Rule.ID)
 		}
@@ -484,7 +548,7 @@ func (b *plantedRepo) check(report *scan.Report) {
 		b.quiet(f)
 		p := b.want[secret]
 		if p == nil {
-			if !strings.HasPrefix(f.Places[0].Path, "silent/") {
+			if f.Rule.Path != nil || !strings.HasPrefix(f.Places[0].Path, "silent/") {
 				b.t.Errorf("%s: was not planted: %s in %s", f.Rule.ID, f.Redacted, where(f))
 			}
 			continue
@@ -528,6 +592,10 @@ func (b *plantedRepo) same(p *planted, f *scan.Finding) {
 	}
 	fail("rule", f.Rule.ID, p.rule.ID)
 	fail("places", len(f.Places), 1)
+	if p.rule.Path != nil {
+		fail("redacted", f.Redacted, p.path[strings.LastIndexByte(p.path, '/')+1:])
+		fail("has a value", !f.Secret.IsZero(), false)
+	}
 	at, h := &f.Places[0], p.place
 	fail("source", at.Source, h.source)
 	fail("unreachable", at.Unreachable, h.unreachable)

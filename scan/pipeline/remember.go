@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path"
 	"runtime/debug"
 	"slices"
 
@@ -38,6 +39,7 @@ type memorySecret struct {
 	Fingerprint string // empty if it was not needed
 	Best        scan.Confidence
 	Wanted      bool // its places were looked for; otherwise it was only counted
+	Named       bool // it is a file, by its name
 }
 
 type memoryRec struct {
@@ -144,7 +146,7 @@ func (p *past) restore(c *collector) bool {
 		}
 		n := c.number([32]byte(s.Digest))
 		k := c.secrets[n]
-		k.shown, k.fingerprint, k.best = s.Shown, s.Fingerprint, max(k.best, s.Best)
+		k.shown, k.fingerprint, k.best, k.named = s.Shown, s.Fingerprint, max(k.best, s.Best), k.named || s.Named
 		p.secrets = append(p.secrets, n)
 	}
 	for _, m := range p.Recs {
@@ -191,7 +193,7 @@ func (p *past) sighting(c *collector, m memorySighting) sighting {
 // places are wanted now. What the work tree holds has a say in that.
 func (p *past) fits(r *run) bool {
 	for i, s := range p.Secrets {
-		if s.Wanted != (r.collect.secrets[p.secrets[i]].best >= r.Level) {
+		if s.Wanted != r.isWanted(p.secrets[i]) {
 			return false
 		}
 	}
@@ -308,6 +310,12 @@ func (u *update) settle(ctx context.Context, a *gitrepo.Advance, now *gitrepo.In
 	for _, c := range a.Changes {
 		u.change(c, attributed)
 	}
+	brought := map[int]bool{} // files, by their names
+	for _, f := range u.places {
+		if f.rec.rule.Path != nil && f.place.Commit != "" {
+			brought[f.secret] = true
+		}
+	}
 	kept := u.places[:0]
 	for _, f := range u.places {
 		p := &f.place
@@ -316,8 +324,8 @@ func (u *update) settle(ctx context.Context, a *gitrepo.Advance, now *gitrepo.In
 			if err != nil {
 				return gitrepo.ErrRescan
 			}
-			if attributed[id] {
-				continue // a commit holds the blob now
+			if brought[f.secret] || f.rec.rule.Path == nil && attributed[id] {
+				continue // a commit holds it now
 			}
 			if now.Index.Has(id) != u.past.Inventory.Index.Has(id) && !u.past.Known.Names(id) {
 				p.Unreachable = !now.Index.Has(id)
@@ -336,8 +344,11 @@ func (u *update) settle(ctx context.Context, a *gitrepo.Advance, now *gitrepo.In
 // change adds the places that a new commit's file brought.
 func (u *update) change(c gitrepo.CommitChange, attributed map[gitrepo.ID]bool) {
 	attributed[c.New] = true
+	if gitrepo.IsRegular(c.Mode) && u.names.match([]byte(path.Base(c.Path))) {
+		u.nameIt(c)
+	}
 	for _, s := range u.blobs[c.New] {
-		if !u.isWanted(s.secret) {
+		if !u.isWanted(s.secret) || !s.at(u.names, c.Path, c.Mode) {
 			continue
 		}
 		u.version(s.secret, c.Path, c.New)
@@ -347,6 +358,15 @@ func (u *update) change(c gitrepo.CommitChange, attributed map[gitrepo.ID]bool) 
 		if !inParent {
 			u.places = append(u.places, found{s, scan.Place{Source: scan.SourceHistory, Path: c.Path, Object: c.New.String(),
 				Commit: c.Commit.String(), Unreachable: !c.Reached}})
+		}
+	}
+}
+
+// nameIt adds to what a blob holds what it is by its name.
+func (u *update) nameIt(c gitrepo.CommitChange) {
+	for _, s := range u.namedBlob(c.Path, c.New) {
+		if !slices.ContainsFunc(u.blobs[c.New], func(o sighting) bool { return o.secret == s.secret }) {
+			u.blobs[c.New] = append(u.blobs[c.New], s)
 		}
 	}
 }
@@ -456,7 +476,7 @@ func (r *run) remember(ctx context.Context) {
 		if _, ok := secrets[s.secret]; !ok {
 			secrets[s.secret] = len(m.Secrets)
 			c := r.collect.secrets[s.secret]
-			m.Secrets = append(m.Secrets, memorySecret{Digest: c.digest[:], Shown: c.shown, Fingerprint: c.fingerprint, Wanted: r.isWanted(s.secret)})
+			m.Secrets = append(m.Secrets, memorySecret{Digest: c.digest[:], Shown: c.shown, Fingerprint: c.fingerprint, Wanted: r.isWanted(s.secret), Named: c.named})
 		}
 		best := &m.Secrets[secrets[s.secret]].Best
 		*best = max(*best, s.rec.confidence)

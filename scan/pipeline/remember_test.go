@@ -40,6 +40,15 @@ func leveledRules() []*scan.Rule {
 		{ID: "guess", Generic: true, Confidence: scan.Medium, Expr: `\bguess=` + value,
 			Partners: []scan.Partner{{Role: "name", Expr: `\bname=([a-z]{4,9})`, Within: 100}}},
 		{ID: "faint", Confidence: scan.Low, Expr: `\bfaint=` + value},
+		{ID: "file", Confidence: scan.High, Path: &scan.Path{Globs: []string{"*.key*", "z", "e"}}, Check: func(c scan.Candidate) scan.Evidence {
+			switch text := c.Secret(); {
+			case bytes.Contains(text, []byte("plain")):
+				return scan.Fails("plain")
+			case bytes.Contains(text, []byte("beta")):
+				return scan.Rejected
+			}
+			return scan.Evidence{}
+		}},
 	}
 	for _, r := range rules.All() {
 		if r.ID == "github-pat" || r.ID == "aws-access-key" || r.ID == "pypi-token" {
@@ -103,7 +112,7 @@ type evolution struct {
 
 func newEvolution(t *testing.T, seed uint64, sum *evolved) *evolution {
 	e := &evolution{testRepo: newTestRepo(t), rng: rand.New(rand.NewPCG(seed, 7)), cache: t.TempDir(), rules: leveledRules(), sum: sum,
-		paths: []string{"a", "b.txt", "dir/c", "dir/sub/d.env", "tests/e", "go.sum", "dir.x/f", "g\xff"}}
+		paths: []string{"a", "b.txt", "dir/c", "dir/sub/d.env", "tests/e", "go.sum", "dir.x/f", "g\xff", "id.key", "dir/id.key2"}}
 	g := scan.NewGen(seed)
 	for range secretsOfRepo {
 		e.values = append(e.values, g.String("abcdefghijklmnopqrstuvwxyz0123456789", 24))
@@ -261,7 +270,7 @@ func (e *evolution) text() string {
 	case 8:
 		return "ident=gamma strong=" + v + "\n"
 	case 9:
-		r := e.rules[3+e.rng.IntN(len(e.rules)-3)]
+		r := e.rules[4+e.rng.IntN(len(e.rules)-4)]
 		s := r.Samples(scan.NewGen(uint64(e.rng.IntN(5))))
 		return e.pick(append(s.Match, s.Failed...)) + "\n"
 	case 10:

@@ -18,6 +18,7 @@ import (
 // visitor judges documents. A chunk of a large file gives what is its own.
 func (r *run) visitor(source scan.SourceKind, done func(path string, data []byte)) files.Visit {
 	scratch := make([]match.Scratch, r.workers)
+	named := &namedFiles{r, make([]namedFile, r.workers)}
 	var mu sync.Mutex
 	var count int64
 	return func(d files.Document) error {
@@ -27,6 +28,10 @@ func (r *run) visitor(source scan.SourceKind, done func(path string, data []byte
 		if done != nil && d.Whole() {
 			done(d.Path, d.Data)
 		}
+		for i := range seen {
+			seen[i].span = seen[i].span.behind(d.Line, d.Column)
+		}
+		seen = append(seen, named.see(&d)...)
 		if len(seen) == 0 && r.Progress == nil {
 			return nil
 		}
@@ -35,7 +40,6 @@ func (r *run) visitor(source scan.SourceKind, done func(path string, data []byte
 		count++
 		r.progress("files", count, 0)
 		for _, s := range seen {
-			s.span = s.span.behind(d.Line, d.Column)
 			r.places = append(r.places, found{s, scan.Place{Source: source, Path: d.Path, AtTip: source != scan.SourceStdin}})
 		}
 		return nil
@@ -252,7 +256,7 @@ func (r *run) index(ctx context.Context, repo *gitrepo.Repo, list *gitrepo.WorkF
 		}
 		r.coverage.Files++
 		r.coverage.Bytes += int64(len(data))
-		for _, s := range r.collect.judge(&scratch, data) {
+		for _, s := range append(r.collect.judge(&scratch, data), r.namedEntry(c.Path, c.Mode, c.New, data)...) {
 			r.places = append(r.places, found{s, scan.Place{Source: scan.SourceIndex, Path: c.Path, Object: c.New.String(), AtTip: true}})
 		}
 	}

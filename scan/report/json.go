@@ -172,7 +172,7 @@ func findingOf(f scan.Finding, o Options) jsonFinding {
 		Fingerprint: f.Fingerprint, PublicID: f.PublicID, Redacted: f.Redacted,
 		Parts: []jsonPart{}, Places: []jsonPlace{},
 	}
-	if o.ShowSecrets {
+	if o.ShowSecrets && !f.Secret.IsZero() {
 		secret := string(f.Secret.Reveal())
 		out.Secret, out.SecretBase64 = &secret, exact(secret)
 	}

@@ -164,7 +164,7 @@ func resultOf(f scan.Finding, rule int, o Options) sarifResult {
 // sarifMessage is what a reader of an alert sees first.
 func sarifMessage(f scan.Finding, o Options) string {
 	shown := f.Redacted
-	if o.ShowSecrets {
+	if o.ShowSecrets && !f.Secret.IsZero() {
 		shown = string(f.Secret.Reveal())
 	}
 	text := f.Rule.Title

@@ -126,7 +126,7 @@ func (s *screen) block(f scan.Finding) block {
 // secret returns what stands beside the title and, where the secret itself is
 // wanted and does not fit there, the lines that follow.
 func (s *screen) secret(f scan.Finding) (cell string, lines []string) {
-	if !s.o.ShowSecrets {
+	if !s.o.ShowSecrets || f.Secret.IsZero() {
 		return Escape(f.Redacted), nil
 	}
 	text := strings.TrimRight(string(f.Secret.Reveal()), "\r\n")
@@ -171,7 +171,10 @@ func location(p scan.Place) string {
 	if name == "" {
 		name = sourceName(p.Source)
 	}
-	at := fmt.Sprintf("%s:%d:%d", name, p.Line, p.Column)
+	at := name
+	if p.Line > 0 { // otherwise it is the file
+		at += fmt.Sprintf(":%d:%d", p.Line, p.Column)
+	}
 	if len(p.Via) > 0 {
 		at += " (" + strings.Join(p.Via, ", ") + ")"
 	}

@@ -123,10 +123,21 @@ func privateKeys() []scan.Rule {
 		}),
 		rule("keepass-database", "KeePass database", "https://keepass.info/help/kb/kdbx.html", func(r *scan.Rule) {
 			r.Path, r.Confidence = &scan.Path{Globs: []string{"*.kdbx", "*.kdb", "*.agilekeychain", "*.keychain-db", "*.psafe3"}}, scan.Medium
-			r.Samples = func(*scan.Gen) scan.Samples { return scan.Samples{} }
+			r.Check, r.Samples = passwordDatabase, noText
 			r.Why, r.Fix = "Whoever guesses its password has every password in it.", "Take the file out of the repository and change the passwords that it holds."
 		}),
 	}
+}
+
+// passwordDatabase checks that a file begins as KeePass 1 and 2, Password Safe 3
+// and Apple's keychains do.
+func passwordDatabase(c scan.Candidate) scan.Evidence {
+	for _, magic := range []string{"\x03\xd9\xa2\x9a\x65\xfb\x4b\xb5", "\x03\xd9\xa2\x9a\x66\xfb\x4b\xb5", "\x03\xd9\xa2\x9a\x67\xfb\x4b\xb5", "PWS3", "kych"} {
+		if strings.HasPrefix(string(c.Secret()), magic) {
+			return scan.Evidence{Reason: "begins as one"}
+		}
+	}
+	return scan.Fails("does not begin as one")
 }
 
 // pemBegin and pemEnd stand in halves so that no scanner takes this file for a key.

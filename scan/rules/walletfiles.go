@@ -123,15 +123,40 @@ func walletFiles() []scan.Rule {
 			ID: "bitcoin-core-wallet", Provider: "bitcoin", Title: "Bitcoin Core wallet file",
 			Why: "It holds the wallet's private keys, often without a passphrase.", Fix: fixPassword,
 			Reference: "https://github.com/bitcoin/bitcoin/blob/master/doc/managing-wallets.md", Confidence: scan.Medium,
-			Path: &scan.Path{Globs: []string{"wallet.dat", "wallet-*.dat"}}, Samples: noText,
+			Path: &scan.Path{Globs: []string{"wallet.dat", "wallet-*.dat"}}, Check: walletFile, Samples: noText,
 		},
 		{
 			ID: "lightning-hsm-secret", Provider: "lightning", Title: "Core Lightning hsm_secret",
 			Why: "All keys of the Lightning node derive from it: whoever holds it takes all funds.", Fix: fixFunds,
 			Reference: "https://docs.corelightning.org/docs/backup", Confidence: scan.High,
-			Path: &scan.Path{Globs: []string{"hsm_secret"}}, Samples: noText,
+			Path: &scan.Path{Globs: []string{"hsm_secret"}}, Check: hsmSecret, Samples: noText,
 		},
 	}
+}
+
+// walletFile checks that a file begins as the databases of wallets do: Berkeley
+// DB's btree, of either byte order, or SQLite.
+func walletFile(c scan.Candidate) scan.Evidence {
+	head := c.Secret()
+	if bytes.HasPrefix(head, []byte("SQLite format 3\x00")) {
+		return scan.Evidence{Reason: "an SQLite database"}
+	}
+	if len(head) >= 16 && (string(head[12:16]) == "\x62\x31\x05\x00" || string(head[12:16]) == "\x00\x05\x31\x62") {
+		return scan.Evidence{Reason: "a Berkeley DB file"}
+	}
+	return scan.Fails("not a database of a wallet")
+}
+
+// The sizes of hsm_secret in bytes: a seed alone; at most a checksum, salt and
+// mnemonic before and behind it.
+const minHSMSecret, maxHSMSecret = 32, 1 << 10
+
+// hsmSecret checks the size of a file of that name.
+func hsmSecret(c scan.Candidate) scan.Evidence {
+	if n := len(c.Secret()); n < minHSMSecret || n > maxHSMSecret {
+		return scan.Fails("not of the size of one")
+	}
+	return scan.Evidence{}
 }
 
 // noText is for rules that ask for the file's name alone.
