@@ -142,6 +142,39 @@ func TestNamesAlone(t *testing.T) {
 	}
 }
 
+// A file in a tree that no commit holds is found, and where a commit brings it as
+// soon as one does, with the cache and without.
+func TestNamesInStrayTree(t *testing.T) {
+	g := newTestRepo(t)
+	g.write(file{"README", []byte("nothing\n")})
+	g.git("add", ".")
+	g.git("commit", "-q", "-m", "one")
+	blob := g.gitInput(scan.NewGen(10).Bytes(32), "hash-object", "-w", "--stdin")
+	tree := g.gitInput([]byte("100644 blob "+blob+"\thsm_secret\n"), "mktree")
+	other := g.gitInput([]byte("100644 blob "+blob+"\tother\n"), "mktree")
+	cache := t.TempDir()
+	check := func(what, commit string, unreachable bool) {
+		t.Helper()
+		for _, dir := range []string{cache, ""} {
+			o := builtin(g.dir, HistoryOnly)
+			o.CacheDir = dir
+			r := mustRun(t, o)
+			if len(r.Findings) != 1 || len(r.Findings[0].Places) != 1 {
+				t.Fatalf("%s, cache %q: findings %+v, want one with one place", what, dir, r.Findings)
+			}
+			if p := r.Findings[0].Places[0]; p.Path != "hsm_secret" || p.Commit != commit || p.Unreachable != unreachable {
+				t.Errorf("%s, cache %q: place %+v", what, dir, p)
+			}
+		}
+	}
+	check("stray", "", true)
+	g.git("update-ref", "refs/heads/other", g.git("commit-tree", other, "-p", "HEAD", "-m", "under another name"))
+	check("held under another name", "", true)
+	commit := g.git("commit-tree", tree, "-p", "HEAD", "-m", "under its name")
+	g.git("update-ref", "refs/heads/main", commit)
+	check("held", commit, false)
+}
+
 func BenchmarkNames(b *testing.B) {
 	n := newNames(map[string]*scan.Rule{"r": {ID: "r", Path: &scan.Path{Globs: []string{"wallet.dat", "wallet-*.dat", "hsm_secret", "*.kdbx", "*.kdb"}}}})
 	names := [][]byte{[]byte("main.c"), []byte("Makefile"), []byte("t1000-test.sh"), []byte("README.txt"), []byte("object-store.h"), []byte("expect")}
