@@ -1,6 +1,7 @@
 package gitrepo
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"sync"
@@ -30,6 +31,8 @@ type treeIndex struct {
 	name func(name []byte) bool // whether a file of that name is looked for; may be nil
 	keep bool                   // whether children are wanted
 
+	scratch []treeState // by worker
+
 	mu       sync.Mutex
 	children [][]child // by the tree's number
 	names    []string
@@ -49,7 +52,7 @@ type treeState struct {
 
 func (h *History) indexTrees(ctx context.Context, hits map[int32]bool, name func([]byte) bool, keep bool) (*treeIndex, error) {
 	x := &treeIndex{
-		h: h, hits: hits, name: name, keep: keep,
+		h: h, hits: hits, name: name, keep: keep, scratch: make([]treeState, h.options.Workers),
 		nameOf:   map[string]uint32{},
 		gitlinks: map[ID]bool{}, bad: map[ID]error{},
 	}
@@ -69,9 +72,9 @@ func (h *History) indexTrees(ctx context.Context, hits map[int32]bool, name func
 func (x *treeIndex) Lost(packfile.Object, error) {}
 
 // Visit reads the entries of a tree that are not its base's.
-func (x *treeIndex) Visit(_ int, o packfile.Object, content []byte, base *treeState, copies []scan.Copy) treeState {
-	number, _ := x.h.objects.find(o.ID)
-	t := treeReader{index: x, number: number, content: content}
+func (x *treeIndex) Visit(worker int, o packfile.Object, content []byte, base *treeState, copies []scan.Copy) treeState {
+	scratch := &x.scratch[worker]
+	t := treeReader{index: x, content: content, state: treeState{offsets: scratch.offsets[:0], children: scratch.children[:0]}}
 	if base == nil {
 		copies = nil
 	}
@@ -86,19 +89,20 @@ func (x *treeIndex) Visit(_ int, o packfile.Object, content []byte, base *treeSt
 		x.bad[o.ID] = errTree
 		x.mu.Unlock()
 	}
-	if x.keep && len(t.state.children) > 0 {
+	*scratch = t.state
+	state := treeState{slices.Clone(t.state.offsets), uint32(t.pos), slices.Clone(t.state.children)}
+	if x.keep && len(state.children) > 0 {
+		number, _ := x.h.objects.find(o.ID)
 		x.mu.Lock() // an object may stand in two packs
-		x.children[number] = t.state.children
+		x.children[number] = state.children
 		x.mu.Unlock()
 	}
-	t.state.end = uint32(t.pos)
-	return t.state
+	return state
 }
 
 // treeReader reads one tree from front to back.
 type treeReader struct {
 	index   *treeIndex
-	number  int32
 	content []byte
 	pos     int
 	state   treeState
@@ -137,16 +141,22 @@ func (t *treeReader) carry(base *treeState, c scan.Copy) {
 	if to <= from || int(base.offsets[from])+shift != t.pos {
 		return
 	}
-	for _, o := range base.offsets[from:to] {
-		t.state.offsets = append(t.state.offsets, uint32(int(o)+shift))
+	n := len(t.state.offsets)
+	t.state.offsets = append(t.state.offsets, base.offsets[from:to]...)
+	added := t.state.offsets[n:]
+	for i := range added {
+		added[i] += uint32(shift)
 	}
-	for _, k := range base.children {
-		if k.at >= base.offsets[from] && k.at < entryEnd(base, to-1) {
-			k.at = uint32(int(k.at) + shift)
-			t.state.children = append(t.state.children, k)
+	end := entryEnd(base, to-1)
+	first, _ := slices.BinarySearchFunc(base.children, base.offsets[from], func(k child, at uint32) int { return cmp.Compare(k.at, at) })
+	for _, k := range base.children[first:] {
+		if k.at >= end {
+			break
 		}
+		k.at += uint32(shift)
+		t.state.children = append(t.state.children, k)
 	}
-	t.pos = int(entryEnd(base, to-1)) + shift
+	t.pos = int(end) + shift
 }
 
 func entryEnd(s *treeState, i int) uint32 {

@@ -58,7 +58,7 @@ func FuzzTreeDelta(f *testing.F) {
 		h.objects.add(targetID)
 		n, _ := h.objects.find(targetID)
 		read := func(delta bool) (treeState, []child, bool) {
-			x := &treeIndex{h: h, hits: map[int32]bool{0: true, 2: true}, keep: true, children: make([][]child, 10),
+			x := &treeIndex{h: h, hits: map[int32]bool{0: true, 2: true}, keep: true, scratch: make([]treeState, 1), children: make([][]child, 10),
 				nameOf: map[string]uint32{}, gitlinks: map[ID]bool{}, bad: map[ID]error{}}
 			state := x.Visit(0, packfile.Object{ID: baseID, Type: packfile.Tree}, base, nil, nil)
 			if delta {

@@ -3,6 +3,7 @@ package packfile
 import (
 	"encoding/binary"
 	"errors"
+	"math/bits"
 
 	"github.com/keywright/keywright/scan"
 )
@@ -65,22 +66,39 @@ func patch(target, base, delta []byte, copies []scan.Copy) ([]scan.Copy, error) 
 // copyOp reads the offset and the size of a copy instruction, of which op says
 // which bytes are there.
 func copyOp(op byte, d []byte) (from, size int, rest []byte, ok bool) {
-	for i := range 7 {
-		if op>>i&1 == 0 {
-			continue
-		}
-		if len(d) == 0 {
-			return 0, 0, nil, false
-		}
-		if i < 4 {
-			from |= int(d[0]) << (8 * i)
-		} else {
-			size |= int(d[0]) << (8 * (i - 4))
-		}
-		d = d[1:]
+	n := bits.OnesCount8(op & 0x7F)
+	if n > len(d) {
+		return 0, 0, nil, false
+	}
+	i := 0
+	if op&0x01 != 0 {
+		from, i = int(d[0]), 1
+	}
+	if op&0x02 != 0 {
+		from |= int(d[i]) << 8
+		i++
+	}
+	if op&0x04 != 0 {
+		from |= int(d[i]) << 16
+		i++
+	}
+	if op&0x08 != 0 {
+		from |= int(d[i]) << 24
+		i++
+	}
+	if op&0x10 != 0 {
+		size = int(d[i])
+		i++
+	}
+	if op&0x20 != 0 {
+		size |= int(d[i]) << 8
+		i++
+	}
+	if op&0x40 != 0 {
+		size |= int(d[i]) << 16
 	}
 	if size == 0 {
 		size = 1 << 16
 	}
-	return from, size, d, true
+	return from, size, d[n:], true
 }
