@@ -74,7 +74,7 @@ func (x *treeIndex) Lost(packfile.Object, error) {}
 // Visit reads the entries of a tree that are not its base's.
 func (x *treeIndex) Visit(worker int, o packfile.Object, content []byte, base *treeState, copies []scan.Copy) treeState {
 	scratch := &x.scratch[worker]
-	t := treeReader{index: x, content: content, state: treeState{offsets: scratch.offsets[:0], children: scratch.children[:0]}}
+	t := treeReader{index: x, content: content, base: o.Base, state: treeState{offsets: scratch.offsets[:0], children: scratch.children[:0]}}
 	if base == nil {
 		copies = nil
 	}
@@ -90,8 +90,12 @@ func (x *treeIndex) Visit(worker int, o packfile.Object, content []byte, base *t
 		x.mu.Unlock()
 	}
 	*scratch = t.state
-	state := treeState{slices.Clone(t.state.offsets), uint32(t.pos), slices.Clone(t.state.children)}
-	if x.keep && len(state.children) > 0 {
+	state := treeState{end: uint32(t.pos)}
+	if t.base {
+		state.offsets = slices.Clone(t.state.offsets)
+	}
+	if len(t.state.children) > 0 {
+		state.children = slices.Clone(t.state.children)
 		number, _ := x.h.objects.find(o.ID)
 		x.mu.Lock() // an object may stand in two packs
 		x.children[number] = state.children
@@ -104,6 +108,7 @@ func (x *treeIndex) Visit(worker int, o packfile.Object, content []byte, base *t
 type treeReader struct {
 	index   *treeIndex
 	content []byte
+	base    bool // whether offsets are wanted
 	pos     int
 	state   treeState
 }
@@ -117,7 +122,9 @@ func (t *treeReader) to(limit int) bool {
 			return false
 		}
 		t.entry(e)
-		t.state.offsets = append(t.state.offsets, uint32(t.pos))
+		if t.base {
+			t.state.offsets = append(t.state.offsets, uint32(t.pos))
+		}
 		t.pos = len(t.content) - len(rest)
 	}
 	return true
@@ -141,11 +148,13 @@ func (t *treeReader) carry(base *treeState, c scan.Copy) {
 	if to <= from || int(base.offsets[from])+shift != t.pos {
 		return
 	}
-	n := len(t.state.offsets)
-	t.state.offsets = append(t.state.offsets, base.offsets[from:to]...)
-	added := t.state.offsets[n:]
-	for i := range added {
-		added[i] += uint32(shift)
+	if t.base {
+		n := len(t.state.offsets)
+		t.state.offsets = append(t.state.offsets, base.offsets[from:to]...)
+		added := t.state.offsets[n:]
+		for i := range added {
+			added[i] += uint32(shift)
+		}
 	}
 	end := entryEnd(base, to-1)
 	first, _ := slices.BinarySearchFunc(base.children, base.offsets[from], func(k child, at uint32) int { return cmp.Compare(k.at, at) })

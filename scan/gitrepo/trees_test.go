@@ -57,22 +57,25 @@ func FuzzTreeDelta(f *testing.F) {
 		h.objects.add(baseID)
 		h.objects.add(targetID)
 		n, _ := h.objects.find(targetID)
-		read := func(delta bool) (treeState, []child, bool) {
+		read := func(delta, kept bool) (treeState, []child, bool) {
 			x := &treeIndex{h: h, hits: map[int32]bool{0: true, 2: true}, keep: true, scratch: make([]treeState, 1), children: make([][]child, 10),
 				nameOf: map[string]uint32{}, gitlinks: map[ID]bool{}, bad: map[ID]error{}}
-			state := x.Visit(0, packfile.Object{ID: baseID, Type: packfile.Tree}, base, nil, nil)
+			state := x.Visit(0, packfile.Object{ID: baseID, Type: packfile.Tree, Base: true}, base, nil, nil)
 			if delta {
-				state = x.Visit(0, packfile.Object{ID: targetID, Type: packfile.Tree}, target, &state, copies)
+				state = x.Visit(0, packfile.Object{ID: targetID, Type: packfile.Tree, Base: kept}, target, &state, copies)
 			} else {
-				state = x.Visit(0, packfile.Object{ID: targetID, Type: packfile.Tree}, target, nil, nil)
+				state = x.Visit(0, packfile.Object{ID: targetID, Type: packfile.Tree, Base: true}, target, nil, nil)
 			}
 			return state, x.children[n], x.bad[targetID] != nil
 		}
-		whole, wantChildren, wantBad := read(false)
-		delta, children, bad := read(true)
+		whole, wantChildren, wantBad := read(false, true)
+		delta, children, bad := read(true, true)
 		if bad != wantBad || delta.end != whole.end || !slices.Equal(delta.offsets, whole.offsets) || !slices.Equal(children, wantChildren) {
 			t.Errorf("as a delta: %v %v end %d bad %v; whole: %v %v end %d bad %v",
 				delta.offsets, children, delta.end, bad, whole.offsets, wantChildren, whole.end, wantBad)
+		}
+		if leaf, children, bad := read(true, false); bad != wantBad || leaf.offsets != nil || !slices.Equal(children, wantChildren) {
+			t.Errorf("as a delta that is no base: %v bad %v; whole: %v bad %v", children, bad, wantChildren, wantBad)
 		}
 	})
 }

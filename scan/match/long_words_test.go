@@ -23,8 +23,8 @@ func TestSeamInLongWord(t *testing.T) {
 					at   int
 				}{{text.added + text.base, len(text.added)}, {text.base + text.added, 0}} {
 					copies := []scan.Copy{{Base: 0, Start: target.at, Len: len(text.base)}}
-					got := e.Delta(&s, e.Whole(&s, []byte(text.base)), []byte(target.data), copies)
-					if want := e.Whole(&s, []byte(target.data)); !reflect.DeepEqual(got, want) {
+					got := e.Delta(&s, e.Whole(&s, []byte(text.base)).Keep(), []byte(target.data), copies).Keep()
+					if want := e.Whole(&s, []byte(target.data)).Keep(); !reflect.DeepEqual(got, want) {
 						t.Fatalf("%q with %q at %d:\n%s", text.base, text.added, target.at, difference(got, want))
 					}
 				}

@@ -8,8 +8,8 @@ import (
 )
 
 // State is what is known of a judged object: enough to carry it to an object
-// that is made of copies of it. It holds none of the object's bytes and is not
-// changed once made.
+// that is made of copies of it. It holds none of the object's bytes. It lies in the
+// Scratch that it was made with, until that is used again; Keep makes one that lasts.
 type State struct {
 	size     int
 	view     view
@@ -52,6 +52,7 @@ type judged struct {
 // Scratch is memory that judging reuses. The zero value is ready; a Scratch must
 // not be used by two goroutines at once.
 type Scratch struct {
+	state          State
 	fresh, carried []anchor
 	dirty          []bool // of carried
 	found          []anchor
@@ -61,18 +62,17 @@ type Scratch struct {
 
 // Whole judges an object by itself.
 func (e *Engine) Whole(s *Scratch, data []byte) *State {
-	st := &State{size: len(data), view: viewOf(data)}
-	text, _ := decode(data, st.view)
+	view := viewOf(data)
+	text, _ := decode(data, view)
 	s.found = e.find(text, 0, len(text), s.found[:0])
 	slices.SortFunc(s.found, compareAnchors)
 	s.found = slices.Compact(s.found)
-	s.verdicts = s.verdicts[:0]
+	s.begin()
 	for _, a := range s.found {
 		e.judgeAnchor(s, text, a)
 	}
 	e.judgeParsers(s, text)
-	st.keep(s)
-	return st
+	return s.done(len(data), view)
 }
 
 // Delta judges an object that shares the copies with the base, whose state is
@@ -84,28 +84,40 @@ func (e *Engine) Delta(s *Scratch, base *State, data []byte, copies []scan.Copy)
 		return e.Whole(s, data)
 	}
 	d := delta{e: e, s: s, base: base, data: data}
-	s.carried, s.dirty, s.fresh, s.verdicts = s.carried[:0], s.dirty[:0], s.fresh[:0], s.verdicts[:0]
+	s.begin()
+	s.carried, s.dirty, s.fresh = s.carried[:0], s.dirty[:0], s.fresh[:0]
 	for _, c := range copies {
 		d.carry(c)
 	}
 	d.scan(copies)
 	d.merge()
 	e.judgeParsers(s, data)
-	st := &State{size: len(data), view: v}
-	st.keep(s)
-	return st
+	return s.done(len(data), v)
 }
 
-// keep takes the anchors and verdicts out of the scratch memory.
-func (st *State) keep(s *Scratch) {
-	if len(s.found) > 0 {
-		st.anchors = slices.Clone(s.found)
+// begin forgets the verdicts of the last object.
+func (s *Scratch) begin() {
+	clear(s.verdicts)
+	s.verdicts = s.verdicts[:0]
+}
+
+// done is the state of the object whose anchors and verdicts were collected.
+func (s *Scratch) done(size int, v view) *State {
+	slices.SortStableFunc(s.verdicts, func(a, b judged) int { return compareAnchors(a.at, b.at) })
+	s.state = State{size: size, view: v, anchors: s.found, verdicts: s.verdicts}
+	return &s.state
+}
+
+// Keep returns a copy that does not lie in a Scratch. It is not changed once made.
+func (s *State) Keep() *State {
+	kept := &State{size: s.size, view: s.view}
+	if len(s.anchors) > 0 {
+		kept.anchors = slices.Clone(s.anchors)
 	}
 	if len(s.verdicts) > 0 {
-		st.verdicts = slices.Clone(s.verdicts)
-		slices.SortStableFunc(st.verdicts, func(a, b judged) int { return compareAnchors(a.at, b.at) })
-		clear(s.verdicts)
+		kept.verdicts = slices.Clone(s.verdicts)
 	}
+	return kept
 }
 
 func compareAnchors(a, b anchor) int {

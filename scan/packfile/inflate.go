@@ -29,7 +29,7 @@ const (
 	maxLitCodes  = 288
 	maxDistCodes = 32
 	maxCodeBits  = 15
-	rootBits     = 10 // of the first-level table
+	rootBits     = 11 // of the first-level table
 )
 
 // A table entry: the number of bits to consume in bits 0-7; the number of extra
@@ -44,8 +44,9 @@ const (
 
 // huffman is a decoding table of two levels.
 type huffman struct {
-	table []uint32
-	bits  uint
+	table  []uint32
+	bits   uint
+	sorted [maxLitCodes]uint16 // symbols by the lengths of their codes, of the last build
 }
 
 var lengthBase = [...]uint16{3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258}
@@ -107,56 +108,85 @@ func newInflater() *inflater {
 
 // build makes the table of a canonical code. It reports false if the lengths are
 // no complete code, a single code of one bit excepted.
+//
+// Codes are entered in their order, shortest first, and bits are read from the low
+// end: a code of n bits stands in the first 2^n entries, and the table for one bit
+// more begins as two copies of the table so far.
 func (h *huffman) build(lengths []uint8, entries []uint32) bool {
-	var count, next [maxCodeBits + 2]uint16
+	var count, next [maxCodeBits + 1]uint16
 	for _, n := range lengths {
-		count[n]++
+		count[n&maxCodeBits]++
 	}
-	count[0] = 0
 	longest := uint(maxCodeBits)
 	for longest > 0 && count[longest] == 0 {
 		longest--
 	}
 	left := 1
 	for n := 1; n <= maxCodeBits; n++ {
-		left = left<<1 - int(count[n])
-		if left < 0 {
+		if left = left<<1 - int(count[n]); left < 0 {
 			return false
 		}
-		next[n+1] = (next[n] + count[n]) << 1
+		if n > 1 {
+			next[n] = next[n-1] + count[n-1]
+		}
 	}
 	complete := left == 0
 	if !complete && !(longest == 1 && count[1] == 1 || longest == 0) {
 		return false
 	}
+	for sym, n := range lengths {
+		if n != 0 {
+			h.sorted[next[n&maxCodeBits]] = uint16(sym)
+			next[n&maxCodeBits]++
+		}
+	}
 	h.bits = min(max(longest, 1), rootBits)
 	size := 1 << h.bits
-	if cap(h.table) < size {
+	if cap(h.table) < size+1024 {
 		h.table = make([]uint32, size, size+1024)
 	}
 	h.table = h.table[:size]
-	if !complete || longest > h.bits {
+	if !complete {
 		for i := range h.table {
 			h.table[i] = noCode
 		}
 	}
-	for sym, n := range lengths {
-		if n == 0 {
-			continue
-		}
-		code := next[n]
-		next[n]++
-		reversed := uint(bits.Reverse16(code) >> (16 - n))
-		if uint(n) <= h.bits {
-			entry := entries[sym] | uint32(n)
-			for i := reversed; i < uint(size); i += 1 << n {
-				h.table[i] = entry
+	h.enter(&count, entries, longest)
+	return true
+}
+
+// enter fills the table with the codes of the sorted symbols.
+func (h *huffman) enter(count *[maxCodeBits + 1]uint16, entries []uint32, longest uint) {
+	sorted := h.sorted[:]
+	code := uint(0) // with its first bit lowest
+	filled := 1     // entries that shorter codes decide
+	for n := uint(1); n <= longest; n++ {
+		if n <= h.bits {
+			copy(h.table[filled:2*filled], h.table[:filled])
+			filled *= 2
+		} else if n == h.bits+1 {
+			// the beginnings of longer codes
+			for i := bits.Reverse16(uint16(code)) >> (16 - n + 1); int(i) < filled; i++ {
+				h.table[bits.Reverse16(i)>>(16-h.bits)] = noCode
 			}
-		} else {
-			h.enterLong(reversed, uint(n), longest, entries[sym])
+		}
+		for range count[n] {
+			sym := sorted[0]
+			sorted = sorted[1:]
+			if n <= h.bits {
+				h.table[code] = entries[sym] | uint32(n)
+			} else {
+				h.enterLong(code, n, longest, entries[sym])
+			}
+			// add one to a number whose highest bit is the lowest
+			carry := uint(1) << (n - 1)
+			for code&carry != 0 {
+				code &^= carry
+				carry >>= 1
+			}
+			code |= carry
 		}
 	}
-	return true
 }
 
 // enterLong enters a code longer than the first level.

@@ -16,6 +16,9 @@ import (
 type Object struct {
 	ID   ID
 	Type Type
+	// Base says that other objects are made of it: nobody asks for what Visit
+	// returns of one that is no base.
+	Base bool
 }
 
 // Visitor is what a walk brings objects to. S is what a visitor wants to know of
@@ -65,7 +68,7 @@ func Walk[S any](ctx context.Context, f *Forest, o Options, v Visitor[S]) error 
 }
 
 func (f *Forest) object(place int32) Object {
-	return Object{f.pack.ids[f.pack.byOffset[place]], f.kind[place]}
+	return Object{ID: f.pack.ids[f.pack.byOffset[place]], Type: f.kind[place]}
 }
 
 // walk is what the workers of one walk share.
@@ -181,6 +184,8 @@ func (k *worker[S]) run(ctx context.Context) error {
 // do builds and visits one object, and puts its children on the stack.
 func (k *worker[S]) do(t task[S]) {
 	o := k.forest.object(t.place)
+	k.kids = k.forest.children(t.place, k.kids[:0])
+	o.Base = len(k.kids) > 0
 	data, copies, err := k.build(t)
 	if err == nil {
 		err = k.forest.pack.verify(int(k.forest.pack.byOffset[t.place]), o.Type, data)
@@ -196,8 +201,7 @@ func (k *worker[S]) do(t task[S]) {
 	}
 	state := k.visitor.Visit(k.id, o, data, base, copies)
 	k.release(t.base)
-	k.kids = k.forest.children(t.place, k.kids[:0])
-	if len(k.kids) == 0 {
+	if !o.Base {
 		k.recycle(data)
 		return
 	}

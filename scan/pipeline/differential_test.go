@@ -256,7 +256,10 @@ func (w *walked) Visit(worker int, o packfile.Object, content []byte, base **mat
 		fmt.Fprintf(&w.shown, "delta %v\n%s", base != nil, listed(state.All()))
 	}
 	w.sums[o.ID] = append(w.sums[o.ID], sum)
-	return state
+	if !o.Base {
+		return nil
+	}
+	return state.Keep()
 }
 
 // verdictSum stands for a list of verdicts.

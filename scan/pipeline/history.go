@@ -148,7 +148,10 @@ func (v *blobVisitor) Visit(worker int, o packfile.Object, content []byte, base 
 		v.found[o.ID] = seen
 		v.mu.Unlock()
 	}
-	return state
+	if !o.Base {
+		return nil
+	}
+	return state.Keep()
 }
 
 // unattributed keeps what an interrupted scan found: the objects, without commits.
