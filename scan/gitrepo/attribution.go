@@ -41,6 +41,7 @@ type Graph struct {
 	direct  map[ID]bool     // blobs that a root names
 	named   []ID            // of direct, what roots other than indexes name
 	absent  []ID            // roots that no store has
+	missing []ID            // what roots and commits lead to and no store has
 
 	kids    [][]child // of a tree, by its number: those below which hits lie
 	state   []uint8   // of computing kids
@@ -101,8 +102,14 @@ func (g *Graph) Cut() (n int) {
 	return n
 }
 
-// Submodules is the number of distinct submodule commits that trees refer to.
-func (g *Graph) Submodules() int { return len(g.trees.gitlinks) }
+// Submodules is the number of distinct submodule commits that trees refer to, if
+// trees have been walked.
+func (g *Graph) Submodules() int {
+	if g.trees == nil {
+		return 0
+	}
+	return len(g.trees.gitlinks)
+}
 
 // Reachable reports whether some ref, reflog or stash leads to a commit or tag.
 func (g *Graph) Reachable(id ID) bool { return g.marks[id] != 0 }
@@ -123,12 +130,10 @@ func (g *Graph) FirstCommit(id ID) (first ID, ok bool) {
 	return ID{}, false
 }
 
-// Graph walks commits, then trees, once each. Text, if set, is called with each
-// message, by goroutines with distinct workers. Then secrets gives the numbers of
-// the secrets in the blobs that have some. Names may be nil. Objects that are
-// referred to and missing become gaps.
-func (h *History) Graph(ctx context.Context, secrets func() map[ID][]int, names *Names, text func(worker int, id ID, t packfile.Type, message []byte)) (*Graph, error) {
-	g := &Graph{h: h, secrets: map[int32][]int{}, names: names, direct: map[ID]bool{}, results: map[introKey]*Introduction{},
+// Graph walks commits and annotated tags, once each. Text, if set, is called with
+// each message, by goroutines with distinct workers.
+func (h *History) Graph(ctx context.Context, text func(worker int, id ID, t packfile.Type, message []byte)) (*Graph, error) {
+	g := &Graph{h: h, secrets: map[int32][]int{}, direct: map[ID]bool{}, results: map[introKey]*Introduction{},
 		version: map[versionKey]map[int32]bool{}, tips: map[versionKey]bool{}, under: map[nameKey][]int{}, brought: map[int]int32{}}
 	var err error
 	if g.commits, err = h.indexCommits(ctx, text); err != nil {
@@ -139,20 +144,8 @@ func (h *History) Graph(ctx context.Context, secrets func() map[ID][]int, names 
 	}
 	g.commits.resolve()
 	g.marks = make(map[ID]uint8, len(g.commits.commits))
-	missing, err := g.reach(ctx)
-	if err != nil {
-		return nil, err
-	}
-	hits := map[int32]bool{}
-	for id, s := range secrets() {
-		if n, ok := h.objects.find(id); ok {
-			g.secrets[n], hits[n] = s, true
-		}
-	}
-	if err := g.index(ctx, hits); err != nil {
-		return nil, err
-	}
-	return g, g.reportMissing(ctx, missing)
+	g.missing, err = g.reach(ctx)
+	return g, err
 }
 
 // index walks the trees: again if only names, which are rare, ask for what is below
@@ -217,7 +210,8 @@ func (g *Graph) reach(ctx context.Context) (missing []ID, err error) {
 }
 
 // reportMissing turns missing objects that something reachable needs into gaps.
-func (g *Graph) reportMissing(ctx context.Context, missing []ID) error {
+func (g *Graph) reportMissing(ctx context.Context) error {
+	missing := slices.Clone(g.missing)
 	hint := "git fsck"
 	if g.h.repo.Partial() {
 		hint = "git fetch --refetch --no-filter"
@@ -297,9 +291,24 @@ func (g *Graph) neededTrees(ctx context.Context) (map[int32]bool, error) {
 	return reachable, nil
 }
 
-// Introductions lists where the secrets came in, in the order of secrets, paths
-// and commits.
-func (g *Graph) Introductions(ctx context.Context) ([]Introduction, error) {
+// Introductions walks the trees, and lists where secrets came in, in the order of
+// secrets, paths and commits. It is given the numbers of the secrets in the blobs
+// that have some; names may be nil. Objects that are referred to and missing become
+// gaps. It is called once.
+func (g *Graph) Introductions(ctx context.Context, secrets map[ID][]int, names *Names) ([]Introduction, error) {
+	hits := map[int32]bool{}
+	for id, s := range secrets {
+		if n, ok := g.h.objects.find(id); ok {
+			g.secrets[n], hits[n] = s, true
+		}
+	}
+	g.names = names
+	if err := g.index(ctx, hits); err != nil {
+		return nil, err
+	}
+	if err := g.reportMissing(ctx); err != nil {
+		return nil, err
+	}
 	if len(g.secrets) == 0 && !g.trees.named.Load() {
 		return nil, nil
 	}

@@ -51,8 +51,6 @@ func (f *finder) Visit(_ int, o packfile.Object, content []byte, _ *struct{}, _ 
 
 func (f *finder) Lost(packfile.Object, error) {}
 
-func (f *finder) secrets() map[ID][]int { return f.found }
-
 func markersIn(content []byte) (found []int) {
 	for n := range markerCount {
 		if bytes.Contains(content, []byte(marker(n))) {
@@ -108,7 +106,7 @@ func scanHistoryFor(t testing.TB, dir string, o HistoryOptions, noContent bool) 
 	}
 	r := &historyResult{messages: map[ID]string{}}
 	var mu sync.Mutex
-	g, err := h.Graph(ctx, f.secrets, secretNames, func(_ int, id ID, _ packfile.Type, message []byte) {
+	g, err := h.Graph(ctx, func(_ int, id ID, _ packfile.Type, message []byte) {
 		mu.Lock()
 		defer mu.Unlock()
 		r.messages[id] = string(message)
@@ -116,7 +114,7 @@ func scanHistoryFor(t testing.TB, dir string, o HistoryOptions, noContent bool) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	introductions, err := g.Introductions(ctx)
+	introductions, err := g.Introductions(ctx, f.found, secretNames)
 	if err != nil {
 		t.Fatal(err)
 	}

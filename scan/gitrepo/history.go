@@ -1,7 +1,6 @@
 package gitrepo
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/binary"
@@ -9,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -339,7 +339,8 @@ func (h *History) Seen(t packfile.Type) (objects int, bytes int64) {
 
 // WalkHistory brings every object of the types to the visitor: those of packs
 // along their delta chains, then the loose ones. An object that several stores
-// hold is visited once for each. Lost is not passed on: see Gaps.
+// hold is visited once for each. Lost is not passed on: see Gaps. Walks of different
+// types may go on at the same time.
 func WalkHistory[S any](ctx context.Context, h *History, types packfile.TypeSet, v packfile.Visitor[S]) error {
 	hv := &historyVisitor[S]{Visitor: v, h: h}
 	for _, p := range h.packs {
@@ -454,18 +455,16 @@ func readVanished[S any](v *historyVisitor[S], worker int, id ID, types packfile
 // Recover reads objects that a walk lost from another copy, and brings them to
 // the visitor. Call it after the walks of the same types.
 func Recover[S any](ctx context.Context, h *History, types packfile.TypeSet, v packfile.Visitor[S]) error {
-	if len(h.lost) == 0 {
+	h.mu.Lock()
+	ids := slices.SortedFunc(maps.Keys(h.lost), compareIDs)
+	h.mu.Unlock()
+	if len(ids) == 0 {
 		return nil
 	}
 	s, err := h.store()
 	if err != nil {
 		return err
 	}
-	ids := make([]ID, 0, len(h.lost))
-	for id := range h.lost {
-		ids = append(ids, id)
-	}
-	slices.SortFunc(ids, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
 	for _, id := range ids {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -474,7 +473,9 @@ func Recover[S any](ctx context.Context, h *History, types packfile.TypeSet, v p
 		if err != nil {
 			continue
 		}
+		h.mu.Lock()
 		h.read[id] = true
+		h.mu.Unlock()
 		if types.Has(t) {
 			o := packfile.Object{ID: id, Type: t}
 			h.count(o, len(data))

@@ -400,11 +400,11 @@ func TestVanished(t *testing.T) {
 	if err := WalkHistory[struct{}](context.Background(), h, packfile.Types(packfile.Blob), f); err != nil {
 		t.Fatal(err)
 	}
-	g, err := h.Graph(context.Background(), f.secrets, secretNames, nil)
+	g, err := h.Graph(context.Background(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	places, err := g.Introductions(context.Background())
+	places, err := g.Introductions(context.Background(), f.found, secretNames)
 	if err != nil {
 		t.Fatal(err)
 	}

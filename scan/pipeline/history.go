@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/gitrepo"
 	"github.com/keywright/keywright/scan/match"
@@ -45,16 +47,13 @@ func (r *run) wholeHistory(ctx context.Context, before *gitrepo.Inventory) error
 	}
 	defer h.Close()
 	blobs := &blobVisitor{run: r, total: int64(h.Count(packfile.Types(packfile.Blob))), scratch: make([]match.Scratch, r.workers), found: map[packfile.ID][]sighting{}, pointers: map[packfile.ID]bool{}}
-	err = gitrepo.WalkHistory[*match.State](ctx, h, packfile.Types(packfile.Blob), blobs)
-	if err == nil {
-		err = gitrepo.Recover[*match.State](ctx, h, packfile.Types(packfile.Blob), blobs)
-	}
+	messages, err := r.walk(ctx, h, blobs)
 	if err != nil {
 		r.unattributed(h, blobs)
 		return err
 	}
 	first := len(r.places)
-	if err := r.attribute(ctx, h, blobs); err != nil {
+	if err := r.attribute(ctx, blobs, messages); err != nil {
 		r.places = r.places[:first]
 		r.unattributed(h, blobs)
 		return err
@@ -65,6 +64,37 @@ func (r *run) wholeHistory(ctx context.Context, before *gitrepo.Inventory) error
 		r.keep(ctx, before, covered, first, blobs)
 	}
 	return nil
+}
+
+// walk judges all blobs, and meanwhile all messages, so that no core waits for the
+// other at the end of either.
+func (r *run) walk(ctx context.Context, h *gitrepo.History, blobs *blobVisitor) (messages []message, err error) {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		only := packfile.Types(packfile.Blob)
+		if err := gitrepo.WalkHistory[*match.State](ctx, h, only, blobs); err != nil {
+			return err
+		}
+		return gitrepo.Recover[*match.State](ctx, h, only, blobs)
+	})
+	var graph *gitrepo.Graph
+	g.Go(func() (err error) {
+		var mu sync.Mutex
+		scratch := make([]match.Scratch, r.workers)
+		graph, err = h.Graph(ctx, func(worker int, id packfile.ID, t packfile.Type, text []byte) {
+			if seen := r.collect.judge(&scratch[worker], text); len(seen) > 0 {
+				mu.Lock()
+				messages = append(messages, message{id, t, seen})
+				mu.Unlock()
+			}
+		})
+		return err
+	})
+	err = g.Wait()
+	if err == nil {
+		r.graph = graph
+	}
+	return messages, err
 }
 
 // keep takes down what is to be remembered, unless the repository has changed
@@ -172,31 +202,15 @@ type message struct {
 }
 
 // attribute finds out which commits brought what the blobs hold.
-func (r *run) attribute(ctx context.Context, h *gitrepo.History, blobs *blobVisitor) error {
+func (r *run) attribute(ctx context.Context, blobs *blobVisitor, messages []message) error {
 	r.progress("attribution", 0, 0)
-	var mu sync.Mutex
-	var messages []message
 	secrets := map[packfile.ID][]int{}
-	wanted := func() map[packfile.ID][]int { // messages have a say in what is
-		for id, seen := range blobs.found {
-			if s := r.wanted(seen); len(s) > 0 {
-				secrets[id] = s
-			}
+	for id, seen := range blobs.found {
+		if s := r.wanted(seen); len(s) > 0 {
+			secrets[id] = s
 		}
-		return secrets
 	}
-	graph, err := h.Graph(ctx, wanted, r.namesOf(blobs, secrets), func(worker int, id packfile.ID, t packfile.Type, text []byte) {
-		if seen := r.collect.judge(&blobs.scratch[worker], text); len(seen) > 0 {
-			mu.Lock()
-			messages = append(messages, message{id, t, seen})
-			mu.Unlock()
-		}
-	})
-	if err != nil {
-		return err
-	}
-	r.graph = graph
-	introductions, err := graph.Introductions(ctx)
+	introductions, err := r.graph.Introductions(ctx, secrets, r.namesOf(blobs, secrets))
 	if err != nil {
 		return err
 	}
@@ -204,7 +218,7 @@ func (r *run) attribute(ctx context.Context, h *gitrepo.History, blobs *blobVisi
 		r.introduce(&introductions[i], blobs.found)
 	}
 	for _, m := range messages {
-		r.message(m, !graph.Reachable(m.id))
+		r.message(m, !r.graph.Reachable(m.id))
 	}
 	r.unwanted(blobs.found, secrets)
 	return nil
