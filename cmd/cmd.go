@@ -69,6 +69,11 @@ was not read.
 		RunE:  func(_ *cobra.Command, args []string) error { return runHelp(root, args) },
 	})
 	root.InitDefaultCompletionCmd()
+	for _, c := range root.Commands() {
+		if c.Name() == "completion" { // it answers an unknown shell with its help, and 0
+			c.Args, c.RunE = cobra.ArbitraryArgs, runRoot
+		}
+	}
 	addExitStatus(root)
 	return root
 }
@@ -97,9 +102,9 @@ func runHelp(root *cobra.Command, args []string) error {
 }
 
 func unknownCommand(root *cobra.Command, name string) error {
-	hint := "see 'keywright --help'"
+	hint := "see '" + root.CommandPath() + " --help'"
 	if similar := root.SuggestionsFor(name); len(similar) > 0 {
-		hint = fmt.Sprintf("did you mean 'keywright %s'?", similar[0])
+		hint = fmt.Sprintf("did you mean '%s %s'?", root.CommandPath(), similar[0])
 	} else if _, err := os.Lstat(name); err == nil {
 		hint = fmt.Sprintf("to scan it: keywright scan %s", quote(name))
 	}

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/keywright/keywright/config"
 	"github.com/keywright/keywright/scan/files"
@@ -132,18 +133,44 @@ func closedPipe(err error) bool {
 }
 
 // flagError gives an unknown flag the hint that it deserves: flags of other
-// scanners are answered with ours.
+// scanners and flags with a typing error are answered with ours.
 func flagError(c *cobra.Command, err error) error {
 	hint := fmt.Sprintf("see '%s --help'", c.CommandPath())
-	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok && c.Name() == "scan" {
-		if ours := foreignFlag(name); ours != "" {
-			hint = ours
-		}
+	if name, ok := strings.CutPrefix(err.Error(), "unknown flag: --"); ok {
+		hint = cmp.Or(misplacedFlag(c, name), foreignFlag(c, name), similarFlag(c, name), hint)
 	}
 	return usageError{err, hint}
 }
 
-func foreignFlag(name string) string {
+// misplacedFlag answers a flag that was given without the command that has it.
+func misplacedFlag(c *cobra.Command, name string) string {
+	if name == "version" {
+		return fmt.Sprintf("did you mean '%s version'?", c.Root().Name())
+	}
+	for _, sub := range c.Commands() {
+		if sub.Flags().Lookup(name) != nil {
+			return fmt.Sprintf("did you mean '%s --%s'?", sub.CommandPath(), name)
+		}
+	}
+	return ""
+}
+
+// similarFlag finds the flag that was meant the way Cobra finds commands.
+func similarFlag(c *cobra.Command, name string) string {
+	names := &cobra.Command{SuggestionsMinimumDistance: 2}
+	c.Flags().VisitAll(func(f *pflag.Flag) {
+		names.AddCommand(&cobra.Command{Use: f.Name, Run: func(*cobra.Command, []string) {}})
+	})
+	if similar := names.SuggestionsFor(name); len(similar) > 0 {
+		return fmt.Sprintf("did you mean --%s?", similar[0])
+	}
+	return ""
+}
+
+func foreignFlag(c *cobra.Command, name string) string {
+	if c.Name() != "scan" {
+		return ""
+	}
 	switch name {
 	case "json", "jsonl", "sarif":
 		return "did you mean --format " + name + "?"
@@ -157,6 +184,10 @@ func foreignFlag(name string) string {
 		return "did you mean --no-history?"
 	case "log-opts", "commits":
 		return "did you mean --range A..B?"
+	case "config":
+		return "the configuration is .keywright.toml in the root of what is scanned"
+	case "baseline", "baseline-path":
+		return "findings are accepted in .keywrightignore, by their fingerprints"
 	case "redact":
 		return "reports are always redacted; --show-secrets shows the secrets"
 	case "all":

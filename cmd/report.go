@@ -16,7 +16,7 @@ import (
 // not touched at all; then what people want to know still goes to standard error.
 func writeReport(term *terminal, o scanOptions, r *scan.Report) error {
 	options := report.Options{ShowSecrets: o.showSecrets, Colour: term.colour(), Width: term.width}
-	if o.output == "" {
+	if o.output == "" || o.output == "-" {
 		return report.Write(term.out, o.format, r, options)
 	}
 	options.Colour = false
@@ -70,7 +70,7 @@ func writeThrough(name string, write func(io.Writer) error) error {
 
 // checkOutput refuses, before the work, a report file that cannot be written.
 func checkOutput(name string) error {
-	if name == "" {
+	if name == "" || name == "-" { // standard output
 		return nil
 	}
 	if info, err := os.Stat(name); err == nil && info.IsDir() {

@@ -105,12 +105,16 @@ func newScan(term *terminal, scanning scanFunc) *cobra.Command {
 	var o scanOptions
 	c := &cobra.Command{
 		Use:               "scan [PATH]",
+		SuggestFor:        []string{"detect", "protect", "git", "dir", "filesystem", "stdin", "check"},
 		Short:             "Find leaked credentials in files and Git history",
 		Long:              scanLong,
 		Example:           scanExample,
 		Args:              cobra.ArbitraryArgs,
 		ValidArgsFunction: cobra.FixedCompletions(nil, cobra.ShellCompDirectiveDefault),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
 			return runScan(c.Context(), term, scanning, o, args)
 		},
 	}
@@ -127,6 +131,23 @@ func complete(c *cobra.Command, flag string, values func() []string) {
 	_ = c.RegisterFlagCompletionFunc(flag, func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
 		return values(), cobra.ShellCompDirectiveNoFileComp
 	})
+}
+
+// checkEmpty refuses flags with an empty value. In a script that is a variable that
+// was not set, and the flag would be as good as not given: a range would become
+// everything.
+func checkEmpty(f *pflag.FlagSet) error {
+	var err error
+	f.Visit(func(f *pflag.Flag) {
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		if len(values) == 0 || slices.Contains(values, "") {
+			err = usagef(fmt.Sprintf("leave --%s out, or give it a value; was a variable not set?", f.Name), "--%s is empty", f.Name)
+		}
+	})
+	return err
 }
 
 func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptions, args []string) error {
