@@ -103,10 +103,10 @@ func runHelp(root *cobra.Command, args []string) error {
 
 func unknownCommand(root *cobra.Command, name string) error {
 	hint := "see '" + root.CommandPath() + " --help'"
-	if similar := root.SuggestionsFor(name); len(similar) > 0 {
-		hint = fmt.Sprintf("did you mean '%s %s'?", root.CommandPath(), similar[0])
-	} else if _, err := os.Lstat(name); err == nil {
+	if _, err := os.Lstat(name); err == nil {
 		hint = fmt.Sprintf("to scan it: keywright scan %s", quote(name))
+	} else if similar := root.SuggestionsFor(name); len(similar) > 0 {
+		hint = fmt.Sprintf("did you mean '%s %s'?", root.CommandPath(), similar[0])
 	}
 	return usageError{fmt.Errorf("unknown command %s", quote(name)), hint}
 }
