@@ -97,11 +97,17 @@ func explainRepository(err error) (hint string, ok bool) {
 		shallow     *gitrepo.ShallowError
 		unsupported *gitrepo.UnsupportedError
 		special     *files.NotRegularError
-		outside     *pipeline.NotRepositoryError
+		lack        *pipeline.LackError
 	)
 	switch {
-	case errors.As(err, &outside), errors.Is(err, gitrepo.ErrNotRepository):
+	case errors.As(err, &lack) && lack.Lack == pipeline.SingleFile:
+		return "give the directory of its repository, or no path: history and index are scanned whole", true
+	case errors.As(err, &lack) && lack.Lack == pipeline.BareRepository:
+		return "its history holds all there is: keywright scan " + quote(lack.Path), true
+	case errors.As(err, &lack), errors.Is(err, gitrepo.ErrNotRepository):
 		return "run it in a repository, or scan files alone: keywright scan PATH", true
+	case errors.Is(err, gitrepo.ErrGitDir):
+		return "unset GIT_DIR, or let it name the .git directory", true
 	case errors.As(err, &shallow):
 		return "fetch what is missing: " + shallow.Hint(), true
 	case errors.As(err, &revision):

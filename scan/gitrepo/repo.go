@@ -25,6 +25,9 @@ import (
 // ErrNotRepository says that no Git repository holds the path.
 var ErrNotRepository = errors.New("not a git repository")
 
+// ErrGitDir says that the environment variable GIT_DIR names no repository.
+var ErrGitDir = errors.New("GIT_DIR does not name a git repository")
+
 // UnsupportedError names a repository feature that this version cannot read.
 type UnsupportedError struct {
 	GitDir  string
@@ -113,7 +116,7 @@ func fromEnv(dir string) (*Repo, error) {
 		gitDir = target
 	}
 	if !isGitDir(gitDir) {
-		return nil, fmt.Errorf("%w: GIT_DIR names %s", ErrNotRepository, gitDir)
+		return nil, fmt.Errorf("%w: %s", ErrGitDir, gitDir)
 	}
 	cwd, err := os.Getwd()
 	if err != nil {
@@ -380,6 +383,12 @@ func (r *Repo) readHead() error {
 		r.Head.Ref = ref
 	}
 	return nil
+}
+
+// HasIndex reports whether there is an index: a bare repository has none.
+func (r *Repo) HasIndex() bool {
+	_, err := os.Lstat(r.indexFile)
+	return err == nil
 }
 
 // Partial reports whether the repository is a partial clone, where objects may

@@ -154,7 +154,7 @@ func TestOpenEnvironment(t *testing.T) {
 	samePath(t, "GIT_DIR elsewhere", r.GitDir, filepath.Join(other.dir, ".git"))
 	samePath(t, "GIT_WORK_TREE", r.WorkTree, g.dir)
 	t.Setenv("GIT_DIR", filepath.Join(g.dir, "nothing"))
-	if _, err := Open(context.Background(), "."); !errors.Is(err, ErrNotRepository) {
+	if _, err := Open(context.Background(), "."); !errors.Is(err, ErrGitDir) {
 		t.Errorf("GIT_DIR to nowhere: %v", err)
 	}
 }

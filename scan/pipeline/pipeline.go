@@ -70,14 +70,25 @@ const DefaultMaxMemory = 512 << 20
 // objectShare is the part of the budget that a single object may take.
 const objectShare = 4
 
-// NotRepositoryError says that what was asked for needs a repository.
-type NotRepositoryError struct {
+// LackError says that a path does not have what was asked for.
+type LackError struct {
 	Path string
 	What string // "staged changes"
+	Lack Lack
 }
 
-func (e *NotRepositoryError) Error() string {
-	return fmt.Sprintf("scan %s of %s: it is not in a Git repository", e.What, e.Path)
+// Lack is why a path does not have what was asked for.
+type Lack string
+
+// The reasons.
+const (
+	NotInRepository Lack = "it is not in a Git repository"
+	SingleFile      Lack = "it is a single file"
+	BareRepository  Lack = "it is a bare repository"
+)
+
+func (e *LackError) Error() string {
+	return fmt.Sprintf("scan %s of %s: %s", e.What, e.Path, e.Lack)
 }
 
 // run is one scan.
@@ -197,7 +208,10 @@ func (r *run) open(ctx context.Context) error {
 	r.repo, err = gitrepo.Open(ctx, abs)
 	if errors.Is(err, gitrepo.ErrNotRepository) {
 		r.repo = nil
-		return r.needsRepository()
+		return r.lacks(NotInRepository)
+	}
+	if unsupported := (*gitrepo.UnsupportedError)(nil); errors.As(err, &unsupported) && !info.IsDir() {
+		return r.lacks(SingleFile) // what its repository is like makes no difference to a file
 	}
 	if err != nil {
 		return err
@@ -210,6 +224,10 @@ func (r *run) open(ctx context.Context) error {
 	}
 	if r.repo.WorkTree != "" {
 		r.root = r.repo.WorkTree
+	} else if !r.repo.HasIndex() {
+		if err := r.lacksFiles(); err != nil {
+			return err
+		}
 	}
 	if r.Mode == Range {
 		r.rng, err = r.repo.ParseRange(r.store, r.Range)
@@ -219,24 +237,31 @@ func (r *run) open(ctx context.Context) error {
 
 // single narrows a scan to one file: its repository only says where it stands.
 func (r *run) single(file string) error {
-	if r.Mode == Staged || r.Mode == Range || r.Mode == HistoryOnly {
-		return &NotRepositoryError{r.Path, "a part of the history"}
-	}
 	r.root, r.only = filepath.Dir(file), filepath.Base(file)
+	return r.lacks(SingleFile)
+}
+
+// lacks is an error if the mode needs what a path outside of repositories, or a
+// single file, does not have.
+func (r *run) lacks(why Lack) error {
+	switch {
+	case r.Mode == Staged:
+		return &LackError{r.Path, "staged changes", why}
+	case r.Mode == Range:
+		return &LackError{r.Path, "a range", why}
+	case r.Mode == HistoryOnly, !r.Since.IsZero():
+		return &LackError{r.Path, "the history", why}
+	}
 	return nil
 }
 
-func (r *run) needsRepository() error {
+// lacksFiles is an error if the mode needs a work tree or its index.
+func (r *run) lacksFiles() error {
 	switch r.Mode {
 	case Staged:
-		return &NotRepositoryError{r.Path, "staged changes"}
-	case Range:
-		return &NotRepositoryError{r.Path, "a range"}
-	case HistoryOnly:
-		return &NotRepositoryError{r.Path, "the history"}
-	}
-	if !r.Since.IsZero() {
-		return &NotRepositoryError{r.Path, "the history"}
+		return &LackError{r.Path, "staged changes", BareRepository}
+	case NoHistory:
+		return &LackError{r.Path, "the files", BareRepository}
 	}
 	return nil
 }
