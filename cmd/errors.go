@@ -80,6 +80,9 @@ func explain(err error) (message, hint string, code int) {
 	case errors.Is(err, syscall.ENOSPC):
 		return err.Error(), "make room on that disk and try again", exitFailed
 	}
+	if missing := (*gitrepo.MissingError)(nil); errors.As(err, &missing) && !errors.As(err, new(*gitrepo.RevisionError)) {
+		return err.Error(), "'git fsck' names what else is missing; 'git fetch --refetch --no-filter' brings it, if the remote has it", exitFailed
+	}
 	if hint, ok := explainRepository(err); ok {
 		return err.Error(), hint, exitUsage
 	}

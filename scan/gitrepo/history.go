@@ -64,12 +64,12 @@ type looseFile struct {
 // OpenHistory opens all packs and lists all loose objects. What cannot be opened
 // is a gap. It must be closed.
 func (r *Repo) OpenHistory(ctx context.Context, o HistoryOptions) (*History, error) {
-	dirs, err := r.ObjectDirs()
+	dirs, gaps, err := r.ObjectDirs()
 	if err != nil {
 		return nil, err
 	}
 	o.Workers = max(1, o.Workers)
-	h := &History{repo: r, options: o, dirs: dirs, lost: map[ID]error{}, read: map[ID]bool{}}
+	h := &History{repo: r, options: o, dirs: dirs, gaps: gaps, lost: map[ID]error{}, read: map[ID]bool{}}
 	if err := h.open(ctx); err != nil {
 		h.Close()
 		return nil, err

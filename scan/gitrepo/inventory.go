@@ -79,9 +79,9 @@ func (r *Repo) Inventory(ctx context.Context) (*Inventory, error) {
 	if err := r.inventoryRoots(ctx, inv); err != nil {
 		return nil, err
 	}
-	dirs, err := r.ObjectDirs()
-	if err != nil {
-		return nil, err
+	dirs, gaps, err := r.ObjectDirs()
+	if err != nil || len(gaps) > 0 {
+		return nil, cmp.Or(err, errors.New("an alternate cannot be read"))
 	}
 	sizes := map[ID]int64{}
 	for _, dir := range dirs {

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/packfile"
 )
 
@@ -66,7 +67,7 @@ type storePack struct {
 
 // Store opens the repository's object stores. It must be closed.
 func (r *Repo) Store() (*Store, error) {
-	dirs, err := r.ObjectDirs()
+	dirs, _, err := r.ObjectDirs()
 	if err != nil {
 		return nil, err
 	}
@@ -103,45 +104,47 @@ func (s *Store) Close() error {
 const maxAlternates = 5
 
 // ObjectDirs lists the object directories: the repository's own, then its
-// alternates, each once. An alternate that does not exist is an error, since
-// objects would silently be missing.
-func (r *Repo) ObjectDirs() ([]string, error) {
-	var dirs []string
+// alternates, each once. An alternate that cannot be read is a gap: what it held
+// is missing, and the rest is there all the same.
+func (r *Repo) ObjectDirs() (dirs []string, gaps []scan.Gap, err error) {
+	if !isDirectory(r.objectDir) {
+		return nil, nil, fmt.Errorf("object directory %s does not exist", r.objectDir)
+	}
 	seen := map[string]bool{}
-	var add func(dir string, depth int) error
-	add = func(dir string, depth int) error {
+	var add func(dir string, depth int)
+	add = func(dir string, depth int) {
 		key := dir
 		if real, err := filepath.EvalSymlinks(dir); err == nil {
 			key = real
 		}
 		if seen[key] {
-			return nil
-		}
-		if !isDirectory(dir) {
-			return fmt.Errorf("object directory %s does not exist", dir)
+			return
 		}
 		seen[key] = true
+		gap := func(why string) {
+			gaps = append(gaps, scan.Gap{What: "object directory " + filepath.ToSlash(dir), Why: why, Hint: "restore it, or correct objects/info/alternates"})
+		}
+		if !isDirectory(dir) {
+			gap("this alternate does not exist")
+			return
+		}
 		dirs = append(dirs, dir)
 		alternates, err := readAlternates(dir)
-		if err != nil {
-			return err
-		}
-		if len(alternates) > 0 && depth >= maxAlternates {
-			return fmt.Errorf("object directory %s: alternates nest too deeply", dir)
-		}
-		for _, a := range alternates {
-			if err := add(a, depth+1); err != nil {
-				return fmt.Errorf("alternate of %s: %w", dir, err)
+		switch {
+		case err != nil:
+			gap(err.Error())
+		case len(alternates) > 0 && depth >= maxAlternates:
+			gap("its alternates nest too deeply")
+		default:
+			for _, a := range alternates {
+				add(a, depth+1)
 			}
 		}
-		return nil
 	}
 	for _, dir := range append([]string{r.objectDir}, r.extraDirs...) {
-		if err := add(dir, 0); err != nil {
-			return nil, err
-		}
+		add(dir, 0)
 	}
-	return dirs, nil
+	return dirs, gaps, nil
 }
 
 // readAlternates reads info/alternates: a path a line, relative to the objects

@@ -76,14 +76,14 @@ func TestStoreAlternates(t *testing.T) {
 	checkStore(t, mustStore(t, r), objects)
 	// A cycle does no harm.
 	writeFile(t, filepath.Join(g.dir, ".git/objects/info/alternates"), filepath.Join(third, ".git/objects")+"\n")
-	dirs, err := r.ObjectDirs()
-	if err != nil || len(dirs) != 3 {
-		t.Errorf("got %v, %v", dirs, err)
+	dirs, gaps, err := r.ObjectDirs()
+	if err != nil || len(dirs) != 3 || len(gaps) > 0 {
+		t.Errorf("got %v, %v, %v", dirs, gaps, err)
 	}
 	checkStore(t, mustStore(t, r), objects)
 	writeFile(t, filepath.Join(third, ".git/objects/info/alternates"), "/nowhere/objects\n")
-	if _, err := r.ObjectDirs(); err == nil {
-		t.Error("no error for an alternate that is gone")
+	if dirs, gaps, err := r.ObjectDirs(); err != nil || len(dirs) != 1 || len(gaps) != 1 {
+		t.Errorf("an alternate that is gone: got %v, %v, %v, want a gap", dirs, gaps, err)
 	}
 }
 
