@@ -109,16 +109,20 @@ func (c *changeScan) commit(ctx context.Context, id gitrepo.ID) error {
 	return nil
 }
 
-func (c *changeScan) gap(what string, err error) {
+// gap notes that an object could not be read.
+func (r *run) gap(what string, err error) {
 	g := scan.Gap{What: what, Why: err.Error()}
 	var missing *gitrepo.MissingError
-	if errors.As(err, &missing) {
+	var large *packfile.TooLarge
+	switch {
+	case errors.As(err, &large):
+		g.Why, g.Hint = fmt.Sprintf("it has %d bytes, more than the memory limit allows", large.Size), "raise --max-memory"
+	case errors.As(err, &missing) && r.repo.Partial():
+		g.Why, g.Hint = "it is missing: this is a partial clone", "git fetch --refetch --no-filter"
+	case errors.As(err, &missing):
 		g.Hint = "git fsck"
-		if c.repo.Partial() {
-			g.Why, g.Hint = "it is missing: this is a partial clone", "git fetch --refetch --no-filter"
-		}
 	}
-	c.coverage.Gaps = append(c.coverage.Gaps, g)
+	r.coverage.Gaps = append(r.coverage.Gaps, g)
 }
 
 func (c *changeScan) change(change gitrepo.Change, place scan.Place) {

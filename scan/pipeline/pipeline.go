@@ -177,6 +177,9 @@ func (r *run) prepare(ctx context.Context) error {
 	if err := r.configure(); err != nil {
 		return err
 	}
+	if r.store != nil {
+		r.store.MaxObject = r.maxObject()
+	}
 	rules, err := r.config.SelectRules(r.Builtin, r.Rules)
 	if err != nil {
 		return err

@@ -229,7 +229,7 @@ func (r *run) indexes(ctx context.Context, list *gitrepo.WorkFiles) error {
 			return ctx.Err()
 		}
 		if err != nil {
-			r.coverage.Gaps = append(r.coverage.Gaps, scan.Gap{What: "index of " + filepath.ToSlash(w.GitDir), Why: err.Error()})
+			r.gap("index of "+filepath.ToSlash(w.GitDir), err)
 		}
 	}
 	return nil
@@ -251,7 +251,7 @@ func (r *run) index(ctx context.Context, repo *gitrepo.Repo, list *gitrepo.WorkF
 		}
 		_, data, err := r.store.Object(c.New)
 		if err != nil {
-			r.coverage.Gaps = append(r.coverage.Gaps, scan.Gap{What: "index entry " + c.Path, Why: err.Error()})
+			r.gap("index entry "+c.Path, err)
 			continue
 		}
 		r.coverage.Files++

@@ -256,7 +256,7 @@ func invocationOf(r *scan.Report) sarifInvocation {
 		notify(levelWarning, text)
 	}
 	if text := excluded(r.Coverage.Excluded); text != "" {
-		notify(levelNote, "never read by this version: "+text)
+		notify(levelNote, "left out: "+text)
 	}
 	if r.LocalScope && len(r.Findings) > 0 {
 		notify(levelNote, "fingerprints hold in this clone only: set repository_id in .keywright.toml")

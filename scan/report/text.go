@@ -325,7 +325,7 @@ func (s *screen) line(text string) {
 func (s *screen) notes(r *scan.Report) {
 	s.gaps(r.Coverage.Gaps)
 	if text := excluded(r.Coverage.Excluded); text != "" {
-		s.note(s.faint, "never read by this version: "+text)
+		s.note(s.faint, "left out: "+text)
 	}
 	if r.Suppressed > 0 {
 		s.note(s.faint, comma(r.Suppressed)+" suppressed by comments and ignore files: --no-ignore shows them")
