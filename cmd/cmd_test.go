@@ -279,6 +279,18 @@ func TestRoot(t *testing.T) {
 	}
 }
 
+func TestHelpFitsTheScreen(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"scan", "--help"}, {"version", "--help"}} {
+		s := newScreen()
+		run(context.Background(), &s.terminal, args)
+		for line := range strings.Lines(s.stdout.String()) {
+			if line = strings.TrimRight(line, "\n"); len(line) > 80 {
+				t.Errorf("%q: %d columns: %s", args, len(line), line)
+			}
+		}
+	}
+}
+
 func TestEveryCommandListsItsExitStatus(t *testing.T) {
 	var check func(*cobra.Command)
 	check = func(c *cobra.Command) {

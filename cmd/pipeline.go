@@ -31,7 +31,7 @@ func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Repor
 		NoIgnore:  job.noIgnore,
 		MaxMemory: job.maxMemory,
 
-		Progress: func(now pipeline.Progress) { p.show(now.Phase, units[now.Phase], now.Done, now.Total) },
+		Progress: func(now pipeline.Progress) { p.show(labels[now.Phase], units[now.Phase], now.Done, now.Total) },
 	}
 	if !job.noCache {
 		o.CacheDir = cacheDir()
@@ -48,12 +48,21 @@ var pipelineModes = [...]pipeline.Mode{
 	scanStdin:      pipeline.Stdin,
 }
 
-// units are what is counted in each phase of a scan.
-var units = map[string]string{
-	"files":       "files",
-	"history":     "objects",
-	"attribution": "commits",
-}
+// labels are what the phases of a scan are called, units what is counted in each.
+var (
+	labels = map[string]string{
+		"files":       "reading",
+		"history":     "history",
+		"attribution": "attribution",
+		"commits":     "history",
+	}
+	units = map[string]string{
+		"files":       "files",
+		"history":     "objects",
+		"attribution": "commits",
+		"commits":     "commits",
+	}
+)
 
 // cacheDir is where the cache of scans lives, empty if the user has no such place.
 func cacheDir() string {

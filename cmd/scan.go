@@ -45,16 +45,16 @@ func (o *scanOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.noHistory, "no-history", false, "scan files only, not the history")
 	f.BoolVar(&o.historyOnly, "history-only", false, "scan the history only, not the files")
 	f.BoolVar(&o.stdin, "stdin", false, "scan standard input (as does PATH '-')")
-	f.StringVar(&o.format, "format", "text", "report as `FORMAT`: text, json, jsonl or sarif")
+	f.StringVar(&o.format, "format", "text", "`FORMAT` is text, json, jsonl or sarif")
 	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE`, whole or not at all")
-	f.StringVar(&o.confidence, "confidence", "", "report findings from `LEVEL` up: low, medium, high or certain (default medium)")
+	f.StringVar(&o.confidence, "confidence", "", "`LEVEL` is low, medium (the default), high or certain")
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "show the secrets themselves in the report")
-	f.BoolVar(&o.noIgnore, "no-ignore", false, "report what allow-comments and ignore files silence, too")
+	f.BoolVar(&o.noIgnore, "no-ignore", false, "report what comments and ignore files silence, too")
 	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out paths that match `GLOB` (may be repeated)")
-	f.StringSliceVar(&o.rules, "rules", nil, "use only the rules in `LIST` of ids or globs; a leading '-' leaves them out")
+	f.StringSliceVar(&o.rules, "rules", nil, "only rules in `LIST` (ids, globs; '-' leaves one out)")
 	f.BoolVar(&o.noCache, "no-cache", false, "neither read nor write the cache")
 	f.StringVar(&o.maxMemory, "max-memory", "", "keep working memory below `SIZE` (default 512MiB)")
-	f.BoolVar(&o.allowIncomplete, "allow-incomplete", false, "exit 0 instead of 3 when nothing was found but not everything could be read")
+	f.BoolVar(&o.allowIncomplete, "allow-incomplete", false, "exit 0, not 3, if something could not be read")
 }
 
 // scanFunc runs a scan: the pipeline, or a stand-in in tests.
@@ -87,12 +87,13 @@ const (
 
 const scanLong = `Scans a file, a directory or a Git repository for leaked credentials.
 
-In a repository, everything is scanned: the work tree, the index, the stash and
-the whole history, with commit messages, tags and notes. Each credential is
-reported once, with the commits that brought it. Reports are redacted.
+Any directory of a repository stands for all of it: the work tree, the index,
+the stash and the whole history, with commit messages, tags and notes. A file is
+scanned alone. Each credential is reported once, with the commits that brought
+it. Reports are redacted.
 
-To accept a finding, write 'keywright:allow' in a comment on its line, or put its
-fingerprint and a reason on a line of .keywrightignore.
+To accept a finding, write 'keywright:allow' in a comment on its line, or put
+its fingerprint and a reason on a line of .keywrightignore.
 `
 
 const scanExample = `  keywright scan                          the repository in this directory

@@ -60,7 +60,7 @@ type Options struct {
 
 // Progress is how far a scan is. Total is zero if it is not known.
 type Progress struct {
-	Phase       string // "files", "history", "attribution"
+	Phase       string // "files", "history", "attribution", "commits"
 	Done, Total int64
 }
 

@@ -37,7 +37,9 @@ func (r *run) visitor(source scan.SourceKind, done func(path string, data []byte
 		}
 		mu.Lock()
 		defer mu.Unlock()
-		count++
+		if d.Last { // of a large file's chunks
+			count++
+		}
 		r.progress("files", count, 0)
 		for _, s := range seen {
 			r.places = append(r.places, found{s, scan.Place{Source: source, Path: d.Path, AtTip: source != scan.SourceStdin}})
