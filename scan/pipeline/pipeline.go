@@ -186,7 +186,7 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	engine, err := match.NewWith(rules, r.Table)
 	if err != nil {
-		return &config.Error{File: config.FileName, Problem: err.Error()}
+		return &config.Error{File: config.FileName, Problem: err.Error(), Advice: "'Rules of your own' in docs/config.md says what an expression needs"}
 	}
 	var key [32]byte
 	if r.repo != nil {
