@@ -7,9 +7,9 @@ type Verdict struct {
 	Parts      []Span // the part with RoleSecret first
 	Confidence Confidence
 	Proof      Proof
+	Allowed    bool // an allow-comment stands on the line
 	Reasons    []string
 	PublicID   string
-	Allowed    bool // an allow-comment stands on the line
 
 	// Anchor is where the rule was asked; [DepStart, DepEnd) are the bytes that
 	// the answer depends on, with DepStart -1 or DepEnd len+1 where it depends on

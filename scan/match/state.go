@@ -26,17 +26,23 @@ func (s *State) Size() int {
 // Verdicts are the verdicts on the object with overlaps settled, in the order of
 // their secrets. Offsets refer to Text.
 func (s *State) Verdicts() []scan.Verdict {
-	if len(s.verdicts) == 0 {
-		return nil
-	}
 	return settle(s.All())
 }
 
 // All are the verdicts before overlaps are settled.
 func (s *State) All() []scan.Verdict {
-	var out []scan.Verdict
-	for _, v := range s.verdicts {
-		if v.Confidence > 0 {
+	n := 0
+	for i := range s.verdicts {
+		if s.verdicts[i].Confidence > 0 {
+			n++
+		}
+	}
+	if n == 0 {
+		return nil
+	}
+	out := make([]scan.Verdict, 0, n)
+	for i := range s.verdicts {
+		if v := &s.verdicts[i]; v.Confidence > 0 {
 			out = append(out, v.Verdict)
 		}
 	}
@@ -73,6 +79,16 @@ func (e *Engine) Whole(s *Scratch, data []byte) *State {
 	}
 	e.judgeParsers(s, text)
 	return s.done(len(data), view)
+}
+
+// roomy makes sure that there is room for what an anchor gives. It doubles: to
+// append grows what is large by a quarter, and copies it four times as often.
+func roomy[T any](s []T) []T {
+	const most = 8
+	if cap(s)-len(s) < most {
+		s = slices.Grow(s, max(most, len(s)))
+	}
+	return s
 }
 
 // Delta judges an object that shares the copies with the base, whose state is
@@ -314,8 +330,12 @@ func (d *delta) judge(a anchor) { d.e.judgeAnchor(d.s, d.data, a) }
 // judgeAnchor adds the verdicts at an anchor to the scratch memory's.
 func (e *Engine) judgeAnchor(s *Scratch, data []byte, a anchor) {
 	s.one = e.judge(data, a, s.one[:0])
-	for _, v := range s.one {
-		s.verdicts = append(s.verdicts, judged{a, v})
+	if len(s.one) == 0 {
+		return
+	}
+	s.verdicts = roomy(s.verdicts)
+	for i := range s.one {
+		s.verdicts = append(s.verdicts, judged{a, s.one[i]})
 	}
 }
 
