@@ -19,11 +19,7 @@ import (
 func (r *run) report(ctx context.Context) (*scan.Report, error) {
 	report := &scan.Report{Version: r.Version, RulesDigest: r.collect.engine.Digest(), Coverage: r.coverage}
 	var numbers []int // of the findings' secrets
-	bySecret := make([][]found, len(r.collect.secrets))
-	for _, f := range r.places {
-		bySecret[f.secret] = append(bySecret[f.secret], f)
-	}
-	for n, all := range bySecret {
+	for n, all := range r.bySecret() {
 		if len(all) == 0 {
 			continue
 		}
@@ -54,29 +50,32 @@ func (r *run) report(ctx context.Context) (*scan.Report, error) {
 	return report, nil
 }
 
-// finding makes one finding of the places of a secret. It is not visible when
-// comments or patterns silence every place.
-func (r *run) finding(n int, all []found) (f scan.Finding, visible bool) {
-	var best *recognition
-	places := make([]scan.Place, 0, len(all))
-	for _, p := range r.mergeTips(all) {
-		if !r.NoIgnore && (p.rec.allowed || p.place.Path != "" && r.globs.Match(p.place.Path)) {
-			continue
-		}
-		confidence := onPath(p.rec, p.place.Path)
-		if best == nil || confidence > f.Confidence || confidence == f.Confidence && prefer(p.rec, best) {
-			best = p.rec
-		}
-		f.Confidence = max(f.Confidence, confidence)
-		place := p.place
-		place.Line, place.Column, place.EndLine, place.EndColumn = p.span.line, p.span.column, p.span.endLine, p.span.endColumn
-		if p.via != "" {
-			place.Via = []string{p.via}
-		}
-		places = append(places, place)
+// bySecret are the places of each secret. What is found once can be found a million
+// times: the places are counted first, and copied once.
+func (r *run) bySecret() [][]found {
+	counts := make([]int, len(r.collect.secrets))
+	for i := range r.places {
+		counts[r.places[i].secret]++
 	}
-	if best == nil {
-		return f, false
+	all := make([]found, len(r.places))
+	out := make([][]found, len(counts))
+	for n, count := range counts {
+		out[n], all = all[:0:count], all[count:]
+	}
+	for i := range r.places {
+		f := &r.places[i]
+		out[f.secret] = append(out[f.secret], *f)
+	}
+	return out
+}
+
+// finding makes one finding of the places of a secret. It is not visible when
+// comments or patterns silence every place. One below the wanted confidence is
+// that confidence and no more.
+func (r *run) finding(n int, all []found) (f scan.Finding, visible bool) {
+	all, best, confidence := r.heard(r.mergeTips(all))
+	if f.Confidence = confidence; best == nil || confidence < r.Level {
+		return f, best != nil
 	}
 	f.Rule, f.Proof, f.Reasons, f.PublicID = best.rule, best.proof, best.reasons, best.publicID
 	s := r.collect.secrets[n]
@@ -85,8 +84,48 @@ func (r *run) finding(n int, all []found) (f scan.Finding, visible bool) {
 	for _, p := range best.parts {
 		f.Parts = append(f.Parts, p.Part)
 	}
-	f.Places = places
+	f.Places = placesOf(all)
 	return f, true
+}
+
+// heard are the places that neither comments nor patterns silence, in the memory of
+// all, with the recognition that names the finding and the best confidence.
+func (r *run) heard(all []found) (heard []found, best *recognition, most scan.Confidence) {
+	heard = all[:0]
+	var last *recognition // of the place before, with its path: what they say holds here too
+	var path string
+	var silent bool
+	var confidence scan.Confidence
+	for i := range all {
+		p := &all[i]
+		if p.rec != last || p.place.Path != path {
+			last, path = p.rec, p.place.Path
+			silent = !r.NoIgnore && (last.allowed || path != "" && r.globs.Match(path))
+			confidence = onPath(last, path)
+		}
+		if silent {
+			continue
+		}
+		if best == nil || confidence > most || confidence == most && prefer(last, best) {
+			best = last
+		}
+		most = max(most, confidence)
+		heard = append(heard, *p)
+	}
+	return heard, best, most
+}
+
+func placesOf(all []found) []scan.Place {
+	places := make([]scan.Place, len(all))
+	for i := range all {
+		f, place := &all[i], &places[i]
+		*place = f.place
+		place.Line, place.Column, place.EndLine, place.EndColumn = f.span.line, f.span.column, f.span.endLine, f.span.endColumn
+		if f.via != "" {
+			place.Via = []string{f.via}
+		}
+	}
+	return places
 }
 
 // prefer settles which of two recognitions of one secret names the finding.
@@ -119,32 +158,53 @@ func boolOrder(a, b bool) int {
 
 // mergeTips makes one place of a work-tree file, the index entry that equals it,
 // and the commit that brought it to a branch tip. What the index alone keeps in the
-// object store is the index's place, not history's.
+// object store is the index's place, not history's. The result is in the memory of
+// all.
 func (r *run) mergeTips(all []found) []found {
-	type key struct {
-		path         string
-		line, column int
-	}
-	files := map[key]bool{}
-	for _, f := range all {
-		if f.place.Source == scan.SourceFile {
-			files[key{f.place.Path, f.span.line, f.span.column}] = true
-		}
-	}
-	out := make([]found, 0, len(all))
-	for _, f := range all {
+	inFile := placesInFiles(all)
+	out := all[:0]
+	for i := range all {
+		f := &all[i]
 		switch p := &f.place; {
-		case p.Source == scan.SourceIndex && files[key{p.Path, f.span.line, f.span.column}]:
+		case p.Source == scan.SourceIndex && inFile[placeInFile{p.Path, f.span.line, f.span.column}]:
 		case p.Source == scan.SourceHistory && p.Path == "" && p.Commit == "" && !p.Unreachable && r.indexed[p.Object]:
 		default:
-			out = append(out, f)
+			out = append(out, *f)
 		}
 	}
-	if len(files) == 0 {
+	if !holdsSource(out, scan.SourceFile) || !holdsSource(out, scan.SourceHistory) {
 		return out
 	}
 	slices.SortFunc(out, compareFound)
 	return mergeFiles(out)
+}
+
+type placeInFile struct {
+	path         string
+	line, column int
+}
+
+// placesInFiles are the places in files of the work tree, if an index has any.
+func placesInFiles(all []found) map[placeInFile]bool {
+	if !holdsSource(all, scan.SourceIndex) {
+		return nil
+	}
+	files := map[placeInFile]bool{}
+	for i := range all {
+		if f := &all[i]; f.place.Source == scan.SourceFile {
+			files[placeInFile{f.place.Path, f.span.line, f.span.column}] = true
+		}
+	}
+	return files
+}
+
+func holdsSource(all []found, source scan.SourceKind) bool {
+	for i := range all {
+		if all[i].place.Source == source {
+			return true
+		}
+	}
+	return false
 }
 
 // compareFound orders places before it is known who made their commits.
@@ -159,52 +219,62 @@ func compareFound(a, b found) int {
 // mergeFiles adds to the places in files of the work tree which commit brought
 // them: the one in whose file they stand at the same line, if there is one.
 func mergeFiles(all []found) []found {
-	files, brought := map[string][]int{}, map[string][]int{}
-	for i, f := range all {
-		switch {
+	type spot struct {
+		path string
+		span position
+	}
+	same, any := map[spot][]int{}, map[string][]int{} // what commits brought, by where it stands
+	var files []*found
+	for i := range all {
+		switch f := &all[i]; {
 		case f.place.Source == scan.SourceFile:
-			files[f.place.Path] = append(files[f.place.Path], i)
+			files = append(files, f)
 		case f.place.Source == scan.SourceHistory && f.place.AtTip && f.place.Commit != "":
-			brought[f.place.Path] = append(brought[f.place.Path], i)
+			at := spot{f.place.Path, f.span}
+			same[at], any[at.path] = append(same[at], i), append(any[at.path], i)
 		}
 	}
 	drop := make([]bool, len(all))
-	join := func(path string, fits func(file, commit position) bool) {
-		for _, i := range files[path] {
-			file := &all[i]
-			for _, k := range brought[path] {
-				if from := &all[k]; file.place.Commit == "" && !drop[k] && fits(file.span, from.span) {
-					file.place.Commit, file.place.Object, file.place.Versions = from.place.Commit, from.place.Object, from.place.Versions
-					drop[k] = true
-				}
-			}
+	// join gives a file the first of the queue that no other has, and returns the rest
+	join := func(file *found, queue []int) []int {
+		for len(queue) > 0 && drop[queue[0]] {
+			queue = queue[1:]
 		}
+		if len(queue) == 0 || file.place.Commit != "" {
+			return queue
+		}
+		from := &all[queue[0]].place
+		file.place.Commit, file.place.Object, file.place.Versions = from.Commit, from.Object, from.Versions
+		drop[queue[0]] = true
+		return queue[1:]
 	}
-	for path := range files {
-		join(path, func(file, commit position) bool { return file == commit })
-		join(path, func(position, position) bool { return true })
+	for _, f := range files {
+		at := spot{f.place.Path, f.span}
+		same[at] = join(f, same[at])
+	}
+	for _, f := range files {
+		any[f.place.Path] = join(f, any[f.place.Path])
 	}
 	kept := all[:0]
-	for i, f := range all {
+	for i := range all {
 		if !drop[i] {
-			kept = append(kept, f)
+			kept = append(kept, all[i])
 		}
 	}
 	return kept
 }
 
 func comparePlaces(a, b scan.Place) int {
-	return cmp.Or(
-		boolOrder(b.AtTip, a.AtTip),
-		boolOrder(a.Unreachable, b.Unreachable),
-		cmp.Compare(sourceOrder(a.Source), sourceOrder(b.Source)),
-		a.Date.Compare(b.Date),
-		cmp.Compare(a.Path, b.Path),
-		cmp.Compare(a.Line, b.Line),
-		cmp.Compare(a.Column, b.Column),
-		cmp.Compare(a.Commit, b.Commit),
-		cmp.Compare(a.Object, b.Object),
-	)
+	if c := cmp.Or(boolOrder(b.AtTip, a.AtTip), boolOrder(a.Unreachable, b.Unreachable)); c != 0 {
+		return c
+	}
+	if a.Source != b.Source {
+		return cmp.Compare(sourceOrder(a.Source), sourceOrder(b.Source))
+	}
+	if c := cmp.Or(a.Date.Compare(b.Date), strings.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column)); c != 0 {
+		return c
+	}
+	return cmp.Or(strings.Compare(a.Commit, b.Commit), strings.Compare(a.Object, b.Object))
 }
 
 // distinct sorts places and drops repetitions: of an object that two packs hold.

@@ -23,8 +23,8 @@ func (r *run) visitor(source scan.SourceKind, done func(path string, data []byte
 	var count int64
 	return func(d files.Document) error {
 		data := viewed(&d)
-		state := r.collect.engine.Whole(&scratch[d.Worker], data)
-		seen := r.collect.sightings(data, ownVerdicts(&d, data, state.Verdicts()))
+		verdicts := r.collect.engine.Verdicts(&scratch[d.Worker], data)
+		seen := r.collect.sightings(data, ownVerdicts(&d, data, verdicts))
 		if done != nil && d.Whole() {
 			done(d.Path, d.Data)
 		}
@@ -41,6 +41,7 @@ func (r *run) visitor(source scan.SourceKind, done func(path string, data []byte
 			count++
 		}
 		r.progress("files", count, 0)
+		r.places = slices.Grow(r.places, len(seen))
 		for _, s := range seen {
 			r.places = append(r.places, found{s, scan.Place{Source: source, Path: d.Path, AtTip: source != scan.SourceStdin}})
 		}
