@@ -62,10 +62,15 @@ func (r *runs) find(data []byte, from, to int, out []anchor) []anchor {
 			out = r.padded(data, from-1, out)
 		}
 	}
+	beyond := 0 // the end of words that are known to stand in a run of too many
 	for i := from + r.stride - 1; i < to; i += r.stride {
 		for kinds := r.at(data, i); kinds != 0; kinds &= kinds - 1 {
 			k := bits.TrailingZeros8(kinds)
-			out = r.probers[k].within(data, i, r.first+uint16(k), out)
+			if p := r.probers[k]; p.alphabet == scan.Words {
+				out, beyond = p.wordsAt(data, i, beyond, r.first+uint16(k), out)
+			} else {
+				out = p.probe(data, i, r.first+uint16(k), out)
+			}
 		}
 	}
 	if to < len(data) {
@@ -140,15 +145,19 @@ const (
 	wordMargin = maxSep + maxWord + 8
 )
 
-// within appends the run that holds the byte at i.
-func (p *prober) within(data []byte, i int, lit uint16, out []anchor) []anchor {
-	if p.alphabet != scan.Words {
-		return p.probe(data, i, lit, out)
+// wordsAt appends the run of words that holds the byte at i or begins behind it. A
+// run of too many words is not looked at again as far as it was followed: words
+// before beyond are part of one.
+func (p *prober) wordsAt(data []byte, i, beyond int, lit uint16, out []anchor) ([]anchor, int) {
+	start, end, ok := firstWord(data, i)
+	if !ok || start < beyond || !p.listed(data[start:end]) {
+		return out, beyond
 	}
-	if start, end, ok := firstWord(data, i); ok {
-		out = p.grow(data, start, end, lit, out)
+	first, end, n := p.around(data, start, end)
+	if n > p.max {
+		return out, end
 	}
-	return out
+	return p.add(first, end, n, lit, out), beyond
 }
 
 // before appends the run that ends at the beginning of a region or goes on there.
@@ -263,10 +272,16 @@ func (p *prober) grow(data []byte, start, end int, lit uint16, out []anchor) []a
 	if !p.listed(data[start:end]) {
 		return out
 	}
-	if first, end, ok := p.around(data, start, end); ok {
-		out = append(out, anchor{int32(first), lit, uint16(end - first + wordMargin)})
+	first, end, n := p.around(data, start, end)
+	return p.add(first, end, n, lit, out)
+}
+
+// add appends a run of n words if a rule accepts as many.
+func (p *prober) add(first, end, n int, lit uint16, out []anchor) []anchor {
+	if n < p.minWords || n > p.max {
+		return out
 	}
-	return out
+	return append(out, anchor{int32(first), lit, uint16(end - first + wordMargin)})
 }
 
 // words grows the run of listed words that holds the word at start. It returns
@@ -275,13 +290,14 @@ func (p *prober) words(data []byte, start int) (first, end int, ok bool) {
 	if _, end = wordAt(data, start); !p.listed(data[start:end]) {
 		return start, start, false
 	}
-	return p.around(data, start, end)
+	first, end, n := p.around(data, start, end)
+	return first, end, n >= p.minWords && n <= p.max
 }
 
-// around is words for a word that is listed.
-func (p *prober) around(data []byte, start, stop int) (first, end int, ok bool) {
-	first, end = start, stop
-	n := 1
+// around grows the run of a word that is listed, and counts its words, to one more
+// than the most that a rule accepts.
+func (p *prober) around(data []byte, start, stop int) (first, end, n int) {
+	first, end, n = start, stop, 1
 	for n <= p.max {
 		s, e, found := nextWord(data, end)
 		if !found || !p.listed(data[s:e]) {
@@ -298,7 +314,7 @@ func (p *prober) around(data []byte, start, stop int) (first, end int, ok bool) 
 		first = s
 		n++
 	}
-	return first, end, n >= p.minWords && n <= p.max
+	return first, end, n
 }
 
 // letters are the bytes that can be part of a word. Bytes of UTF-8 sequences can;
