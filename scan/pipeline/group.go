@@ -51,20 +51,20 @@ func (r *run) report(ctx context.Context) (*scan.Report, error) {
 }
 
 // bySecret are the places of each secret. What is found once can be found a million
-// times: the places are counted first, and copied once.
-func (r *run) bySecret() [][]found {
+// times: they are counted first, and stay where they are.
+func (r *run) bySecret() [][]*found {
 	counts := make([]int, len(r.collect.secrets))
 	for i := range r.places {
 		counts[r.places[i].secret]++
 	}
-	all := make([]found, len(r.places))
-	out := make([][]found, len(counts))
+	all := make([]*found, len(r.places))
+	out := make([][]*found, len(counts))
 	for n, count := range counts {
 		out[n], all = all[:0:count], all[count:]
 	}
 	for i := range r.places {
 		f := &r.places[i]
-		out[f.secret] = append(out[f.secret], *f)
+		out[f.secret] = append(out[f.secret], f)
 	}
 	return out
 }
@@ -72,7 +72,7 @@ func (r *run) bySecret() [][]found {
 // finding makes one finding of the places of a secret. It is not visible when
 // comments or patterns silence every place. One below the wanted confidence is
 // that confidence and no more.
-func (r *run) finding(n int, all []found) (f scan.Finding, visible bool) {
+func (r *run) finding(n int, all []*found) (f scan.Finding, visible bool) {
 	all, best, confidence := r.heard(r.mergeTips(all))
 	if f.Confidence = confidence; best == nil || confidence < r.Level {
 		return f, best != nil
@@ -90,14 +90,13 @@ func (r *run) finding(n int, all []found) (f scan.Finding, visible bool) {
 
 // heard are the places that neither comments nor patterns silence, in the memory of
 // all, with the recognition that names the finding and the best confidence.
-func (r *run) heard(all []found) (heard []found, best *recognition, most scan.Confidence) {
+func (r *run) heard(all []*found) (heard []*found, best *recognition, most scan.Confidence) {
 	heard = all[:0]
 	var last *recognition // of the place before, with its path: what they say holds here too
 	var path string
 	var silent bool
 	var confidence scan.Confidence
-	for i := range all {
-		p := &all[i]
+	for _, p := range all {
 		if p.rec != last || p.place.Path != path {
 			last, path = p.rec, p.place.Path
 			silent = !r.NoIgnore && (last.allowed || path != "" && r.globs.Match(path))
@@ -110,15 +109,15 @@ func (r *run) heard(all []found) (heard []found, best *recognition, most scan.Co
 			best = last
 		}
 		most = max(most, confidence)
-		heard = append(heard, *p)
+		heard = append(heard, p)
 	}
 	return heard, best, most
 }
 
-func placesOf(all []found) []scan.Place {
+func placesOf(all []*found) []scan.Place {
 	places := make([]scan.Place, len(all))
-	for i := range all {
-		f, place := &all[i], &places[i]
+	for i, f := range all {
+		place := &places[i]
 		*place = f.place
 		place.Line, place.Column, place.EndLine, place.EndColumn = f.span.line, f.span.column, f.span.endLine, f.span.endColumn
 		if f.via != "" {
@@ -160,16 +159,15 @@ func boolOrder(a, b bool) int {
 // and the commit that brought it to a branch tip. What the index alone keeps in the
 // object store is the index's place, not history's. The result is in the memory of
 // all.
-func (r *run) mergeTips(all []found) []found {
+func (r *run) mergeTips(all []*found) []*found {
 	inFile := placesInFiles(all)
 	out := all[:0]
-	for i := range all {
-		f := &all[i]
+	for _, f := range all {
 		switch p := &f.place; {
 		case p.Source == scan.SourceIndex && inFile[placeInFile{p.Path, f.span.line, f.span.column}]:
 		case p.Source == scan.SourceHistory && p.Path == "" && p.Commit == "" && !p.Unreachable && r.indexed[p.Object]:
 		default:
-			out = append(out, *f)
+			out = append(out, f)
 		}
 	}
 	if !holdsSource(out, scan.SourceFile) || !holdsSource(out, scan.SourceHistory) {
@@ -185,22 +183,22 @@ type placeInFile struct {
 }
 
 // placesInFiles are the places in files of the work tree, if an index has any.
-func placesInFiles(all []found) map[placeInFile]bool {
+func placesInFiles(all []*found) map[placeInFile]bool {
 	if !holdsSource(all, scan.SourceIndex) {
 		return nil
 	}
 	files := map[placeInFile]bool{}
-	for i := range all {
-		if f := &all[i]; f.place.Source == scan.SourceFile {
+	for _, f := range all {
+		if f.place.Source == scan.SourceFile {
 			files[placeInFile{f.place.Path, f.span.line, f.span.column}] = true
 		}
 	}
 	return files
 }
 
-func holdsSource(all []found, source scan.SourceKind) bool {
-	for i := range all {
-		if all[i].place.Source == source {
+func holdsSource(all []*found, source scan.SourceKind) bool {
+	for _, f := range all {
+		if f.place.Source == source {
 			return true
 		}
 	}
@@ -208,7 +206,7 @@ func holdsSource(all []found, source scan.SourceKind) bool {
 }
 
 // compareFound orders places before it is known who made their commits.
-func compareFound(a, b found) int {
+func compareFound(a, b *found) int {
 	return cmp.Or(
 		comparePlaces(a.place, b.place),
 		cmp.Compare(a.span.line, b.span.line),
@@ -218,15 +216,15 @@ func compareFound(a, b found) int {
 
 // mergeFiles adds to the places in files of the work tree which commit brought
 // them: the one in whose file they stand at the same line, if there is one.
-func mergeFiles(all []found) []found {
+func mergeFiles(all []*found) []*found {
 	type spot struct {
 		path string
 		span position
 	}
 	same, any := map[spot][]int{}, map[string][]int{} // what commits brought, by where it stands
 	var files []*found
-	for i := range all {
-		switch f := &all[i]; {
+	for i, f := range all {
+		switch {
 		case f.place.Source == scan.SourceFile:
 			files = append(files, f)
 		case f.place.Source == scan.SourceHistory && f.place.AtTip && f.place.Commit != "":
@@ -256,9 +254,9 @@ func mergeFiles(all []found) []found {
 		any[f.place.Path] = join(f, any[f.place.Path])
 	}
 	kept := all[:0]
-	for i := range all {
+	for i, f := range all {
 		if !drop[i] {
-			kept = append(kept, all[i])
+			kept = append(kept, f)
 		}
 	}
 	return kept

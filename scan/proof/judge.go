@@ -349,14 +349,14 @@ func periodic(value []byte) bool {
 
 // placeholderMarks are texts that no random secret contains and every author of
 // an example does. They are compared in lower case.
-var placeholderMarks = [...]string{
+var placeholderMarks = marksOf(
 	"example", "placeholder", "changeme", "change-me", "change_me", "change this", "changethis",
 	"replaceme", "replace_me", "replace-me", "replace_with", "replace-with", "redacted",
 	"your_", "your-", "your ", "youra", "yours", "yourt", "yourp", "yourk", "insert_", "insert-",
 	"xxxxx", "*****", "dummy", "sample", "notreal", "not-real", "not_real", "fakekey", "faketoken",
 	"fakesecret", "123456789", "987654321", "abcdefgh", "deadbeef", "cafebabe", "lorem", "foobar",
 	"qwerty", "asdfgh", "todo:", "fixme", "goes_here", "goes-here", "goeshere", "here>", "0000000000",
-}
+)
 
 // templatePairs open and close an expression that another program fills in.
 var templatePairs = [...][2]string{
@@ -365,15 +365,24 @@ var templatePairs = [...][2]string{
 }
 
 // templateMarks are what expressions are made of that fetch a secret elsewhere.
-var templateMarks = [...]string{
+var templateMarks = marksOf(
 	"process.env", "os.environ", "getenv", "env[", "env.", "secrets.", "vault:", "op://", "keywright://",
 	"ssm:", "arn:aws:", "!vault", "!ref", "!sub", "file://", "env://", "awssm:", "sops:", "doppler:",
 	"keyvault", "config.get", "...", "…",
-}
+)
 
 // formatMarks stand in texts that are filled in, and by chance in passwords of
 // many signs.
-var formatMarks = [...]string{"%s", "%d", "%v", "%q", "{}", "{0}"}
+var formatMarks = marksOf("%s", "%d", "%v", "%q", "{}", "{0}")
+
+// templateOpenings are what templatePairs open with.
+var templateOpenings = func() *marks {
+	var texts []string
+	for _, pair := range templatePairs {
+		texts = append(texts, pair[0])
+	}
+	return marksOf(texts...)
+}()
 
 // Placeholder reports whether value stands in for a secret instead of being
 // one: empty, repeated or sequential characters, a template (${NAME}, {{ x }},
@@ -384,23 +393,19 @@ func Placeholder(value []byte) bool {
 		return true
 	}
 	lower := bytes.ToLower(value)
-	return template(lower) || containsAny(lower, placeholderMarks[:]) || vocabularyOnly(lower)
+	return template(lower) || placeholderMarks.in(lower) || vocabularyOnly(lower)
 }
 
 // template reports whether lower is an expression that is filled in later.
 func template(lower []byte) bool {
-	if containsAny(lower, templateMarks[:]) {
+	if templateMarks.in(lower) {
 		return true
 	}
-	if containsAny(lower, formatMarks[:]) && LooksRandom(lower) < 0.8 {
+	if formatMarks.in(lower) && LooksRandom(lower) < 0.8 {
 		return true
 	}
-	for _, pair := range templatePairs {
-		if _, rest, ok := bytes.Cut(lower, []byte(pair[0])); ok {
-			if inside, _, ok := bytes.Cut(rest, []byte(pair[1])); ok && startsName(inside) {
-				return true
-			}
-		}
+	if templateOpenings.in(lower) && filledIn(lower) {
+		return true
 	}
 	first, last := lower[0], lower[len(lower)-1]
 	switch {
@@ -416,6 +421,19 @@ func template(lower []byte) bool {
 	return isCall(lower)
 }
 
+// filledIn reports whether something that is named stands between two signs of a
+// template.
+func filledIn(lower []byte) bool {
+	for _, pair := range templatePairs {
+		if _, rest, ok := bytes.Cut(lower, []byte(pair[0])); ok {
+			if inside, _, ok := bytes.Cut(rest, []byte(pair[1])); ok && startsName(inside) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // startsName reports whether b begins as the inside of a template does: with two
 // characters of names, after blanks and marks.
 func startsName(b []byte) bool {
@@ -423,10 +441,34 @@ func startsName(b []byte) bool {
 	return len(b) >= 2 && isName(b[:2]) || len(b) == 1 && isName(b)
 }
 
-func containsAny(b []byte, marks []string) bool {
-	for _, m := range marks {
-		if bytes.Contains(b, []byte(m)) {
-			return true
+// marks are texts of at least two bytes to look for, all of them at once: most pairs
+// of bytes begin none.
+type marks struct {
+	pairs [1 << 10]bool // by the low five bits of the first two bytes
+	texts [1 << 5][]string
+}
+
+func marksOf(texts ...string) *marks {
+	m := &marks{}
+	for _, t := range texts {
+		m.pairs[markPair(t[0], t[1])] = true
+		m.texts[t[0]&31] = append(m.texts[t[0]&31], t)
+	}
+	return m
+}
+
+func markPair(a, b byte) int { return int(a&31)<<5 | int(b&31) }
+
+// in reports whether b holds any of the texts.
+func (m *marks) in(b []byte) bool {
+	for i := 1; i < len(b); i++ {
+		if !m.pairs[markPair(b[i-1], b[i])] {
+			continue
+		}
+		for _, t := range m.texts[b[i-1]&31] {
+			if rest := b[i-1:]; len(rest) >= len(t) && string(rest[:len(t)]) == t {
+				return true
+			}
 		}
 	}
 	return false
