@@ -62,9 +62,10 @@ type step struct {
 // derived is what an expression's syntax tree says of all its matches.
 type derived struct {
 	literals []literal
-	width    int  // of the longest match, in bytes
-	need     step // a run that every match holds: at least min bytes of class
-	fresh    bool // derived just now, with checks, and not read from a table
+	width    int    // of the longest match, in bytes
+	need     step   // a run that every match holds: at least min bytes of class
+	start    []step // the check of the bytes that a match begins with; not part of a table
+	fresh    bool   // derived just now, with checks, and not read from a table
 }
 
 // maxLiterals bounds the alternatives that one expression's literals may have.
@@ -91,6 +92,7 @@ func derive(expr string, limit int) (*derived, error) {
 	if d.width > limit {
 		return nil, fmt.Errorf("expression can match %d bytes, more than %d", d.width, limit)
 	}
+	d.start = steps(items)
 	best := bestLiterals(items)
 	if len(best) == 0 {
 		return nil, errors.New("expression has no literal of at least three bytes that every match contains")
@@ -474,6 +476,10 @@ func steps(items []item) []step {
 			continue
 		}
 		if !it.uniform {
+			if letters := it.spelt(); letters != nil {
+				out = append(out, letters...)
+				continue
+			}
 			if it.min > 0 {
 				out = append(out, step{it.class, 1, 1})
 			}
@@ -487,6 +493,28 @@ func steps(items []item) []step {
 				out[len(out)-1].max = it.min
 				return out
 			}
+		}
+	}
+	return out
+}
+
+// spelt is a step for each byte of the texts that an item is, in either case; nil if
+// they are not of one length, or not ASCII.
+func (it *item) spelt() []step {
+	if len(it.texts) == 0 {
+		return nil
+	}
+	out := make([]step, len(it.texts[0]))
+	for _, t := range it.texts {
+		if len(t) != len(out) {
+			return nil
+		}
+		for i := range len(t) {
+			if t[i] >= utf8.RuneSelf {
+				return nil
+			}
+			out[i].min, out[i].max = 1, 1
+			addFirst(&out[i].class, rune(t[i]), true)
 		}
 	}
 	return out

@@ -208,7 +208,8 @@ func line(data []byte, whole scan.Span) (from, to int) {
 }
 
 func candidate(data []byte, whole scan.Span, parts []scan.Span) scan.Candidate {
-	c := scan.Candidate{Text: data[whole.Start:whole.End:whole.End]}
+	n := len(parts)
+	c := scan.Candidate{Text: data[whole.Start:whole.End:whole.End], Roles: make([]string, 0, n), Spans: make([][]byte, 0, n)}
 	for _, p := range parts {
 		c.Roles = append(c.Roles, p.Role)
 		c.Spans = append(c.Spans, data[p.Start:p.End:p.End])

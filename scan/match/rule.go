@@ -137,6 +137,7 @@ func needOf(expr string) (need step) {
 // prefilter is what is asked before an expression, because it is faster.
 type prefilter struct {
 	checks [][]step // of the bytes that follow each literal
+	start  []step   // of the bytes that a match begins with
 	need   step     // a run that must lie somewhere near
 }
 
@@ -156,6 +157,7 @@ func newPrefilter(expr string, d *derived) *prefilter {
 	for i := range p.checks {
 		p.checks[i] = d.literals[i].check
 	}
+	p.start = d.start
 	if d.need.min >= minNeed {
 		p.need = d.need
 	}
@@ -222,6 +224,13 @@ func (c *rule) matchAt(data []byte, pos, n int) ([]scan.Span, scan.Span) {
 		return e.spans(loc, from, start-from)
 	}
 	from := max(0, pos-l.maxOff-1)
+	first := from // where a match can begin
+	for ; !may(data, first, before.start); first++ {
+		if first >= pos {
+			return nil, scan.Span{}
+		}
+	}
+	from = max(from, first-1)
 	e := c.anywhere()
 	for _, loc := range e.re.FindAllSubmatchIndex(data[from:end], maxTries) {
 		start, stop := from+loc[0], from+loc[1]
@@ -242,7 +251,7 @@ const maxTries = 16
 // first, and the whole match without its first skip bytes.
 func (e *expr) spans(loc []int, base, skip int) ([]scan.Span, scan.Span) {
 	whole := scan.Span{Role: scan.RoleSecret, Start: base + loc[0] + skip, End: base + loc[1]}
-	var parts []scan.Span
+	parts := make([]scan.Span, 0, len(e.groups)+1)
 	for _, g := range e.groups {
 		s, t := loc[2*g.index], loc[2*g.index+1]
 		if s < 0 || s == t {
