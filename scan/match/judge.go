@@ -18,7 +18,7 @@ var allowComments = [...][]byte{[]byte("keywright:allow"), []byte("gitleaks:allo
 // judge appends the verdicts of all rules at an anchor. A verdict without
 // confidence means that a rule looked further than the anchor's reach and found
 // nothing: its interval matters when the object changes.
-func (e *Engine) judge(data []byte, a anchor, out []scan.Verdict) []scan.Verdict {
+func (e *Engine) judge(hot *automata, data []byte, a anchor, out []scan.Verdict) []scan.Verdict {
 	if int(a.lit) >= len(e.uses) {
 		return e.judgeRun(data, a, out)
 	}
@@ -27,14 +27,14 @@ func (e *Engine) judge(data []byte, a anchor, out []scan.Verdict) []scan.Verdict
 		case u.rule.Block != nil:
 			out = u.rule.judgeBlock(data, int(a.pos), u.n, out)
 		case u.rule.Expr != "":
-			out = u.rule.judgeExpr(data, int(a.pos), u.n, out)
+			out = u.rule.judgeExpr(hot, data, int(a.pos), u.n, out)
 		}
 	}
 	return out
 }
 
-func (c *rule) judgeExpr(data []byte, pos, n int, out []scan.Verdict) []scan.Verdict {
-	parts, whole := c.matchAt(data, pos, n)
+func (c *rule) judgeExpr(hot *automata, data []byte, pos, n int, out []scan.Verdict) []scan.Verdict {
+	parts, whole := c.matchAt(hot, data, pos, n)
 	if parts == nil {
 		return out
 	}
@@ -45,7 +45,7 @@ func (c *rule) judgeExpr(data []byte, pos, n int, out []scan.Verdict) []scan.Ver
 	}
 	for i := range c.partners {
 		p := &c.partners[i]
-		span, looked, ok := p.near(data, whole)
+		span, looked, ok := p.near(hot, data, whole)
 		v.DepStart = min(v.DepStart, whole.Start-looked)
 		v.DepEnd = max(v.DepEnd, whole.End+looked)
 		switch {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"github.com/keywright/keywright/scan"
 )
@@ -39,8 +40,10 @@ type group struct {
 
 type partner struct {
 	scan.Partner
-	expr func() *expr
-	need func() step // a run that every match holds
+	expr    func() *expr
+	atStart func() *expr // as a rule's
+	inside  func() *expr
+	need    func() step // a run that every match holds
 }
 
 func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
@@ -74,7 +77,8 @@ func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
 				return nil, fmt.Errorf("rule %s: partner %s: %w", r.ID, p.Role, err)
 			}
 		}
-		c.partners = append(c.partners, partner{p, lazily(p.Expr), sync.OnceValue(func() step { return needOf(p.Expr) })})
+		c.partners = append(c.partners, partner{p, lazily(p.Expr), lazily(`\A(?:` + p.Expr + `)`), lazily(`\A(?s:.)(?:` + p.Expr + `)`),
+			sync.OnceValue(func() step { return needOf(p.Expr) })})
 	}
 	return c, c.checkBlock()
 }
@@ -199,7 +203,7 @@ func may(data []byte, i int, check []step) bool {
 
 // matchAt is the match of the expression that holds its n-th literal at pos, as
 // offsets of groups; nil if there is none.
-func (c *rule) matchAt(data []byte, pos, n int) ([]scan.Span, scan.Span) {
+func (c *rule) matchAt(hot *automata, data []byte, pos, n int) ([]scan.Span, scan.Span) {
 	l, before := &c.literals[n], c.before()
 	if !may(data, pos+len(l.text), before.checks[n]) {
 		return nil, scan.Span{}
@@ -217,6 +221,9 @@ func (c *rule) matchAt(data []byte, pos, n int) ([]scan.Span, scan.Span) {
 		if start > 0 {
 			e, from = c.inside(), start-1
 		}
+		if !hot.may(e, data[from:end], true) {
+			return nil, scan.Span{}
+		}
 		loc := e.re.FindSubmatchIndex(data[from:end])
 		if loc == nil {
 			return nil, scan.Span{}
@@ -232,6 +239,9 @@ func (c *rule) matchAt(data []byte, pos, n int) ([]scan.Span, scan.Span) {
 	}
 	from = max(from, first-1)
 	e := c.anywhere()
+	if !hot.may(e, data[from:end], false) {
+		return nil, scan.Span{}
+	}
 	for _, loc := range e.re.FindAllSubmatchIndex(data[from:end], maxTries) {
 		start, stop := from+loc[0], from+loc[1]
 		if start > pos {
@@ -279,25 +289,24 @@ func (e *expr) spans(loc []int, base, skip int) ([]scan.Span, scan.Span) {
 var partnerStages = [...]int{64, scan.MaxReach}
 
 // near finds the partner nearest to whole, and how far on each side it looked.
-func (p *partner) near(data []byte, whole scan.Span) (span scan.Span, looked int, ok bool) {
-	e := p.expr()
+func (p *partner) near(hot *automata, data []byte, whole scan.Span) (span scan.Span, looked int, ok bool) {
 	for _, within := range partnerStages {
 		within = min(within, p.Within)
-		if span, ok = p.within(e, data, whole, within); ok || within == p.Within {
+		if span, ok = p.within(hot, data, whole, within); ok || within == p.Within {
 			return span, within + 1, ok
 		}
 	}
 	return scan.Span{}, 0, false
 }
 
-func (p *partner) within(e *expr, data []byte, whole scan.Span, within int) (best scan.Span, ok bool) {
+func (p *partner) within(hot *automata, data []byte, whole scan.Span, within int) (best scan.Span, ok bool) {
 	from, to := max(0, whole.Start-within-1), min(len(data), whole.End+within+1)
 	if need := p.need(); !need.holds(data[from:to]) {
 		return best, false
 	}
 	nearest := within + 1
 	for at := from; at < to; {
-		loc := e.re.FindSubmatchIndex(data[at:to])
+		loc := p.first(hot, data[at:to])
 		if loc == nil {
 			break
 		}
@@ -319,6 +328,37 @@ func (p *partner) within(e *expr, data []byte, whole scan.Span, within int) (bes
 		}
 	}
 	return best, ok
+}
+
+// first is the first match in a text, as offsets of groups. Package regexp looks at a
+// text from each of its bytes: where partners are looked for often, an automaton says
+// where it is worth while.
+func (p *partner) first(hot *automata, text []byte) []int {
+	e := p.expr()
+	if !hot.may(e, text, false) {
+		return nil
+	}
+	if !hot.knows(e) {
+		return e.re.FindSubmatchIndex(text)
+	}
+	e = p.atStart()
+	for at, from := 0, 0; at < len(text); e = p.inside() {
+		if hot.may(e, text[from:], true) {
+			if loc := e.re.FindSubmatchIndex(text[from:]); loc != nil {
+				for i := range loc {
+					if loc[i] >= 0 { // a group may have no part in it
+						loc[i] += from
+					}
+				}
+				loc[0] = at
+				return loc
+			}
+		}
+		_, size := utf8.DecodeRune(text[at:])
+		at += size
+		from = at - 1
+	}
+	return nil
 }
 
 // blockAt is the block that opens with the i-th opening at pos. The answer

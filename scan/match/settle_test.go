@@ -55,22 +55,3 @@ func settledSlowly(all []scan.Verdict) []scan.Verdict {
 	slices.SortStableFunc(kept, func(a, b scan.Verdict) int { return cmp.Compare(a.Secret().Start, b.Secret().Start) })
 	return kept
 }
-
-// TestVerdicts: judging without a state says what the state says.
-func TestVerdicts(t *testing.T) {
-	e := engine(t, stress())
-	var s, other Scratch
-	n := 0
-	for seed := range uint64(2000) {
-		r := rand.New(rand.NewPCG(seed, 3))
-		data := text(r, r.IntN(2000))
-		got, want := e.Verdicts(&s, data), e.Whole(&other, data).Verdicts()
-		if !reflect.DeepEqual(got, want) {
-			t.Fatalf("seed %d: %v\nwant %v", seed, got, want)
-		}
-		n += len(got)
-	}
-	if n < 1000 {
-		t.Errorf("only %d verdicts", n)
-	}
-}

@@ -64,6 +64,7 @@ type Scratch struct {
 	found          []anchor
 	verdicts       []judged
 	one            []scan.Verdict
+	hot            automata
 }
 
 // Whole judges an object by itself.
@@ -329,7 +330,7 @@ func (d *delta) judge(a anchor) { d.e.judgeAnchor(d.s, d.data, a) }
 
 // judgeAnchor adds the verdicts at an anchor to the scratch memory's.
 func (e *Engine) judgeAnchor(s *Scratch, data []byte, a anchor) {
-	s.one = e.judge(data, a, s.one[:0])
+	s.one = e.judge(&s.hot, data, a, s.one[:0])
 	if len(s.one) == 0 {
 		return
 	}

@@ -146,7 +146,7 @@ func (c *changeScan) change(change gitrepo.Change, place scan.Place) {
 		p.AtTip = p.AtTip || c.blobAtTip(change.New, p.Path)
 		c.places = append(c.places, found{s, p})
 	}
-	verdicts := c.collect.engine.Verdicts(&c.scratch, data)
+	verdicts := c.collect.engine.Whole(&c.scratch, data).Verdicts()
 	if len(verdicts) == 0 {
 		return
 	}

@@ -76,7 +76,7 @@ func newCollector(e *match.Engine, key [32]byte) *collector {
 
 // judge judges an object by itself.
 func (c *collector) judge(s *match.Scratch, data []byte) []sighting {
-	return c.sightings(data, c.engine.Verdicts(s, data))
+	return c.sightings(data, c.engine.Whole(s, data).Verdicts())
 }
 
 // sightings turns verdicts on an object into sightings.

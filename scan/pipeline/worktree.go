@@ -23,7 +23,7 @@ func (r *run) visitor(source scan.SourceKind, done func(path string, data []byte
 	var count int64
 	return func(d files.Document) error {
 		data := viewed(&d)
-		verdicts := r.collect.engine.Verdicts(&scratch[d.Worker], data)
+		verdicts := r.collect.engine.Whole(&scratch[d.Worker], data).Verdicts()
 		seen := r.collect.sightings(data, ownVerdicts(&d, data, verdicts))
 		if done != nil && d.Whole() {
 			done(d.Path, d.Data)
