@@ -21,10 +21,19 @@ type rule struct {
 	width    int // of the longest match of Expr
 	literals []literal
 	before   func() *prefilter
-	atStart  func() *expr // matches at the first byte of what it is given
-	inside   func() *expr // the same after one byte of context
-	anywhere func() *expr
+	forms
 	partners []partner
+}
+
+// forms are an expression's ways to be asked.
+type forms struct {
+	anywhere func() *expr
+	atStart  func() *expr // matches at the first byte of what it is given
+	inside   func() *expr // the same after one character of context
+}
+
+func formsOf(text string) forms {
+	return forms{lazily(text), lazily(`\A(?:` + text + `)`), lazily(`\A(?s:.)(?:` + text + `)`)}
 }
 
 type expr struct {
@@ -40,10 +49,8 @@ type group struct {
 
 type partner struct {
 	scan.Partner
-	expr    func() *expr
-	atStart func() *expr // as a rule's
-	inside  func() *expr
-	need    func() step // a run that every match holds
+	forms
+	need func() step // a run that every match holds
 }
 
 func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
@@ -64,9 +71,7 @@ func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
 		}
 		c.width, c.literals = d.width, d.literals
 		c.before = sync.OnceValue(func() *prefilter { return newPrefilter(r.Expr, d) })
-		c.atStart = lazily(`\A(?:` + r.Expr + `)`)
-		c.inside = lazily(`\A(?s:.)(?:` + r.Expr + `)`)
-		c.anywhere = lazily(r.Expr)
+		c.forms = formsOf(r.Expr)
 	}
 	for _, p := range r.Partners {
 		if p.Within <= 0 || p.Within > scan.MaxReach {
@@ -77,8 +82,7 @@ func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
 				return nil, fmt.Errorf("rule %s: partner %s: %w", r.ID, p.Role, err)
 			}
 		}
-		c.partners = append(c.partners, partner{p, lazily(p.Expr), lazily(`\A(?:` + p.Expr + `)`), lazily(`\A(?s:.)(?:` + p.Expr + `)`),
-			sync.OnceValue(func() step { return needOf(p.Expr) })})
+		c.partners = append(c.partners, partner{p, formsOf(p.Expr), sync.OnceValue(func() step { return needOf(p.Expr) })})
 	}
 	return c, c.checkBlock()
 }
@@ -238,18 +242,16 @@ func (c *rule) matchAt(hot *automata, data []byte, pos, n int) ([]scan.Span, sca
 		}
 	}
 	from = max(from, first-1)
-	e := c.anywhere()
-	if !hot.may(e, data[from:end], false) {
-		return nil, scan.Span{}
-	}
-	for _, loc := range e.re.FindAllSubmatchIndex(data[from:end], maxTries) {
-		start, stop := from+loc[0], from+loc[1]
-		if start > pos {
+	text := data[from:end]
+	for at, try := 0, 0; try < maxTries; try++ {
+		loc := c.first(hot, text, at)
+		if loc == nil || from+loc[0] > pos {
 			break
 		}
-		if stop >= pos+len(l.text) && (loc[0] > 0 || from == 0) {
-			return e.spans(loc, from, 0)
+		if from+loc[1] >= pos+len(l.text) && (loc[0] > 0 || from == 0) {
+			return c.anywhere().spans(loc, from, 0)
 		}
+		at = loc[1]
 	}
 	return nil, scan.Span{}
 }
@@ -306,7 +308,7 @@ func (p *partner) within(hot *automata, data []byte, whole scan.Span, within int
 	}
 	nearest := within + 1
 	for at := from; at < to; {
-		loc := p.first(hot, data[at:to])
+		loc := p.first(hot, data[at:to], 0)
 		if loc == nil {
 			break
 		}
@@ -326,25 +328,38 @@ func (p *partner) within(hot *automata, data []byte, whole scan.Span, within int
 		if distance <= nearest {
 			best, nearest, ok = scan.Span{Role: p.Role, Start: start, End: end}, distance, true
 		}
+		if start >= whole.End {
+			break // what comes later is further away
+		}
 	}
 	return best, ok
 }
 
-// first is the first match in a text, as offsets of groups. Package regexp looks at a
-// text from each of its bytes: where partners are looked for often, an automaton says
-// where it is worth while.
-func (p *partner) first(hot *automata, text []byte) []int {
-	e := p.expr()
+// first is the first match in a text from a place on, which is a character's, as
+// offsets of groups; nil if there is none. Package regexp looks at a text from each of
+// its bytes: what is asked for often asks an automaton first where it is worth while.
+func (f *forms) first(hot *automata, text []byte, at int) []int {
+	if at > 0 || hot.knows(f.anywhere()) {
+		return f.firstByPlace(hot, text, at)
+	}
+	e := f.anywhere()
 	if !hot.may(e, text, false) {
 		return nil
 	}
-	if !hot.knows(e) {
-		return e.re.FindSubmatchIndex(text)
+	return e.re.FindSubmatchIndex(text)
+}
+
+func (f *forms) firstByPlace(hot *automata, text []byte, at int) []int {
+	if at == 0 && !hot.may(f.anywhere(), text, false) {
+		return nil
 	}
-	e = p.atStart()
-	for at, from := 0, 0; at < len(text); e = p.inside() {
-		if hot.may(e, text[from:], true) {
-			if loc := e.re.FindSubmatchIndex(text[from:]); loc != nil {
+	for at < len(text) {
+		e, from := f.atStart, 0
+		if at > 0 {
+			e, from = f.inside, at-1
+		}
+		if hot.may(e(), text[from:], true) {
+			if loc := e().re.FindSubmatchIndex(text[from:]); loc != nil {
 				for i := range loc {
 					if loc[i] >= 0 { // a group may have no part in it
 						loc[i] += from
@@ -356,7 +371,6 @@ func (p *partner) first(hot *automata, text []byte) []int {
 		}
 		_, size := utf8.DecodeRune(text[at:])
 		at += size
-		from = at - 1
 	}
 	return nil
 }
