@@ -83,7 +83,7 @@ func (s *settler) settle(all []scan.Verdict, group []hull, end int32, out []scan
 
 // better orders verdicts, best first: a rule that names the kind of secret
 // before a generic one, then confidence, then more parts, the longer secret, the
-// earlier one, and the rule's name.
+// earlier one, the nearer name, and the rule's name.
 func better(a, b *scan.Verdict) int {
 	if c := cmp.Or(
 		compareBool(a.Rule.Generic, b.Rule.Generic),
@@ -96,9 +96,20 @@ func better(a, b *scan.Verdict) int {
 	return cmp.Or(
 		cmp.Compare(sb.End-sb.Start, sa.End-sa.Start),
 		cmp.Compare(sa.Start, sb.Start),
+		nearer(a, b),
 		cmp.Compare(a.Rule.ID, b.Rule.ID),
 		cmp.Compare(a.Anchor, b.Anchor),
 	)
+}
+
+// nearer orders two verdicts that have but a vendor's name to go by, the later
+// anchor first: of two names before a value, the nearer one tells what it is. Where
+// a shape or a proof gives more confidence, it does not matter where the anchor is.
+func nearer(a, b *scan.Verdict) int {
+	if a.Rule.Generic || a.Confidence != scan.Medium {
+		return 0
+	}
+	return cmp.Compare(b.Anchor, a.Anchor)
 }
 
 func compareBool(a, b bool) int {
