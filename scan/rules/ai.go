@@ -22,7 +22,7 @@ func openAIRule(id, prefix, title, why, fix string, half int, expr string) scan.
 		Fix:        fix,
 		Reference:  openAIKeys,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>` + expr + `)` + after,
+		Expr:       begin + `(?P<secret>` + expr + `)` + after,
 		Check:      proof.OpenAIKey,
 		Samples: func(g *scan.Gen) scan.Samples {
 			first, second := g.String(scan.Base62, half), g.String(scan.Base62, half)

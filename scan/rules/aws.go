@@ -77,7 +77,7 @@ func aws() []scan.Rule {
 		Reference:  "https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp.html",
 		Confidence: scan.Medium,
 		// the tokens may be longer than an expression: the end is cut off
-		Expr: `\b(?P<secret>(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz|AgoJb3JpZ2lu)[0-9A-Za-z+/]{100,440}={0,2})`,
+		Expr: begin + `(?P<secret>(?:IQoJb3JpZ2lu|FwoGZXIvYXdz|FQoGZXIvYXdz|AgoJb3JpZ2lu)[0-9A-Za-z+/]{100,440}={0,2})`,
 		Samples: func(g *scan.Gen) scan.Samples {
 			token := awsTokenHead() + g.String(scan.Base62, 390)
 			return scan.Samples{
@@ -120,7 +120,7 @@ func aws() []scan.Rule {
 		Fix:        "Delete it under Bedrock, API keys (or the IAM user's service-specific credentials), and use short-term keys.",
 		Reference:  "https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>ABSKQmVkcm9ja0FQSUtleS[0-9A-Za-z+/]{60,280}={0,2})` + afterBase64,
+		Expr:       begin + `(?P<secret>ABSKQmVkcm9ja0FQSUtleS[0-9A-Za-z+/]{60,280}={0,2})` + afterBase64,
 		Check:      proof.BedrockKey,
 		Samples: sealed("AWS_BEARER_TOKEN_BEDROCK", func(g *scan.Gen) string {
 			return proof.SealBedrock(g.String(scan.LowerAZ+scan.Digits, 4), uint64(g.IntN(999_999_999_999)), g.Bytes(33))
@@ -133,7 +133,7 @@ func aws() []scan.Rule {
 		Fix:        "End the session that made it, and find out why it was written down.",
 		Reference:  "https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29tL[0-9A-Za-z+/]{60,440}={0,2})`,
+		Expr:       begin + `(?P<secret>bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29tL[0-9A-Za-z+/]{60,440}={0,2})`,
 		Check:      proof.BedrockKey,
 		Samples: func(g *scan.Gen) scan.Samples {
 			key := "bedrock-api-key-YmVkcm9jay5hbWF6b25hd3MuY29tLz" + g.String(scan.Base62, 302)
@@ -176,7 +176,7 @@ func aws() []scan.Rule {
 		Fix:        "Delete it under AppSync, Settings, API keys, if it was not meant to be public.",
 		Reference:  "https://docs.aws.amazon.com/appsync/latest/devguide/security-authz.html",
 		Confidence: scan.Medium,
-		Expr:       `\b(?P<secret>da2-[0-9a-z]{26})\b`,
+		Expr:       begin + `(?P<secret>da2-[0-9a-z]{26})\b`,
 		MinEntropy: 3,
 		Samples:    shaped("APPSYNC_KEY", `da2-[0-9a-z]{26}`),
 	}, {
@@ -187,7 +187,7 @@ func aws() []scan.Rule {
 		Fix:        "Rotate the credentials in Seller Central, Develop Apps, LWA credentials.",
 		Reference:  "https://developer-docs.amazon.com/sp-api/docs/rotating-your-apps-lwa-credentials",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>amzn1\.oa2-cs\.v1\.[0-9a-f]{64})\b`,
+		Expr:       begin + `(?P<secret>amzn1\.oa2-cs\.v1\.[0-9a-f]{64})\b`,
 		Samples:    shaped("LWA_CLIENT_SECRET", `amzn1\.oa2-cs\.v1\.[0-9a-f]{64}`),
 	}, {
 		ID:         "amazon-mws-token",
@@ -197,7 +197,7 @@ func aws() []scan.Rule {
 		Fix:        "Disable the developer's access in Seller Central, User permissions, and authorise again.",
 		Reference:  "https://developer-docs.amazon.com/sp-api/docs/migrating-from-amazon-marketplace-web-service",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>amzn\.mws\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b`,
+		Expr:       begin + `(?P<secret>amzn\.mws\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})\b`,
 		Samples:    shaped("MWS_AUTH_TOKEN", `amzn\.mws\.[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`),
 	}}
 }

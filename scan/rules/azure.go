@@ -81,7 +81,7 @@ func azure() []scan.Rule {
 			Reference:  azureIdentifiable,
 			Confidence: scan.High,
 			// every mark but AZDO, which has a rule of its own
-			Expr:  `\b(?P<secret>[0-9A-Za-z]{52}JQQJ9[0-9A-Za-z]{19}(?:[0-9B-Za-z][0-9A-Za-z]{3}|A[0-9A-Ya-z][0-9A-Za-z]{2}|AZ[0-9A-CE-Za-z][0-9A-Za-z]|AZD[0-9A-NP-Za-z])[0-9A-Za-z]{4}(?:[0-9A-Za-z]{4}|[0-9A-Za-z]{2}==)?)` + afterBase64,
+			Expr:  begin + `(?P<secret>[0-9A-Za-z]{52}JQQJ9[0-9A-Za-z]{19}(?:[0-9B-Za-z][0-9A-Za-z]{3}|A[0-9A-Ya-z][0-9A-Za-z]{2}|AZ[0-9A-CE-Za-z][0-9A-Za-z]|AZD[0-9A-NP-Za-z])[0-9A-Za-z]{4}(?:[0-9A-Za-z]{4}|[0-9A-Za-z]{2}==)?)` + afterBase64,
 			Check: proof.AzureCASK,
 			Samples: withFailed(sealed("AZURE_OPENAI_API_KEY", func(g *scan.Gen) string {
 				return proof.SealCASK(g.String(scan.Base62, 52), g.String(scan.Base62, 12), "AAAB", "ACOG")
@@ -96,7 +96,7 @@ func azure() []scan.Rule {
 			Fix:        "Revoke it under User settings, Personal access tokens, and issue one with fewer scopes.",
 			Reference:  "https://learn.microsoft.com/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate",
 			Confidence: scan.High,
-			Expr:       `\b(?P<secret>[0-9A-Za-z]{52}JQQJ9[0-9A-Za-z]{19}AZDO[0-9A-Za-z]{4})\b`,
+			Expr:       begin + `(?P<secret>[0-9A-Za-z]{52}JQQJ9[0-9A-Za-z]{19}AZDO[0-9A-Za-z]{4})\b`,
 			Check:      proof.AzureCASK,
 			Samples: sealed("AZURE_DEVOPS_EXT_PAT", func(g *scan.Gen) string {
 				return proof.SealCASK(g.String(scan.Base62, 52), g.String(scan.Base62, 12), "AAAA", "AZDO")

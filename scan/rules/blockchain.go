@@ -120,7 +120,7 @@ func chainBase58() []scan.Rule {
 			Why:       "It derives every private key of a wallet or account, so whoever holds it can move all its funds, for good.",
 			Fix:       "Move the funds of every account below it to a wallet made from a new seed; nothing can revoke this one.",
 			Reference: "https://github.com/bitcoin/bips/blob/master/bip-0032.mediawiki", Confidence: scan.High,
-			Expr:  `\b(?P<secret>(?:xprv|yprv|zprv|Yprv|Zprv|tprv|uprv|vprv|Uprv|Vprv|Ltpv|Mtpv|ttpv|dgpv|drkp)` + base58Class + `{107})\b`,
+			Expr:  begin + `(?P<secret>(?:xprv|yprv|zprv|Yprv|Zprv|tprv|uprv|vprv|Uprv|Vprv|Ltpv|Mtpv|ttpv|dgpv|drkp)` + base58Class + `{107})\b`,
 			Check: proof.ExtendedPrivateKey,
 			Samples: func(g *scan.Gen) scan.Samples {
 				key := check58Text(scan.Base58, []byte{0x04, 0x88, 0xad, 0xe4, 3}, g.Bytes(40), []byte{0}, keyBytes(g))
@@ -136,7 +136,7 @@ func chainBase58() []scan.Rule {
 			ID: "eos-private-key", Provider: "eos", Title: "Antelope (EOS) private key",
 			Why: whyFunds, Fix: "Replace the key of the account's permission with cleos set account permission, owner and active both.",
 			Reference: "https://docs.antelope.io/docs/latest/guides/how-to-create-key-pairs", Confidence: scan.High,
-			Expr:  `\b(?P<secret>PVT_(?:K1|R1)_` + base58Class + `{47,51})\b`,
+			Expr:  begin + `(?P<secret>PVT_(?:K1|R1)_` + base58Class + `{47,51})\b`,
 			Check: proof.EOSKey,
 			Samples: func(g *scan.Gen) scan.Samples {
 				return scan.Samples{
@@ -149,7 +149,7 @@ func chainBase58() []scan.Rule {
 		{
 			ID: "avalanche-private-key", Provider: "avalanche", Title: "Avalanche private key",
 			Why: whyFunds, Fix: fixFunds, Reference: "https://build.avax.network/docs/rpcs/other/standards/cryptographic-primitives", Confidence: scan.High,
-			Expr:  `\b(?P<secret>PrivateKey-` + base58Class + `{45,52})\b`,
+			Expr:  begin + `(?P<secret>PrivateKey-` + base58Class + `{45,52})\b`,
 			Check: proof.AvalancheKey,
 			Samples: func(g *scan.Gen) scan.Samples {
 				b := keyBytes(g)
@@ -161,7 +161,7 @@ func chainBase58() []scan.Rule {
 		{
 			ID: "tezos-secret-key", Provider: "tezos", Title: "Tezos secret key",
 			Why: whyFunds, Fix: fixFunds, Reference: "https://octez.tezos.com/docs/user/key-management.html", Confidence: scan.High,
-			Expr:  `\b(?P<secret>edsk` + base58Class + `{50}(?:` + base58Class + `{44})?|(?:spsk|p2sk)` + base58Class + `{50}|(?:edesk|spesk|p2esk)` + base58Class + `{83})\b`,
+			Expr:  begin + `(?P<secret>edsk` + base58Class + `{50}(?:` + base58Class + `{44})?|(?:spsk|p2sk)` + base58Class + `{50}|(?:edesk|spesk|p2esk)` + base58Class + `{83})\b`,
 			Check: proof.TezosKey,
 			Samples: func(g *scan.Gen) scan.Samples {
 				key := check58Text(scan.Base58, []byte{0x0d, 0x0f, 0x3a, 0x07}, keyBytes(g))
@@ -179,7 +179,7 @@ func chainBase58() []scan.Rule {
 			Why: whyFunds, Fix: "Send the balance to an account with a new seed, or set a new regular key and disable the master key.",
 			Reference: "https://xrpl.org/docs/concepts/accounts/cryptographic-keys", Confidence: scan.High,
 			Expr: `(?i:seed|secret|wallet|xrp[l_-]|ripple|faucet|passphrase)[0-9A-Za-z_. -]{0,24}["'` + "`" + `)\]]{0,2}[ \t]{0,4}[=:,(>]?[ \t\r\n]{0,8}["'` + "`" + `]?` +
-				`\b(?P<secret>s(?:Ed){0,1}[1-9A-HJ-NP-Za-km-z]{28})\b`,
+				begin + `(?P<secret>s(?:Ed){0,1}[1-9A-HJ-NP-Za-km-z]{28})\b`,
 			Check: proof.XRPSeed, NeedsProof: true,
 			Samples: func(g *scan.Gen) scan.Samples {
 				seed := check58Text(ripple58, []byte{0x21}, g.Bytes(16))
@@ -264,7 +264,7 @@ func chainPairs() []scan.Rule {
 			ID: "near-private-key", Provider: "near", Title: "NEAR private key",
 			Why: whyFunds, Fix: "Delete the access key from the account with near account delete-key, and add a new one.",
 			Reference: "https://docs.near.org/protocol/access-keys", Confidence: scan.High,
-			Expr:  `\b(?P<secret>ed25519:` + base58Class + `{86,88})\b`,
+			Expr:  begin + `(?P<secret>ed25519:` + base58Class + `{86,88})\b`,
 			Check: proof.NEARKey,
 			Samples: func(g *scan.Gen) scan.Samples {
 				pair := keyPair(g)
@@ -317,7 +317,7 @@ func bech32Rule(id, provider, title, why, fix, reference, hrp string, size int) 
 	digits := (size*8+4)/5 + 6
 	return scan.Rule{
 		ID: id, Provider: provider, Title: title, Why: why, Fix: fix, Reference: reference, Confidence: scan.High,
-		Expr:  `\b(?P<secret>` + hrp + `1` + bech32Class + `{` + itoa(digits) + `})\b`,
+		Expr:  begin + `(?P<secret>` + hrp + `1` + bech32Class + `{` + itoa(digits) + `})\b`,
 		Check: proof.Bech32Secret,
 		Samples: func(g *scan.Gen) scan.Samples {
 			body := g.Bytes(size)
@@ -364,7 +364,7 @@ func chainBech32() []scan.Rule {
 		Why: "The address inside it carries a key with which anybody can spend from or read the Lightning wallet.",
 		Fix: "Delete the key or withdraw link at the wallet's service and make a new one.", Reference: "https://github.com/lnurl/luds/blob/luds/01.md",
 		Confidence: scan.Medium,
-		Expr:       `\b(?P<secret>(?:lnurl1|LNURL1)(?:` + bech32Class + `{40,440}|[02-9AC-HJ-NP-Z]{40,440}))\b`,
+		Expr:       begin + `(?P<secret>(?:lnurl1|LNURL1)(?:` + bech32Class + `{40,440}|[02-9AC-HJ-NP-Z]{40,440}))\b`,
 		Check:      proof.LNURL, NeedsProof: true,
 		Samples: func(g *scan.Gen) scan.Samples {
 			link := bech32Text("lnurl", []byte("https://ln.sats.zone/withdraw?apikey="+g.Hex(32)))
@@ -383,7 +383,7 @@ func ageIdentity() scan.Rule {
 		Why: "It decrypts every file that was ever encrypted to its recipient, SOPS files and backups included.",
 		Fix: "Make a new identity with age-keygen, encrypt the files again, and replace the secrets that they held.", Reference: "https://age-encryption.org/v1",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>AGE-SECRET-KEY-(?:1|PQ-1)` + upper + `{58})\b`,
+		Expr:       begin + `(?P<secret>AGE-SECRET-KEY-(?:1|PQ-1)` + upper + `{58})\b`,
 		Check:      proof.Bech32Secret,
 		Samples: func(g *scan.Gen) scan.Samples {
 			key := strings.ToUpper(bech32Text("age-secret-key-", keyBytes(g)))
@@ -401,7 +401,7 @@ func cardanoKey() scan.Rule {
 	return scan.Rule{
 		ID: "cardano-signing-key", Provider: "cardano", Title: "Cardano signing key",
 		Why: whyFunds, Fix: fixFunds, Reference: "https://cips.cardano.org/cip/CIP-5", Confidence: scan.High,
-		Expr: `\b(?P<secret>(?:ed25519_sk1|addr_sk1|stake_sk1|drep_sk1|cc_hot_sk1|cc_cold_sk1)` + bech32Class + `{58}|` +
+		Expr: begin + `(?P<secret>(?:ed25519_sk1|addr_sk1|stake_sk1|drep_sk1|cc_hot_sk1|cc_cold_sk1)` + bech32Class + `{58}|` +
 			`(?:ed25519e_sk1|root_sk1|acct_sk1|vrf_sk1)` + bech32Class + `{109}|` +
 			`(?:root_xsk1|acct_xsk1|addr_xsk1|stake_xsk1|drep_xsk1)` + bech32Class + `{160})\b`,
 		Check: proof.Bech32Secret,
@@ -424,7 +424,7 @@ func chainHex() []scan.Rule {
 			ID: "aptos-private-key", Provider: "aptos", Title: "Aptos private key (AIP-80)",
 			Why: whyFunds, Fix: "Rotate the account's authentication key with aptos account rotate-key, or move the funds.",
 			Reference: "https://github.com/aptos-foundation/AIPs/blob/main/aips/aip-80.md", Confidence: scan.High,
-			Expr:  `\b(?P<secret>(?:ed25519|secp256k1|secp256r1)-priv-0x[0-9a-fA-F]{64})\b`,
+			Expr:  begin + `(?P<secret>(?:ed25519|secp256k1|secp256r1)-priv-0x[0-9a-fA-F]{64})\b`,
 			Check: proof.AptosKey,
 			Samples: func(g *scan.Gen) scan.Samples {
 				return scan.Samples{
@@ -437,7 +437,7 @@ func chainHex() []scan.Rule {
 			ID: "hedera-private-key", Provider: "hedera", Title: "private key in hexadecimal DER (as Hedera writes it)",
 			Why: whyFunds, Fix: "Set a new key on the account with AccountUpdateTransaction, signed by the old and the new key.",
 			Reference: "https://docs.hedera.com/hedera/core-concepts/keys-and-signatures", Confidence: scan.High,
-			Expr:  `\b(?P<secret>(?:0x)?(?i:302e020100300506032b657004220420|3030020100300706052b8104000a04220420)[0-9a-fA-F]{64})\b`,
+			Expr:  begin + `(?P<secret>(?:0x)?(?i:302e020100300506032b657004220420|3030020100300706052b8104000a04220420)[0-9a-fA-F]{64})\b`,
 			Check: proof.HederaKey,
 			Samples: func(g *scan.Gen) scan.Samples {
 				return scan.Samples{
@@ -449,7 +449,7 @@ func chainHex() []scan.Rule {
 		{
 			ID: "filecoin-private-key", Provider: "filecoin", Title: "Filecoin private key (Lotus export)",
 			Why: whyFunds, Fix: fixFunds, Reference: "https://lotus.filecoin.io/lotus/manage/manage-fil/", Confidence: scan.High,
-			Expr:  `\b(?P<secret>7b2254797065223a22[0-9a-f]{60,240})\b`,
+			Expr:  begin + `(?P<secret>7b2254797065223a22[0-9a-f]{60,240})\b`,
 			Check: proof.FilecoinKey,
 			Samples: func(g *scan.Gen) scan.Samples {
 				export := func(kind string) string {
@@ -466,7 +466,7 @@ func chainHex() []scan.Rule {
 			Why: whyFunds, Fix: fixFunds, Reference: "https://docs.starknet.io/architecture/cryptography", Confidence: scan.High,
 			Public: []string{"network"}, // a further part, so that it goes before Ethereum's rule
 			Expr: `(?P<network>(?i:stark(?:net|ex)?|argent|braavos|katana|paradex))[_.-]?(?i:[a-z_.-]{0,20}?)(?i:private|priv|secret)[_.-]?(?i:key)(?i:[0-9a-z_]{0,8})` +
-				assign + `(?P<secret>0x[0-9a-fA-F]{55,64})` + quote,
+				assigned + `(?P<secret>0x[0-9a-fA-F]{55,64})` + quote,
 			Check:      refusing(proof.StarknetKey, notPrivate...),
 			MinEntropy: 3,
 			Samples: func(g *scan.Gen) scan.Samples {
@@ -496,7 +496,7 @@ func chainHex() []scan.Rule {
 			ID: "substrate-secret-seed", Provider: "polkadot", Title: "Substrate secret seed",
 			Why: whyFunds, Fix: fixFunds, Reference: "https://docs.polkadot.com/polkadot-protocol/parachain-basics/accounts/", Confidence: scan.High,
 			Expr: `(?i:secret[_. -]?seed|mini[_. -]?secret|hot[_-]?key[_-]?seed|cold[_-]?key[_-]?seed|suri)(?i:[0-9a-z_]{0,12})` +
-				assign + `(?P<secret>0x[0-9a-fA-F]{64})` + quote,
+				assigned + `(?P<secret>0x[0-9a-fA-F]{64})` + quote,
 			Check:      seedHex,
 			MinEntropy: 3,
 			Samples: func(g *scan.Gen) scan.Samples {

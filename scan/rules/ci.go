@@ -16,7 +16,7 @@ func ci() []scan.Rule {
 		Fix:        "Delete it under User settings (or Project settings), API tokens, and create a new one.",
 		Reference:  circleTokens,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>CCI(?:PAT|PRJ)_[0-9A-Za-z]{22}_[0-9a-f]{40})\b`,
+		Expr:       begin + `(?P<secret>CCI(?:PAT|PRJ)_[0-9A-Za-z]{22}_[0-9a-f]{40})\b`,
 		Samples:    shaped("CIRCLE_TOKEN", `CCI(?:PAT|PRJ)_[0-9A-Za-z]{22}_[0-9a-f]{40}`),
 	}, {
 		ID:         "circleci-token-legacy",
@@ -47,7 +47,7 @@ func ci() []scan.Rule {
 		Fix:        "Revoke it under Personal settings, API access tokens (or Agents), and create one with fewer scopes.",
 		Reference:  "https://buildkite.com/docs/platform/security/tokens",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>bk(?:ua|aa|aj|ct|at|pt)_[0-9A-Za-z_-]{40,80})` + after,
+		Expr:       begin + `(?P<secret>bk(?:ua|aa|aj|ct|at|pt)_[0-9A-Za-z_-]{40,80})` + after,
 		Samples:    shaped("BUILDKITE_API_TOKEN", `bk(?:ua|ct)_[0-9a-f]{40}`),
 	}, {
 		ID:         "buildkite-agent-token",
@@ -108,7 +108,7 @@ func ci() []scan.Rule {
 		Reference:  "https://www.jetbrains.com/help/teamcity/managing-your-user-account.html",
 		Confidence: scan.High,
 		// base 64 of {"typ": "TCV2"}
-		Expr:    `\b(?P<secret>eyJ0eXAiOiAiVENWMiJ9\.[0-9A-Za-z_-]{20,80}\.[0-9A-Za-z_-]{30,80})` + after,
+		Expr:    begin + `(?P<secret>eyJ0eXAiOiAiVENWMiJ9\.[0-9A-Za-z_-]{20,80}\.[0-9A-Za-z_-]{30,80})` + after,
 		Samples: shaped("TEAMCITY_TOKEN", `eyJ0eXAiOiAiVENWMiJ9\.[0-9A-Za-z_-]{36}\.[0-9A-Za-z_-]{47}[0-9A-Za-z]`),
 	}, {
 		ID:         "codecov-token",
@@ -182,7 +182,7 @@ func ci() []scan.Rule {
 		Fix:        "Revoke it under Account settings (or the service account), and generate a new one.",
 		Reference:  "https://docs.snyk.io/snyk-api/authentication-for-api",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>snyk_(?:uat|sat)\.[0-9a-f]{8}\.[0-9A-Za-z_.-]{40,360})` + after,
+		Expr:       begin + `(?P<secret>snyk_(?:uat|sat)\.[0-9a-f]{8}\.[0-9A-Za-z_.-]{40,360})` + after,
 		Samples:    shaped("SNYK_TOKEN", `snyk_[us]at\.[0-9a-f]{8}\.[0-9A-Za-z_-]{40}\.[0-9A-Za-z_-]{20}[0-9A-Za-z]`),
 	}, {
 		ID:         "sonar-token",
@@ -192,7 +192,7 @@ func ci() []scan.Rule {
 		Fix:        "Revoke it under My account, Security, and generate one for the project that needs it.",
 		Reference:  "https://docs.sonarsource.com/sonarqube-server/latest/user-guide/managing-tokens/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>sq[pua]_[0-9a-f]{40})\b`,
+		Expr:       begin + `(?P<secret>sq[pua]_[0-9a-f]{40})\b`,
 		Samples:    shaped("SONAR_TOKEN", `sq[pua]_[0-9a-f]{40}`),
 	}, {
 		ID:         "sonar-token-legacy",
@@ -327,7 +327,7 @@ func ci() []scan.Rule {
 		Fix:        "Revoke it under Settings, API tokens, and create one with fewer scopes.",
 		Reference:  "https://docs.socket.dev/reference/creating-and-managing-api-tokens",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>sktsec_[0-9A-Za-z_-]{40,80})` + after,
+		Expr:       begin + `(?P<secret>sktsec_[0-9A-Za-z_-]{40,80})` + after,
 		Samples:    shaped("SOCKET_SECURITY_API_KEY", `sktsec_[0-9A-Za-z_-]{44}_api`),
 	}, {
 		ID:         "wakatime-api-key",
@@ -337,7 +337,7 @@ func ci() []scan.Rule {
 		Fix:        "Generate a new key under Settings, API key.",
 		Reference:  "https://wakatime.com/developers",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>waka_(?:(?:tok|sec|ref)_[0-9A-Za-z]{60,90}|` + uuidExpr + `))\b`,
+		Expr:       begin + `(?P<secret>waka_(?:(?:tok|sec|ref)_[0-9A-Za-z]{60,90}|` + uuidExpr + `))\b`,
 		Samples:    shaped("WAKATIME_API_KEY", `waka_`+uuidExpr),
 	}, {
 		ID:         "chromatic-token",
@@ -347,7 +347,7 @@ func ci() []scan.Rule {
 		Fix:        "Reset it on the project's Manage screen, and keep it in CI's secrets.",
 		Reference:  "https://www.chromatic.com/docs/setup/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>chpt_[0-9a-f]{12,16})\b`,
+		Expr:       begin + `(?P<secret>chpt_[0-9a-f]{12,16})\b`,
 		Samples:    shaped("CHROMATIC_PROJECT_TOKEN", `chpt_[0-9a-f]{15}`),
 	}, {
 		ID:         "expo-token",
@@ -357,7 +357,7 @@ func ci() []scan.Rule {
 		Fix:        "Revoke it under Access tokens, and create a robot user's with a role.",
 		Reference:  "https://docs.expo.dev/accounts/programmatic-access/",
 		Confidence: scan.Medium,
-		Expr:       named(`expo_`, `token`, `[0-9A-Za-z_-]{40}`),
+		Expr:       named(`expo_?t|expo_?a|expo[_-]?p`, `oken`, `[0-9A-Za-z_-]{40}`),
 		MinEntropy: 3.7,
 		Check:      mixedAndRandom,
 		Samples: func(g *scan.Gen) scan.Samples {

@@ -14,7 +14,7 @@ func codeHosts() []scan.Rule {
 		Fix:        "Revoke it under Personal settings, App passwords, and use a scoped API token that expires.",
 		Reference:  "https://support.atlassian.com/bitbucket-cloud/docs/app-passwords/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>ATBB[0-9A-Za-z]{24}[0-9A-F]{8})\b`,
+		Expr:       begin + `(?P<secret>ATBB[0-9A-Za-z]{24}[0-9A-F]{8})\b`,
 		Check:      proof.AtlassianToken,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := sealed("BITBUCKET_APP_PASSWORD", func(g *scan.Gen) string {
@@ -31,7 +31,7 @@ func codeHosts() []scan.Rule {
 		Fix:        "Revoke it under the repository's, project's or workspace's settings, Access tokens, and issue one with fewer scopes.",
 		Reference:  "https://support.atlassian.com/bitbucket-cloud/docs/access-tokens/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>ATCTT3xFfGN0[0-9A-Za-z_=-]{164,204}=[0-9A-F]{8})` + after,
+		Expr:       begin + `(?P<secret>ATCTT3xFfGN0[0-9A-Za-z_=-]{164,204}=[0-9A-F]{8})` + after,
 		Check:      proof.AtlassianToken,
 		Samples: func(g *scan.Gen) scan.Samples {
 			head := "ATCTT3xFfGN0" + g.String(scan.Base64URL, 171) + "="
@@ -49,7 +49,7 @@ func codeHosts() []scan.Rule {
 		Fix:        "Revoke it under Manage account, HTTP access tokens, and issue one that expires.",
 		Reference:  "https://confluence.atlassian.com/bitbucketserver/http-access-tokens-939515499.html",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>BBDC-[0-9A-Za-z+/@_-]{40,50})(?:[^0-9A-Za-z+/@_-]|$)`,
+		Expr:       begin + `(?P<secret>BBDC-[0-9A-Za-z+/@_-]{40,50})(?:[^0-9A-Za-z+/@_-]|$)`,
 		Samples:    shaped("BITBUCKET_TOKEN", `BBDC-[0-9A-Za-z]{44}`),
 	}, {
 		ID:         "bitbucket-oauth-secret",
@@ -93,7 +93,7 @@ func codeHosts() []scan.Rule {
 		Fix:        "Delete it under User settings, Access tokens, and generate a new one.",
 		Reference:  "https://sourcegraph.com/docs/cli/how-tos/creating-an-access-token",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>(?:sgp|sgd|slk)_(?:(?:[0-9a-f]{16}|local)_)?[0-9a-f]{40}(?:[0-9a-f]{24})?)\b`,
+		Expr:       begin + `(?P<secret>(?:sgp|sgd|slk)_(?:(?:[0-9a-f]{16}|local)_)?[0-9a-f]{40}(?:[0-9a-f]{24})?)\b`,
 		Samples:    shaped("SRC_ACCESS_TOKEN", `(?:sgp_(?:(?:[0-9a-f]{16}|local)_)?[0-9a-f]{40}|sgd_[0-9a-f]{64})`),
 	}, {
 		ID:         "gitpod-token",
@@ -103,7 +103,7 @@ func codeHosts() []scan.Rule {
 		Fix:        "Delete it under User settings, Access tokens, and generate a new one.",
 		Reference:  "https://www.gitpod.io/docs/classic/user/configure/user-settings/access-tokens",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>gitpod_pat_[0-9A-Za-z_.-]{30,120})` + after,
+		Expr:       begin + `(?P<secret>gitpod_pat_[0-9A-Za-z_.-]{30,120})` + after,
 		Samples:    shaped("GITPOD_TOKEN", `gitpod_pat_[0-9A-Za-z_-]{59}`),
 	}}
 }

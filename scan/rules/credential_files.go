@@ -148,7 +148,7 @@ func frameworkSecrets() []scan.Rule {
 			}),
 		rule("laravel-app-key", "laravel", "Laravel application key", "Run php artisan key:generate, and encrypt again what the old key has encrypted.",
 			"https://laravel.com/docs/encryption",
-			`\b(?P<secret>base64:[0-9A-Za-z+/]{43}=)`+afterBase64, scan.High,
+			begin+`(?P<secret>base64:[0-9A-Za-z+/]{43}=)`+afterBase64, scan.High,
 			nil, func(g *scan.Gen) scan.Samples {
 				return scan.Samples{
 					Match:   []string{"APP_KEY=base64:" + g.String(scan.Base64Std, 42) + "A=\n", "'key' => 'base64:" + g.String(scan.Base64Std, 42) + "A=',"},
@@ -167,7 +167,7 @@ func frameworkSecrets() []scan.Rule {
 			}),
 		rule("rails-secret-key-base", "rails", "Rails secret key base", "Run bin/rails secret, and set the new one with rotations for signed cookies.",
 			"https://guides.rubyonrails.org/security.html#custom-credentials",
-			`(?i:secret_key_base)["']{0,1}[ \t]{0,4}[:=]{1,2}>?[ \t]{0,4}["']{0,1}(?P<secret>[0-9a-f]{64,128})\b`, scan.High,
+			`(?i:secret_?key_?base)`+assigned+`(?P<secret>[0-9a-f]{64,128})\b`, scan.High,
 			nil, func(g *scan.Gen) scan.Samples {
 				return scan.Samples{
 					Match:   []string{"  secret_key_base: " + g.Hex(128) + "\n", "SECRET_KEY_BASE=" + g.Hex(128) + "\n", "config.secret_key_base = '" + g.Hex(128) + "'\n"},
@@ -176,7 +176,7 @@ func frameworkSecrets() []scan.Rule {
 			}),
 		rule("rails-master-key", "rails", "Rails master key", "Make new credentials with a new key: the old file can be decrypted with the old one.",
 			"https://guides.rubyonrails.org/security.html#custom-credentials",
-			`(?i:rails_master_key)["']{0,1}[ \t]{0,4}[:=]{1,2}>?[ \t]{0,4}["']{0,1}(?P<secret>[0-9a-f]{32})\b`, scan.High,
+			`(?i:rails_?master_?key)`+assigned+`(?P<secret>[0-9a-f]{32})\b`, scan.High,
 			nil, func(g *scan.Gen) scan.Samples {
 				return scan.Samples{
 					Match:   []string{"RAILS_MASTER_KEY=" + g.Hex(32) + "\n", "RAILS_MASTER_KEY: \"" + g.Hex(32) + "\"\n"},

@@ -21,7 +21,7 @@ const (
 	ethereumName = `[0-9A-Za-z_]{0,20}`
 	// ethereumAssign stands between label and key: an operator, perhaps with a type
 	// or a default's before it, a bracket, a blank.
-	ethereumAssign = `(?:["']?,?\s{0,24}["']?[Vv]alue["']?[ \t]{0,2}[:=][ \t]{0,2}\\?["']?|\\?["'` + "`" + `)\]]{0,3}(?:[ \t]{0,2}:[ \t]{0,2}&?[A-Za-z0-9_<>]{3,16})?[ \t]{0,4}(?:=>|:=|==|=|:|,|>|\(|\|\||\?\?|or\b)?[ \t\r\n]{0,12}(?:[brfu]?["'` + "`" + `]|\\["'])?)`
+	ethereumAssign = `(?:` + assigned + `|\\?["'` + "`" + `)\]]{0,3}(?:[ \t]{0,2}:[ \t]{0,2}&?[A-Za-z0-9_<>]{3,16})?[ \t]{0,4}\(?[ \t\r\n]{0,12}(?:[brfu]?["'` + "`" + `]|\\["'])?)`
 	ethereumKey    = `(?P<secret>(?:0[xX])?[0-9a-fA-F]{64})`
 	ethereumEnd    = `(?:["'` + "`" + `\\ \t\r\n,;<)}\]&#|]|$)`
 )

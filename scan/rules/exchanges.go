@@ -59,7 +59,7 @@ func exchanges() []scan.Rule {
 			where: "API Management", reference: "https://www.kucoin.com/docs-new/authentication"},
 		{id: "bitget", name: "Bitget", vendor: `bitget`, key: `bg_` + hex + `{32}`, secret: hex + `{64}`, entropy: 3.2, keyless: true,
 			where: "API Keys", reference: "https://www.bitget.com/api-doc/common/quick-start"},
-		{id: "gate", name: "Gate", vendor: `gate(?:io|_io|\.io|_api|_secret)`, key: hex + `{32}`, secret: hex + `{64}`, entropy: 3.2, sample: "GATEIO",
+		{id: "gate", name: "Gate", vendor: `gate(?:[_.-]?io|[_-]?api|[_-]?secret)`, key: hex + `{32}`, secret: hex + `{64}`, entropy: 3.2, sample: "GATEIO",
 			where: "API Management", reference: "https://www.gate.com/docs/developers/apiv4/en/"},
 		{id: "mexc", name: "MEXC", vendor: `mexc`, key: `mx0[0-9A-Za-z]{15}`, secret: hex + `{32}`, entropy: 3, keyless: true,
 			where: "API Management", reference: "https://www.mexc.com/api-docs/spot-v3/introduction"},
@@ -253,7 +253,7 @@ func cryptoComSecret() scan.Rule {
 		ID: "crypto-com-api-secret", Provider: "crypto-com", Title: "Crypto.com Exchange API secret",
 		Why: whyExchange, Fix: fixExchange("Crypto.com Exchange", "API Management"), Confidence: scan.High,
 		Reference: "https://exchange-docs.crypto.com/exchange/v1/rest-ws/index.html",
-		Expr:      `\b(?P<secret>` + shape + `)\b`,
+		Expr:      begin + `(?P<secret>` + shape + `)\b`,
 		Samples:   shaped("CRYPTO_COM_SECRET", shape),
 	}
 }

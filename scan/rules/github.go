@@ -20,7 +20,7 @@ func github() []scan.Rule {
 		Fix:        githubRevoke,
 		Reference:  githubFormats,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>ghp_[0-9A-Za-z]{36})\b`,
+		Expr:       begin + `(?P<secret>ghp_[0-9A-Za-z]{36})\b`,
 		Check:      proof.GitHubToken,
 		Samples:    githubSamples("GITHUB_TOKEN", "ghp_"),
 	}, {
@@ -31,7 +31,7 @@ func github() []scan.Rule {
 		Fix:        githubRevoke,
 		Reference:  githubTokens,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>github_pat_[0-9A-Za-z]{22}_[0-9A-Za-z]{59})\b`,
+		Expr:       begin + `(?P<secret>github_pat_[0-9A-Za-z]{22}_[0-9A-Za-z]{59})\b`,
 		Check:      proof.GitHubFineGrained,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := sealed("GH_TOKEN", func(g *scan.Gen) string {
@@ -48,7 +48,7 @@ func github() []scan.Rule {
 		Fix:        "Revoke the application's access under Settings, Applications, and sign in again.",
 		Reference:  githubFormats,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>gho_[0-9A-Za-z]{36})\b`,
+		Expr:       begin + `(?P<secret>gho_[0-9A-Za-z]{36})\b`,
 		Check:      proof.GitHubToken,
 		Samples:    githubSamples("OAUTH_TOKEN", "gho_"),
 	}, {
@@ -59,7 +59,7 @@ func github() []scan.Rule {
 		Fix:        "Revoke the user's tokens on the GitHub App's settings page and check that tokens expire.",
 		Reference:  githubFormats,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>ghu_[0-9A-Za-z]{36})\b`,
+		Expr:       begin + `(?P<secret>ghu_[0-9A-Za-z]{36})\b`,
 		Check:      proof.GitHubToken,
 		Samples:    githubSamples("GITHUB_USER_TOKEN", "ghu_"),
 	}, {
@@ -70,7 +70,7 @@ func github() []scan.Rule {
 		Fix:        "Revoke it with DELETE /installation/token, and find out why it was written down.",
 		Reference:  githubFormats,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>ghs_[0-9A-Za-z]{36})\b`,
+		Expr:       begin + `(?P<secret>ghs_[0-9A-Za-z]{36})\b`,
 		Check:      proof.GitHubToken,
 		Samples:    githubSamples("GITHUB_TOKEN", "ghs_"),
 	}, {
@@ -82,7 +82,7 @@ func github() []scan.Rule {
 		Reference:  githubTokens,
 		Confidence: scan.High,
 		// these tokens are longer than an expression may be: the signature is cut short
-		Expr: `\b(?P<secret>ghs_[0-9]{1,20}_eyJ[0-9A-Za-z_-]{10,100}\.eyJ[0-9A-Za-z_-]{10,300}(?:\.[0-9A-Za-z_-]{1,60})?)`,
+		Expr: begin + `(?P<secret>ghs_[0-9]{1,20}_eyJ[0-9A-Za-z_-]{10,100}\.eyJ[0-9A-Za-z_-]{10,300}(?:\.[0-9A-Za-z_-]{1,60})?)`,
 		Samples: func(g *scan.Gen) scan.Samples {
 			jwt := proof.SealJWT(map[string]any{"iss": "github", "jti": g.UUID(), "exp": 1760000000}, g.Bytes(32))
 			return scan.Samples{
@@ -98,7 +98,7 @@ func github() []scan.Rule {
 		Fix:        "Revoke the user's tokens on the GitHub App's settings page, and rotate the client secret if it leaked too.",
 		Reference:  githubFormats,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>ghr_[0-9A-Za-z]{36}(?:[0-9A-Za-z]{40})?)\b`,
+		Expr:       begin + `(?P<secret>ghr_[0-9A-Za-z]{36}(?:[0-9A-Za-z]{40})?)\b`,
 		Check:      proof.GitHubToken,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := githubSamples("REFRESH_TOKEN", "ghr_")(g)

@@ -22,7 +22,7 @@ func gitlabRule(id, prefix, body, title, why, fix string) scan.Rule {
 		Fix:        fix,
 		Reference:  gitlabTokens,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>` + prefix + `(?:` + gitlabRoutable + `|` + body + `))` + after,
+		Expr:       begin + `(?P<secret>` + prefix + `(?:` + gitlabRoutable + `|` + body + `))` + after,
 		Check:      proof.GitLabToken,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := shaped("GITLAB_TOKEN", prefix+body)(g)
@@ -93,7 +93,7 @@ func gitlab() []scan.Rule {
 			Fix:        "Reset the registration token under Settings, CI/CD, Runners, and change to runner authentication tokens.",
 			Reference:  gitlabTokens,
 			Confidence: scan.High,
-			Expr:       `\b(?P<secret>GR1348941[0-9A-Za-z_-]{20})` + after,
+			Expr:       begin + `(?P<secret>GR1348941[0-9A-Za-z_-]{20})` + after,
 			Samples:    shaped("REGISTRATION_TOKEN", `GR1348941[0-9A-Za-z_-]{19}[0-9A-Za-z]`),
 		}, {
 			ID:         "gitlab-session",

@@ -24,7 +24,7 @@ func google() []scan.Rule {
 		Fix:        "Rotate it under APIs & Services, Credentials, and restrict the new one to its APIs and clients.",
 		Reference:  googleKeys,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>AIza[0-9A-Za-z_-]{35})` + after,
+		Expr:       begin + `(?P<secret>AIza[0-9A-Za-z_-]{35})` + after,
 		MinEntropy: 3.5,
 		Samples:    shaped("GOOGLE_API_KEY", `AIza[0-9A-Za-z_-]{34}[0-9A-Za-z]`),
 	}, {
@@ -35,7 +35,7 @@ func google() []scan.Rule {
 		Fix:        "Delete it under APIs & Services, Credentials, and create a new one.",
 		Reference:  googleKeys,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>AQ\.Ab[0-9A-Za-z_-]{46,52})` + after,
+		Expr:       begin + `(?P<secret>AQ\.Ab[0-9A-Za-z_-]{46,52})` + after,
 		MinEntropy: 3.5,
 		Samples:    shaped("GEMINI_API_KEY", `AQ\.Ab8[0-9A-Za-z_-]{46}[0-9A-Za-z]`),
 	}, {
@@ -46,7 +46,7 @@ func google() []scan.Rule {
 		Fix:        "Add a second secret to the client under APIs & Services, Credentials, deploy it, and delete this one.",
 		Reference:  "https://developers.google.com/identity/protocols/oauth2",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>GOCSPX-[0-9A-Za-z_-]{28})` + after,
+		Expr:       begin + `(?P<secret>GOCSPX-[0-9A-Za-z_-]{28})` + after,
 		Samples:    shaped("GOOGLE_CLIENT_SECRET", `GOCSPX-[0-9A-Za-z_-]{27}[0-9A-Za-z]`),
 	}, {
 		ID:         "google-oauth-client-secret-legacy",
@@ -83,7 +83,7 @@ func google() []scan.Rule {
 		Fix:        "Revoke it at oauth2.googleapis.com/revoke, and find out why it was written down.",
 		Reference:  "https://developers.google.com/identity/protocols/oauth2",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>ya29\.(?:[a-z]\.)?[0-9A-Za-z_-]{50,440})`,
+		Expr:       begin + `(?P<secret>ya29\.(?:[a-z]\.)?[0-9A-Za-z_-]{50,440})`,
 		MinEntropy: 3.5,
 		Samples:    shaped("ACCESS_TOKEN", `ya29\.a0[0-9A-Za-z_-]{130}`),
 	}, {
@@ -94,7 +94,7 @@ func google() []scan.Rule {
 		Fix:        "Revoke it at oauth2.googleapis.com/revoke or under the account's third-party access, and sign in again.",
 		Reference:  "https://developers.google.com/identity/protocols/oauth2",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>1//0[0-9A-Za-z_-]{60,120})` + after,
+		Expr:       begin + `(?P<secret>1//0[0-9A-Za-z_-]{60,120})` + after,
 		MinEntropy: 3.5,
 		Samples:    shaped("REFRESH_TOKEN", `1//0[0-9A-Za-z_-]{98}[0-9A-Za-z]`),
 	}, {
@@ -138,7 +138,7 @@ func google() []scan.Rule {
 		Fix:        "Delete it in the Firebase console, Project settings, Cloud Messaging, and move to the HTTP v1 API.",
 		Reference:  "https://firebase.google.com/docs/cloud-messaging/auth-server",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>AAAA[0-9A-Za-z_-]{7}:APA91b[0-9A-Za-z_-]{134})` + after,
+		Expr:       begin + `(?P<secret>AAAA[0-9A-Za-z_-]{7}:APA91b[0-9A-Za-z_-]{134})` + after,
 		Samples:    shaped("FCM_SERVER_KEY", `AAAA[0-9A-Za-z_-]{7}:APA91b[0-9A-Za-z_-]{133}[0-9A-Za-z]`),
 	}, {
 		ID:         "google-recaptcha-secret",

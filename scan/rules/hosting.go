@@ -18,7 +18,7 @@ func hosting() []scan.Rule {
 		Fix:        "Revoke the authorisation (heroku authorizations:revoke), and create one with fewer scopes.",
 		Reference:  "https://devcenter.heroku.com/articles/authentication",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>HRKU-AA[0-9A-Za-z_-]{58})` + after,
+		Expr:       begin + `(?P<secret>HRKU-AA[0-9A-Za-z_-]{58})` + after,
 		Samples:    shaped("HEROKU_API_KEY", `HRKU-AA[0-9A-Za-z_-]{57}[0-9A-Za-z]`),
 	}, {
 		ID:         "heroku-api-key",
@@ -43,7 +43,7 @@ func hosting() []scan.Rule {
 		Fix:        "Roll it under My profile, API tokens (or Manage account, API tokens).",
 		Reference:  cloudflareTokens,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>cf(?:k|ut|at)_[0-9A-Za-z]{40}[0-9a-f]{8})\b`,
+		Expr:       begin + `(?P<secret>cf(?:k|ut|at)_[0-9A-Za-z]{40}[0-9a-f]{8})\b`,
 		Check:      proof.CloudflareToken,
 		Samples: withFailed(sealed("CLOUDFLARE_API_TOKEN", func(g *scan.Gen) string {
 			return proof.SealCloudflare([]string{"cfk_", "cfut_", "cfat_"}[g.IntN(3)], g.String(scan.Base62, 40))
@@ -88,7 +88,7 @@ func hosting() []scan.Rule {
 		Fix:        "Change it under My profile, API tokens, Origin CA key.",
 		Reference:  "https://developers.cloudflare.com/fundamentals/api/get-started/ca-keys/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>v1\.0-[0-9a-f]{24}-[0-9a-f]{146})\b`,
+		Expr:       begin + `(?P<secret>v1\.0-[0-9a-f]{24}-[0-9a-f]{146})\b`,
 		Samples:    shaped("ORIGIN_CA_KEY", `v1\.0-[0-9a-f]{24}-[0-9a-f]{146}`),
 	}, {
 		ID:         "cloudflare-r2-secret",
@@ -110,7 +110,7 @@ func hosting() []scan.Rule {
 		Reference:  "https://developers.cloudflare.com/turnstile/get-started/",
 		Confidence: scan.High,
 		// site keys, which are public, are shorter
-		Expr:       `\b(?P<secret>0x4AAAAAA[0-9A-Za-z_-]{26})` + after,
+		Expr:       begin + `(?P<secret>0x4AAAAAA[0-9A-Za-z_-]{26})` + after,
 		MinEntropy: 3.2,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := shaped("TURNSTILE_SECRET_KEY", `0x4AAAAAAA[0-9A-Za-z_-]{24}[0-9A-Za-z]`)(g)
@@ -125,7 +125,7 @@ func hosting() []scan.Rule {
 		Fix:        "Rotate the tunnel's token under Zero Trust, Networks, Tunnels, and restart its connectors.",
 		Reference:  "https://developers.cloudflare.com/cloudflare-one/connections/connect-networks/configure-tunnels/remote-tunnel-permissions/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>eyJhIjoi[0-9A-Za-z+/]{100,280}={0,2})` + afterBase64,
+		Expr:       begin + `(?P<secret>eyJhIjoi[0-9A-Za-z+/]{100,280}={0,2})` + afterBase64,
 		Check:      tunnelToken,
 		NeedsProof: true,
 		Samples: func(g *scan.Gen) scan.Samples {
@@ -197,7 +197,7 @@ func hosting() []scan.Rule {
 		Fix:        "Revoke it under Account, Access tokens, and create one for the application that needs it.",
 		Reference:  "https://fly.io/docs/security/tokens/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>fo1_[0-9A-Za-z_-]{43})` + after,
+		Expr:       begin + `(?P<secret>fo1_[0-9A-Za-z_-]{43})` + after,
 		Samples:    shaped("FLY_API_TOKEN", `fo1_[0-9A-Za-z_-]{42}[0-9A-Za-z]`),
 	}, {
 		ID:         "render-api-key",
@@ -207,7 +207,7 @@ func hosting() []scan.Rule {
 		Fix:        "Revoke it under Account settings, API keys, and create a new one.",
 		Reference:  "https://render.com/docs/api",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>rnd_[0-9A-Za-z]{28,32})\b`,
+		Expr:       begin + `(?P<secret>rnd_[0-9A-Za-z]{28,32})\b`,
 		MinEntropy: 3.5,
 		Check:      looksRandom,
 		Samples:    shaped("RENDER_API_KEY", `rnd_[0-9A-Za-z]{32}`),
@@ -242,7 +242,7 @@ func hosting() []scan.Rule {
 		Fix:        "Delete it under Account settings, Tokens (or the integration's page), and create one with a scope and an expiry.",
 		Reference:  "https://vercel.com/docs/rest-api",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>(?:vc[abik]_|vc[prt]_)[0-9A-Za-z]{56})\b`,
+		Expr:       begin + `(?P<secret>(?:vc[abik]_|vc[prt]_)[0-9A-Za-z]{56})\b`,
 		Check:      proof.VercelToken,
 		Samples: withFailed(sealed("VERCEL_TOKEN", func(g *scan.Gen) string {
 			return proof.SealVercel("vc"+g.String("abikprt", 1)+"_", g.String(scan.Base62, 50))
@@ -267,7 +267,7 @@ func hosting() []scan.Rule {
 		Fix:        "Rotate the token on the store's page, and redeploy.",
 		Reference:  "https://vercel.com/docs/storage/vercel-blob",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>vercel_blob_rw_[0-9A-Za-z]{14,20}_[0-9A-Za-z]{28,34})\b`,
+		Expr:       begin + `(?P<secret>vercel_blob_rw_[0-9A-Za-z]{14,20}_[0-9A-Za-z]{28,34})\b`,
 		Samples:    shaped("BLOB_READ_WRITE_TOKEN", `vercel_blob_rw_[0-9A-Za-z]{16}_[0-9A-Za-z]{30}`),
 	}, {
 		ID:         "netlify-token",
@@ -314,7 +314,7 @@ func hosting() []scan.Rule {
 		Fix:        "Delete the password on the branch's page, or the service token under Settings, and create a new one.",
 		Reference:  "https://planetscale.com/docs/api/reference/service-tokens",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>pscale_(?:tkn|pw|oauth|api|otkn)_[0-9A-Za-z=_.-]{32,64})` + after,
+		Expr:       begin + `(?P<secret>pscale_(?:tkn|pw|oauth|api|otkn)_[0-9A-Za-z=_.-]{32,64})` + after,
 		Samples:    shaped("DATABASE_PASSWORD", `pscale_(?:tkn|pw|oauth)_[0-9A-Za-z_-]{42}[0-9A-Za-z]`),
 	}, {
 		ID:         "neon-api-key",
@@ -324,7 +324,7 @@ func hosting() []scan.Rule {
 		Fix:        "Revoke it under Account settings, API keys, and create one for the project that needs it.",
 		Reference:  "https://neon.com/docs/manage/api-keys",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>napi_[0-9a-z]{64})\b`,
+		Expr:       begin + `(?P<secret>napi_[0-9a-z]{64})\b`,
 		Samples:    shaped("NEON_API_KEY", `napi_[0-9a-z]{64}`),
 	}, {
 		ID:         "neon-role-password",
@@ -334,7 +334,7 @@ func hosting() []scan.Rule {
 		Fix:        "Reset the role's password on the branch's Roles page.",
 		Reference:  "https://neon.com/docs/manage/roles",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>npg_[0-9A-Za-z]{12,16})\b`,
+		Expr:       begin + `(?P<secret>npg_[0-9A-Za-z]{12,16})\b`,
 		MinEntropy: 3,
 		Samples:    shaped("PGPASSWORD", `npg_[0-9A-Za-z]{10}7a`),
 	}, {
@@ -345,7 +345,7 @@ func hosting() []scan.Rule {
 		Fix:        "Revoke it under Account, Access tokens, and generate a new one.",
 		Reference:  "https://supabase.com/docs/reference/api/introduction",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>sbp_(?:oauth_)?[0-9a-f]{40})\b`,
+		Expr:       begin + `(?P<secret>sbp_(?:oauth_)?[0-9a-f]{40})\b`,
 		Samples:    shaped("SUPABASE_ACCESS_TOKEN", `sbp_[0-9a-f]{40}`),
 	}, {
 		ID:         "supabase-secret-key",
@@ -355,7 +355,7 @@ func hosting() []scan.Rule {
 		Fix:        "Create another secret key under Settings, API keys, deploy it, and delete this one.",
 		Reference:  "https://supabase.com/docs/guides/api/api-keys",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>sb_secret_[0-9A-Za-z_-]{22}_[0-9A-Za-z_-]{8})` + after,
+		Expr:       begin + `(?P<secret>sb_secret_[0-9A-Za-z_-]{22}_[0-9A-Za-z_-]{8})` + after,
 		Check:      proof.SupabaseKey,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := sealed("SUPABASE_SECRET_KEY", func(g *scan.Gen) string { return proof.SealSupabase(g.String(scan.Base64URL, 22)) })(g)
@@ -371,7 +371,7 @@ func hosting() []scan.Rule {
 		Fix:        "Change to secret keys under Settings, API keys, then disable the legacy ones (or rotate the JWT secret).",
 		Reference:  "https://supabase.com/docs/guides/api/api-keys",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>eyJ[0-9A-Za-z_-]{20,120}\.eyJ[0-9A-Za-z_-]{40,250}\.[0-9A-Za-z_-]{43})` + after,
+		Expr:       begin + `(?P<secret>eyJ[0-9A-Za-z_-]{20,120}\.eyJ[0-9A-Za-z_-]{40,250}\.[0-9A-Za-z_-]{43})` + after,
 		Check:      proof.SupabaseJWT,
 		NeedsProof: true,
 		Samples: func(g *scan.Gen) scan.Samples {
@@ -404,7 +404,7 @@ func hosting() []scan.Rule {
 		Reference:  "https://upstash.com/docs/qstash/howto/security",
 		Confidence: scan.High,
 		// base 64 of {"UserID":"
-		Expr: `\b(?P<secret>eyJVc2VySUQiOi[0-9A-Za-z+/]{60,200}={0,2})` + afterBase64,
+		Expr: begin + `(?P<secret>eyJVc2VySUQiOi[0-9A-Za-z+/]{60,200}={0,2})` + afterBase64,
 		Samples: func(g *scan.Gen) scan.Samples {
 			token := base64.StdEncoding.EncodeToString([]byte(`{"UserID":"` + g.UUID() + `","Password":"` + g.Hex(32) + `"}`))
 			return scan.Samples{
@@ -420,7 +420,7 @@ func hosting() []scan.Rule {
 		Fix:        "Invalidate the database's or group's tokens (turso db tokens invalidate), and create new ones.",
 		Reference:  "https://docs.turso.tech/sdk/authentication",
 		Confidence: scan.High,
-		Expr:       named(`turso|libsql`, `token|auth|key|secret`, `eyJ[0-9A-Za-z_-]{20,60}\.eyJ[0-9A-Za-z_-]{20,200}\.[0-9A-Za-z_-]{86}`),
+		Expr:       named(`turso|libsql`, `token|auth|key|secret`, `eyJ[0-9A-Za-z_-]{20,60}\.eyJ[0-9A-Za-z_-]{20,180}\.[0-9A-Za-z_-]{86}`),
 		Samples:    bound("TURSO_AUTH_TOKEN", `eyJhbGciOiJFZERTQSIsInR5cCI6IkpXVCJ9\.eyJhIjoicnciLCJpYXQiOjE3MDAwMDAwMDAsImlkIjoi[0-9A-Za-z]{48}\.[0-9A-Za-z_-]{85}[0-9A-Za-z]`),
 	}, {
 		ID:         "deno-token",
@@ -430,7 +430,7 @@ func hosting() []scan.Rule {
 		Fix:        "Revoke it under Account settings, Access tokens, and create one that expires.",
 		Reference:  "https://docs.deno.com/deploy/manual/deployctl/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>dd[po]_[0-9A-Za-z]{36})\b`,
+		Expr:       begin + `(?P<secret>dd[po]_[0-9A-Za-z]{36})\b`,
 		Check:      proof.DenoToken,
 		Samples: withFailed(sealed("DENO_DEPLOY_TOKEN", func(g *scan.Gen) string {
 			return proof.SealDeno("dd"+g.String("po", 1)+"_", g.String(scan.Base62, 30))

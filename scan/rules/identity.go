@@ -94,7 +94,7 @@ func identity() []scan.Rule {
 		Fix:        "Rotate it under API keys in the dashboard.",
 		Reference:  "https://stytch.com/docs/api/authentication",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>secret-(?:live|test)-[0-9A-Za-z_-]{35}=)` + after,
+		Expr:       begin + `(?P<secret>secret-(?:live|test)-[0-9A-Za-z_-]{35}=)` + after,
 		Samples:    shaped("STYTCH_SECRET", `secret-(?:live|test)-[0-9A-Za-z_-]{35}=`),
 	}, {
 		ID:         "ory-key",
@@ -104,7 +104,7 @@ func identity() []scan.Rule {
 		Fix:        "Delete it under Project settings, API keys, and create a new one.",
 		Reference:  "https://www.ory.sh/docs/concepts/personal-access-token",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>ory_(?:pat|apikey|wak|st)_[0-9A-Za-z_-]{32,90})` + after,
+		Expr:       begin + `(?P<secret>ory_(?:pat|apikey|wak|st)_[0-9A-Za-z_-]{32,90})` + after,
 		Samples:    shaped("ORY_API_KEY", `ory_(?:pat|wak)_[0-9A-Za-z_-]{31}[0-9A-Za-z]`),
 	}, {
 		ID:         "databricks-token",
@@ -114,7 +114,7 @@ func identity() []scan.Rule {
 		Fix:        "Revoke it under Settings, Developer, Access tokens, and use OAuth for a service principal.",
 		Reference:  "https://docs.databricks.com/aws/en/dev-tools/auth/pat",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>(?:dapi|dose|dkea|dsapi)[0-9a-f]{32}(?:-[0-9])?)\b`,
+		Expr:       begin + `(?P<secret>(?:dapi|dose|dkea|dsapi)[0-9a-f]{32}(?:-[0-9])?)\b`,
 		Samples:    shaped("DATABRICKS_TOKEN", `(?:dapi|dose)[0-9a-f]{32}(?:-2)?`),
 	}, {
 		ID:         "snowflake-password",
@@ -147,7 +147,7 @@ func identity() []scan.Rule {
 		Fix:        "Create another API key, deploy it, and delete this one.",
 		Reference:  "https://docs.confluent.io/cloud/current/security/authenticate/workload-identities/service-accounts/api-keys/overview.html",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>cflt[0-9A-Za-z+/]{60})` + afterBase64,
+		Expr:       begin + `(?P<secret>cflt[0-9A-Za-z+/]{60})` + afterBase64,
 		Check:      proof.ConfluentSecret,
 		Samples: func(g *scan.Gen) scan.Samples {
 			v := proof.SealConfluent(g.String(scan.Base62, 54))
@@ -182,7 +182,7 @@ func identity() []scan.Rule {
 		Fix:        "Reset the SDK key with an expiry for the old one, or delete the token under Authorization.",
 		Reference:  "https://launchdarkly.com/docs/home/account/api",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>(?:sdk|api)-` + uuidExpr + `)\b`,
+		Expr:       begin + `(?P<secret>(?:sdk|api)-` + uuidExpr + `)\b`,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := shaped("LAUNCHDARKLY_SDK_KEY", `(?:sdk|api)-`+uuidExpr)(g)
 			s.NoMatch = append(s.NoMatch, "mob-"+g.UUID()+"\n", "https://acme.test/api/"+g.UUID()+"\n")
@@ -206,7 +206,7 @@ func identity() []scan.Rule {
 		Fix:        "Delete it under API keys, and create one that expires for a service account.",
 		Reference:  "https://docs.prefect.io/v3/how-to-guides/cloud/manage-users/api-keys",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>pn[ub]_[0-9A-Za-z]{36})\b`,
+		Expr:       begin + `(?P<secret>pn[ub]_[0-9A-Za-z]{36})\b`,
 		Samples:    shaped("PREFECT_API_KEY", `pn[ub]_[0-9A-Za-z]{36}`),
 	}, {
 		ID:         "dbt-token",
@@ -216,7 +216,7 @@ func identity() []scan.Rule {
 		Fix:        "Delete it under Account settings, API tokens, and create one with fewer permissions.",
 		Reference:  "https://docs.getdbt.com/docs/dbt-cloud-apis/authentication",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>dbt[cu]_[0-9A-Za-z_-]{32,64}={0,2})` + after,
+		Expr:       begin + `(?P<secret>dbt[cu]_[0-9A-Za-z_-]{32,64}={0,2})` + after,
 		MinEntropy: 3.5,
 		Check:      looksRandom,
 		Samples:    shaped("DBT_CLOUD_TOKEN", `dbt[cu]_[0-9A-Za-z]{43}`),

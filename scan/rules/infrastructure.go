@@ -20,7 +20,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Delete it under the user's, team's or organisation's Tokens, and create one that expires.",
 		Reference:  "https://developer.hashicorp.com/terraform/cloud-docs/users-teams-organizations/api-tokens",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>[0-9A-Za-z]{14}\.atlasv1\.[0-9A-Za-z_-]{60,70})` + after,
+		Expr:       begin + `(?P<secret>[0-9A-Za-z]{14}\.atlasv1\.[0-9A-Za-z_-]{60,70})` + after,
 		Samples:    shaped("TF_TOKEN", `[0-9A-Za-z]{14}\.atlasv1\.[0-9A-Za-z_-]{66}[0-9A-Za-z]`),
 	}, {
 		ID:         "pulumi-token",
@@ -30,7 +30,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Delete it under Personal (or the organisation's) access tokens, and create one that expires.",
 		Reference:  "https://www.pulumi.com/docs/pulumi-cloud/access-management/access-tokens/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>pul-[0-9a-f]{40})\b`,
+		Expr:       begin + `(?P<secret>pul-[0-9a-f]{40})\b`,
 		Samples:    shaped("PULUMI_ACCESS_TOKEN", `pul-[0-9a-f]{40}`),
 	}, {
 		ID:         "vault-service-token",
@@ -40,7 +40,7 @@ func infrastructure() []scan.Rule {
 		Fix:        vaultRevoke,
 		Reference:  vaultTokens,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>hvs\.[0-9A-Za-z_-]{24,300})` + after,
+		Expr:       begin + `(?P<secret>hvs\.[0-9A-Za-z_-]{24,300})` + after,
 		MinEntropy: 3.5,
 		Check:      proof.VaultToken,
 		Samples: func(g *scan.Gen) scan.Samples {
@@ -59,7 +59,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Revoke its parent token, and find out what it read.",
 		Reference:  vaultTokens,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>hv[br]\.[0-9A-Za-z_-]{80,400})` + after,
+		Expr:       begin + `(?P<secret>hv[br]\.[0-9A-Za-z_-]{80,400})` + after,
 		MinEntropy: 3.5,
 		Samples:    shaped("VAULT_TOKEN", `hvb\.AAAAAQ[0-9A-Za-z_-]{131}[0-9A-Za-z]`),
 	}, {
@@ -85,7 +85,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Destroy it (vault write auth/approle/role/NAME/secret-id/destroy), and deliver a new one, wrapped.",
 		Reference:  "https://developer.hashicorp.com/vault/docs/auth/approle",
 		Confidence: scan.High,
-		Expr:       `(?i:secret_?id)` + assigned + `(?P<secret>` + uuidExpr + `)` + quote,
+		Expr:       `(?i:secret[_.-]?id)` + assigned + `(?P<secret>` + uuidExpr + `)` + quote,
 		Partners:   []scan.Partner{{Role: "id", Expr: `(?i:role_?id)[^\w-].{0,20}?(` + uuidExpr + `)`, Within: scan.MaxReach}},
 		Public:     []string{"id"},
 		Samples: func(g *scan.Gen) scan.Samples {
@@ -123,7 +123,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Revoke it under Tokens (or the configuration's Access), and create one for the configuration that needs it.",
 		Reference:  "https://docs.doppler.com/reference/auth-token-formats",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>dp\.(?:ct|pt|st|sa|said|scim|audit)\.(?:[0-9a-z_-]{2,35}\.)?[0-9A-Za-z]{40,44})\b`,
+		Expr:       begin + `(?P<secret>dp\.(?:ct|pt|st|sa|said|scim|audit)\.(?:[0-9a-z_-]{2,35}\.)?[0-9A-Za-z]{40,44})\b`,
 		Samples:    shaped("DOPPLER_TOKEN", `dp\.(?:ct|pt|sa|scim|audit)\.[0-9A-Za-z]{43}`),
 	}, {
 		ID:         "1password-service-account-token",
@@ -151,7 +151,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Regenerate the secret key under My profile, More actions, and sign in again everywhere.",
 		Reference:  "https://support.1password.com/secret-key-security/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>A3-[0-9A-Z]{6}-(?:[0-9A-Z]{11}|[0-9A-Z]{6}-[0-9A-Z]{5})-[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{5})\b`,
+		Expr:       begin + `(?P<secret>A3-[0-9A-Z]{6}-(?:[0-9A-Z]{11}|[0-9A-Z]{6}-[0-9A-Z]{5})-[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{5})\b`,
 		MinEntropy: 3.5,
 		Samples:    shaped("OP_SECRET_KEY", `A3-[0-9A-Z]{6}-[0-9A-Z]{6}-[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{5}`),
 	}, {
@@ -184,7 +184,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Delete it under the project's Access control, and use a machine identity.",
 		Reference:  "https://infisical.com/docs/documentation/platform/token",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>st\.[0-9a-f]{24}\.[0-9a-f]{32}\.[0-9a-f]{32})\b`,
+		Expr:       begin + `(?P<secret>st\.[0-9a-f]{24}\.[0-9a-f]{32}\.[0-9a-f]{32})\b`,
 		Samples:    shaped("INFISICAL_TOKEN", `st\.[0-9a-f]{24}\.[0-9a-f]{32}\.[0-9a-f]{32}`),
 	}, {
 		ID:         "infisical-client-secret",
@@ -216,7 +216,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Revoke it under Settings, Keys (or OAuth clients), and create one that is tagged and expires.",
 		Reference:  "https://tailscale.com/kb/1277/key-prefixes",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>tskey-(?:auth|api|client|scim|webhook|reusable)-[0-9A-Za-z]{6,24}-[0-9A-Za-z]{18,48})\b`,
+		Expr:       begin + `(?P<secret>tskey-(?:auth|api|client|scim|webhook|reusable)-[0-9A-Za-z]{6,24}-[0-9A-Za-z]{18,48})\b`,
 		MinEntropy: 3.5,
 		Samples:    shaped("TS_AUTHKEY", `tskey-(?:auth|api|client)-k[0-9A-Za-z]{7}CNTRL-[0-9A-Za-z]{33}`),
 	}, {
@@ -243,7 +243,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Rotate it (docker swarm join-token --rotate, docker swarm unlock-key --rotate).",
 		Reference:  "https://docs.docker.com/engine/swarm/join-nodes/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>SWM(?:TKN-1-[0-9a-z]{50}-[0-9a-z]{25}|KEY-1-[0-9A-Za-z+/]{43}))` + afterBase64,
+		Expr:       begin + `(?P<secret>SWM(?:TKN-1-[0-9a-z]{50}-[0-9a-z]{25}|KEY-1-[0-9A-Za-z+/]{43}))` + afterBase64,
 		Check:      proof.DockerSwarmToken,
 		Samples: sealed("SWARM_TOKEN", func(g *scan.Gen) string {
 			if g.IntN(2) == 0 {
@@ -282,7 +282,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Delete it under Account & API Keys, and create one with a scope and an expiry.",
 		Reference:  "https://ranchermanager.docs.rancher.com/reference-guides/user-settings/api-keys",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>(?:token|kubeconfig-u)-[0-9a-z]{5,14}:[0-9a-z]{54})\b`,
+		Expr:       begin + `(?P<secret>(?:token|kubeconfig-u)-[0-9a-z]{5,14}:[0-9a-z]{54})\b`,
 		Samples:    shaped("RANCHER_TOKEN", `(?:token|kubeconfig-u)-[0-9a-z]{5}:[0-9a-z]{54}`),
 	}, {
 		ID:         "teleport-token",
@@ -334,7 +334,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Remove it under My account, Access tokens, and add a new one.",
 		Reference:  "https://docs.portainer.io/api/access",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>ptr_[0-9A-Za-z+/]{43}=)` + afterBase64,
+		Expr:       begin + `(?P<secret>ptr_[0-9A-Za-z+/]{43}=)` + afterBase64,
 		Samples:    shaped("PORTAINER_TOKEN", `ptr_[0-9A-Za-z+/]{43}=`),
 	}, {
 		ID:         "netbird-token",
@@ -344,7 +344,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Delete it on the user's page, and create one that expires for a service user.",
 		Reference:  "https://docs.netbird.io/how-to/access-netbird-public-api",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>nbp_[0-9A-Za-z]{36})\b`,
+		Expr:       begin + `(?P<secret>nbp_[0-9A-Za-z]{36})\b`,
 		Samples:    shaped("NETBIRD_TOKEN", `nbp_[0-9A-Za-z]{36}`),
 	}, {
 		ID:         "zerotier-token",
@@ -366,7 +366,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Delete it under API keys, and create one with fewer scopes.",
 		Reference:  "https://docs.defined.net/guides/automating-host-creation/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>dnkey-[0-9A-Z=_-]{26}-[0-9A-Z=_-]{52})` + after,
+		Expr:       begin + `(?P<secret>dnkey-[0-9A-Z=_-]{26}-[0-9A-Z=_-]{52})` + after,
 		Samples:    shaped("DN_API_KEY", `dnkey-[0-9A-Z]{26}-[0-9A-Z]{52}`),
 	}, {
 		ID:         "kong-token",
@@ -376,7 +376,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Revoke it under Personal access tokens or System accounts, and generate one that expires.",
 		Reference:  "https://developer.konghq.com/konnect-api/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>(?:kpat|spat)_[0-9A-Za-z]{40,60})\b`,
+		Expr:       begin + `(?P<secret>(?:kpat|spat)_[0-9A-Za-z]{40,60})\b`,
 		Samples:    shaped("KONNECT_TOKEN", `(?:kpat|spat)_[0-9A-Za-z]{49}`),
 	}, {
 		ID:         "zuplo-key",
@@ -386,7 +386,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Delete it on the API key's page, and create a new one.",
 		Reference:  "https://zuplo.com/docs/articles/api-key-leak-detection",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>zpka_[0-9A-Za-z]{32}_[0-9a-f]{8})\b`,
+		Expr:       begin + `(?P<secret>zpka_[0-9A-Za-z]{32}_[0-9a-f]{8})\b`,
 		Check:      proof.ZuploKey,
 		Samples: withFailed(sealed("ZUPLO_API_KEY", func(g *scan.Gen) string { return proof.SealZuplo(g.String(scan.Base62, 32)) }),
 			func(g *scan.Gen) string { return "key: zpka_" + g.String(scan.Base62, 32) + "_00000bad\n" }),

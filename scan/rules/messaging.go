@@ -269,7 +269,7 @@ func messaging() []scan.Rule {
 			Fix:        "Reissue the token on the channel's Messaging API tab, or issue one that expires.",
 			Reference:  "https://developers.line.biz/en/docs/basics/channel-access-token/",
 			Confidence: scan.High,
-			Expr:       `\b(?P<secret>[0-9A-Za-z+/]{140,180}w1cDnyilFU=)` + afterBase64,
+			Expr:       begin + `(?P<secret>[0-9A-Za-z+/]{140,180}w1cDnyilFU=)` + afterBase64,
 			Check:      published,
 			Samples: func(g *scan.Gen) scan.Samples {
 				v := g.String(scan.Base62, 1) + g.String(scan.Base64Std, 160) + "w1cDnyilFU="

@@ -100,7 +100,7 @@ func observability() []scan.Rule {
 			Fix:        sentryFix,
 			Reference:  sentryTokens,
 			Confidence: scan.High,
-			Expr:       `\b(?P<secret>sntrys_eyJ[0-9A-Za-z+/]{60,400}={0,2}_[0-9A-Za-z+/]{43})` + afterBase64,
+			Expr:       begin + `(?P<secret>sntrys_eyJ[0-9A-Za-z+/]{60,400}={0,2}_[0-9A-Za-z+/]{43})` + afterBase64,
 			Check:      proof.SentryToken,
 			Samples: func(g *scan.Gen) scan.Samples {
 				s := sealed("SENTRY_AUTH_TOKEN", func(g *scan.Gen) string { return proof.SealSentry("acme", g.String(scan.Base64Std, 43)) })(g)
@@ -460,7 +460,7 @@ func grafana() []scan.Rule {
 		Fix:        "Delete it on the service account's page, and add one that expires.",
 		Reference:  reference,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>glsa_[0-9A-Za-z]{32}_[0-9a-f]{8})` + after,
+		Expr:       begin + `(?P<secret>glsa_[0-9A-Za-z]{32}_[0-9a-f]{8})` + after,
 		Check:      proof.GrafanaServiceAccount,
 		Samples: withFailed(sealed("GRAFANA_TOKEN", func(g *scan.Gen) string { return proof.SealGrafana(g.String(scan.Base62, 32)) }),
 			func(g *scan.Gen) string { return "token: glsa_" + g.String(scan.Base62, 32) + "_0000bad0\n" }),
@@ -472,7 +472,7 @@ func grafana() []scan.Rule {
 		Fix:        "Delete it under Access Policies, and create one with fewer scopes that expires.",
 		Reference:  "https://grafana.com/docs/grafana-cloud/account-management/authentication-and-permissions/access-policies/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>glc_eyJ[0-9A-Za-z+/]{40,400}={0,2})` + afterBase64,
+		Expr:       begin + `(?P<secret>glc_eyJ[0-9A-Za-z+/]{40,400}={0,2})` + afterBase64,
 		Check:      proof.GrafanaCloud,
 		Samples: withFailed(sealed("GRAFANA_CLOUD_TOKEN", func(g *scan.Gen) string {
 			return proof.SealGrafanaCloud("stack-1234-ci", g.String(scan.Base62, 24))
@@ -485,7 +485,7 @@ func grafana() []scan.Rule {
 		Fix:        "Delete it under API keys, and use a service account's token.",
 		Reference:  reference,
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>eyJrIjoi[0-9A-Za-z+/]{60,300}={0,2})` + afterBase64,
+		Expr:       begin + `(?P<secret>eyJrIjoi[0-9A-Za-z+/]{60,300}={0,2})` + afterBase64,
 		Check:      proof.GrafanaLegacyKey,
 		Samples: func(g *scan.Gen) scan.Samples {
 			v := proof.SealGrafanaLegacy("ci", g.String(scan.Base62, 32))

@@ -14,7 +14,7 @@ func packages() []scan.Rule {
 		Fix:        "Delete it under Access tokens, and issue a granular one that expires, or use trusted publishing.",
 		Reference:  "https://github.blog/changelog/2021-09-23-npm-has-a-new-access-token-format/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>npm_[0-9A-Za-z]{36})\b`,
+		Expr:       begin + `(?P<secret>npm_[0-9A-Za-z]{36})\b`,
 		Check:      proof.NPMToken,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := sealed("NPM_TOKEN", func(g *scan.Gen) string { return proof.SealNPM(g.String(scan.Base62, 30)) })(g)
@@ -30,7 +30,7 @@ func packages() []scan.Rule {
 		Fix:        "Remove it under Account settings, API tokens, and use trusted publishing or a token for one project.",
 		Reference:  "https://pypi.org/help/#apitoken",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>pypi-(?:AgEIcHlwaS5vcmc|AgENdGVzdC5weXBpLm9yZw)[0-9A-Za-z_-]{60,460})` + after,
+		Expr:       begin + `(?P<secret>pypi-(?:AgEIcHlwaS5vcmc|AgENdGVzdC5weXBpLm9yZw)[0-9A-Za-z_-]{60,460})` + after,
 		Check:      proof.PyPIToken,
 		Samples: func(g *scan.Gen) scan.Samples {
 			token := proof.SealPyPI([]string{"pypi.org", "test.pypi.org"}[g.IntN(2)], g.UUID(), g.Bytes(32))
@@ -48,7 +48,7 @@ func packages() []scan.Rule {
 		Fix:        "Delete it under Settings, API keys, and use trusted publishing or a key for one gem.",
 		Reference:  "https://guides.rubygems.org/api-key-scopes/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>rubygems_[0-9a-f]{48})\b`,
+		Expr:       begin + `(?P<secret>rubygems_[0-9a-f]{48})\b`,
 		Samples:    shaped("GEM_HOST_API_KEY", `rubygems_[0-9a-f]{48}`),
 	}, {
 		ID:         "rubygems-token-legacy",
@@ -85,7 +85,7 @@ func packages() []scan.Rule {
 		Fix:        "Regenerate it under API Keys, with a glob pattern and an expiry, or use trusted publishing.",
 		Reference:  "https://learn.microsoft.com/nuget/nuget-org/scoped-api-keys",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>oy2[0-9a-z]{43})\b`,
+		Expr:       begin + `(?P<secret>oy2[0-9a-z]{43})\b`,
 		MinEntropy: 3.5,
 		Check:      looksRandom,
 		Samples:    shaped("NUGET_API_KEY", `oy2[a-z2-7]{43}`),
@@ -97,7 +97,7 @@ func packages() []scan.Rule {
 		Fix:        "Delete it under Account settings (or the organisation's), Access tokens, and create one with fewer scopes.",
 		Reference:  "https://docs.docker.com/security/access-tokens/",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>dckr_(?:pat_[0-9A-Za-z_-]{27}|oat_[0-9A-Za-z_-]{32}))` + after,
+		Expr:       begin + `(?P<secret>dckr_(?:pat_[0-9A-Za-z_-]{27}|oat_[0-9A-Za-z_-]{32}))` + after,
 		Samples:    shaped("DOCKERHUB_TOKEN", `dckr_(?:pat_[0-9A-Za-z_-]{26}|oat_[0-9A-Za-z_-]{31})[0-9A-Za-z]`),
 	}, {
 		ID:         "dockerhub-token-legacy",
@@ -117,7 +117,7 @@ func packages() []scan.Rule {
 		Fix:        "Revoke it under Administration, Access tokens, and generate one that expires.",
 		Reference:  "https://jfrog.com/help/r/jfrog-platform-administration-documentation/reference-tokens",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>cmVmdGtuOjAxO[0-9A-Za-z+/]{51,62}={0,2})` + afterBase64,
+		Expr:       begin + `(?P<secret>cmVmdGtuOjAxO[0-9A-Za-z+/]{51,62}={0,2})` + afterBase64,
 		Check:      proof.JFrogReference,
 		Samples: func(g *scan.Gen) scan.Samples {
 			return scan.Samples{
@@ -133,7 +133,7 @@ func packages() []scan.Rule {
 		Fix:        "Revoke it under the user's profile, and use an access token that expires.",
 		Reference:  "https://jfrog.com/help/r/jfrog-platform-administration-documentation/user-profile",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>AKCp[0-9A-Za-z]{69})\b`,
+		Expr:       begin + `(?P<secret>AKCp[0-9A-Za-z]{69})\b`,
 		Check:      proof.JFrogKey,
 		Samples:    sealed("ARTIFACTORY_API_KEY", func(g *scan.Gen) string { return "AKCp" + g.String(scan.Base58, 69) }),
 	}, {
@@ -156,7 +156,7 @@ func packages() []scan.Rule {
 		Fix:        "Disable it under Deploy tokens, and create one for the artifact that needs it.",
 		Reference:  "https://github.com/clojars/clojars-web/wiki/Deploy-Tokens",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>CLOJARS_[0-9a-z]{60})\b`,
+		Expr:       begin + `(?P<secret>CLOJARS_[0-9a-z]{60})\b`,
 		Samples:    shaped("CLOJARS_PASSWORD", `CLOJARS_[0-9a-f]{60}`),
 	}, {
 		ID:         "hex-api-key",
@@ -177,7 +177,7 @@ func packages() []scan.Rule {
 		Fix:        "Delete it on the organisation's or user's tokens page, and create a new one.",
 		Reference:  "https://packagist.com/docs/api",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>packagist_[a-z]{3}_[0-9a-f]{68})\b`,
+		Expr:       begin + `(?P<secret>packagist_[a-z]{3}_[0-9a-f]{68})\b`,
 		Samples:    shaped("PACKAGIST_TOKEN", `packagist_[a-z]{3}_[0-9a-f]{68}`),
 	}, {
 		ID:         "packagist-token-legacy",
@@ -249,7 +249,7 @@ func packages() []scan.Rule {
 		Fix:        "Reset it under the user's profile (NuGet API Key, or npm logout), and use a user token.",
 		Reference:  "https://help.sonatype.com/en/security-setup-with-user-tokens.html",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>N(?:pm|uGet)(?:Token|ApiKey)\.` + uuidExpr + `)\b`,
+		Expr:       begin + `(?P<secret>N(?:pm|uGet)(?:Token|ApiKey)\.` + uuidExpr + `)\b`,
 		Samples:    shaped("NPM_TOKEN", `NpmToken\.`+uuidExpr),
 	}, {
 		ID:         "openvsx-token",
@@ -259,7 +259,7 @@ func packages() []scan.Rule {
 		Fix:        "Delete it under Settings, Access tokens, and generate a new one.",
 		Reference:  "https://github.com/eclipse/openvsx/wiki/Publishing-Extensions",
 		Confidence: scan.High,
-		Expr:       `\b(?P<secret>ovsx(?:p|at)_` + uuidExpr + `)\b`,
+		Expr:       begin + `(?P<secret>ovsx(?:p|at)_` + uuidExpr + `)\b`,
 		Samples:    shaped("OVSX_PAT", `ovsx(?:p|at)_`+uuidExpr),
 	}, {
 		ID:         "anaconda-token",

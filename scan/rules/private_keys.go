@@ -55,7 +55,7 @@ func privateKeys() []scan.Rule {
 			}
 		}),
 		rule("private-key-ec", "Private key of an elliptic curve, bare base 64", "https://www.rfc-editor.org/rfc/rfc5915", func(r *scan.Rule) {
-			r.Expr = `\b(?P<secret>(?:MC4CAQAwBQYDK2VwBCIEI|MIGHAgEAMBMGByqGSM49AgEG|MHcCAQEEI|MIGkAgEBBD|MIG2AgEAMBAGByqGSM49AgEG)[0-9A-Za-z+/]{38,240}={0,2})` + afterBase64
+			r.Expr = begin + `(?P<secret>(?:MC4CAQAwBQYDK2VwBCIEI|MIGHAgEAMBMGByqGSM49AgEG|MHcCAQEEI|MIGkAgEBBD|MIG2AgEAMBAGByqGSM49AgEG)[0-9A-Za-z+/]{38,240}={0,2})` + afterBase64
 			r.Check, r.NeedsProof = proof.DERKey, true
 			r.Samples = func(g *scan.Gen) scan.Samples {
 				ec, ed := bareBase64(proof.SealECKey(g.Bytes(32))), bareBase64(proof.SealPKCS8Key(g.Bytes(32)))

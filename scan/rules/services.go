@@ -14,7 +14,7 @@ func issued(r scan.Rule, name, token string) scan.Rule {
 	if r.Confidence == 0 {
 		r.Confidence = scan.High
 	}
-	r.Expr = `\b(?P<secret>` + token + `)` + after
+	r.Expr = begin + `(?P<secret>` + token + `)` + after
 	if r.Samples == nil {
 		r.Samples = shaped(name, token)
 	}

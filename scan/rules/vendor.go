@@ -14,15 +14,18 @@ import (
 const secretWord = "key|token|secret|pass|pwd|auth|cred"
 
 // assigned stands between a name and its value: an operator, also one that gives
-// a default, with quotes, with a type before it, a bracket of os.environ["NAME"]
-// or YAML's block marks; the name/value pairs of Kubernetes, ECS and .NET; the
-// blank of a flag or of Dockerfile's ENV; the end of an XML tag.
+// a default, with quotes, with a type before it, C#'s accessors, a bracket of
+// os.environ["NAME"], a call that wraps a text, markdown's bold or YAML's block
+// marks; the name/value pairs of Kubernetes, ECS and .NET; a block or object that
+// holds the value or a default; the blank of a flag or of Dockerfile's ENV, perhaps
+// with a further flag; the end of an XML tag, and that of plist or Hadoop.
 const assigned = `(?:` +
-	`\\?["'` + "`" + `]?[\])]{0,2}[ \t]{0,8}(?:[ :]{0,2}[&*]?[A-Za-z][A-Za-z<>]{2,9}[?!]?[ \t])?(?:=>|:=|==|\|\|=?|\?\??=?|:-|=|:|,|\||or )[ \t]{0,8}` +
-	`(?:[|>][+-]?|!!str)?\s{0,12}(?:[brfu@]?\\?["'` + "`" + `])?(?:Bearer |[Tt]oken )?` +
+	`(?:\\?["'` + "`" + `]|[*_]{2})?[\[\])]{0,2}[ \t]{0,8}(?:[ :]{0,2}[&*]?(?:'static )?[A-Za-z][A-Za-z<>]{2,9}[?!]?[ \t]|\{ ?get;[ a-z;]{0,16}\} )?(?:=>|:=|==|\|\|=?|\?\??=?|:-|=|:|,|\||or )[*]{0,2}[ \t]{0,8}` +
+	`(?:[|>][+-]?|!!str)?\s{0,12}(?:(?:new )?[\[\]A-Za-z][0-9A-Za-z_.:\]]{2,20}\()?(?:[brfu@]?\\?["'` + "`" + `])?(?:Bearer |[Tt]oken )?` +
 	`|["']?,?\s{0,24}["']?[Vv]alue["']?\s{0,2}[:=]\s{0,2}\\?["']?` +
-	`|["']?[ \t]{1,4}\\?["']?` +
-	`|>)`
+	`|["']?\s{0,2}[:=]?\s{0,2}\{[\t\n\r -z|]{0,90}?(?:[Dd]efault|[Vv]alue)["']?\s{0,4}[:=]\s{0,4}["']?` +
+	`|["']?[ \t]{1,4}(?:--?[a-z-]{1,12}[= ])?\\?["']?` +
+	`|["']?>\s{0,12}|</[a-z]{3,4}>\s{0,24}<(?:string|value)>)`
 
 // notLiteral is an alternative that nothing matches. It keeps the engine from
 // looking for the words that stand beside it: of all that an expression asks for, the
@@ -33,10 +36,26 @@ const notLiteral = `|\x00\x00`
 // name: the vendor's name, at most 32 bytes to a word for what it is (one of the
 // alternatives of word), an assignment, and the value, which must end there. The
 // word may stand below the vendor's name, as in YAML or an object. Vendor, word
-// and value are RE2 expressions; the first two are matched without regard to case.
+// and value are RE2 expressions; the first two are matched without regard to case,
+// and written with an underscore where a name may have a hyphen or a dot, too.
 func named(vendor, word, value string) string {
-	return `(?i:` + vendor + `)(?i:[0-9a-z_.\s"'()\[\]{:=>-]{0,32}?(?:` + word + notLiteral + `)[0-9a-z_-]{0,12})` + assigned + `(?P<secret>` + value + `)` + quote
+	return `(?i:` + anySeparator(vendor) + `)(?i:[0-9a-z_.\s"'()\[\]{:=>-]{0,32}?(?:` + anySeparator(word) + notLiteral + `)[0-9a-z_.-]{0,12})` + assigned + `(?P<secret>` + value + `)` + quote
 }
+
+// anySeparator lets the underscores inside of names be hyphens or dots. One at the
+// end of a name, where "box-" and "line." are too common to look for, may be so
+// before what such a name goes on with. A name that must not begin inside of a word
+// may follow an underscore.
+func anySeparator(names string) string {
+	names = innerUnderscore.ReplaceAllString(names, "$1[_.-]$2")
+	names = lastUnderscore.ReplaceAllString(names, "$1(?:_|[.-](?:api|client|access|auth|app))$2")
+	return strings.ReplaceAll(names, `\b`, `(?:\b|_)`)
+}
+
+var (
+	innerUnderscore = regexp.MustCompile(`([0-9a-z])_(\??[0-9a-z(])`)
+	lastUnderscore  = regexp.MustCompile(`([0-9a-z])_([|)]|$)`)
+)
 
 // looksRandom rejects values that read as names. It is the check of rules that
 // only a name tells.

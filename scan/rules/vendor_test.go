@@ -47,10 +47,71 @@ func TestNamed(t *testing.T) {
 		"pub const LINODE_TOKEN: &str = \"%s\";\n",
 		"#define LINODE_TOKEN \"%s\"\n",
 		"LINODE_TOKEN: ${LINODE_TOKEN:-%s}\n",
+		"linode-api-token = \"%s\"\n",
+		"curl -H 'X-Linode-Api-Token: %s' x\n",
+		"System.setProperty(\"linode.token.value\", \"%s\");\n",
+		"<key>LinodeToken</key>\n\t<string>%s</string>\n",
+		"<string name=\"linode_token\">%s</string>\n",
+		"<name>linode.token</name>\n    <value>%s</value>\n",
+		"let linode_token = String::from(\"%s\");\n",
+		"linodeToken := []byte(\"%s\")\n",
+		"linode_token = SecretStr(\"%s\")\n",
+		"static LINODE_TOKEN: &'static str = \"%s\";\n",
+		"public string LinodeToken { get; set; } = \"%s\";\n",
+		"static char linode_token[] = \"%s\";\n",
+		"- **Linode token**: `%s`\n",
+		"**Linode token:** %s\n",
+		"variable \"linode_token\" {\n  type    = string\n  default = \"%s\"\n}\n",
+		"{\"linodeToken\": {\"type\": \"string\", \"value\": \"%s\"}}\n",
+		"gh secret set LINODE_TOKEN --body \"%s\"\n",
+		"heroku config:set LINODE_TOKEN=%s\n",
 	} {
 		v := verdicts(e, strings.ReplaceAll(context, "%s", value))
 		if len(v) != 1 || v[0].Rule.ID != "linode-token" {
 			t.Errorf("%q: %s", context, describe(v))
+		}
+	}
+}
+
+// TestNearerName gives a value that two vendors' names stand before to the nearer.
+func TestNearerName(t *testing.T) {
+	e, err := match.New(All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := verdicts(e, "heroku config:set HUBSPOT_API_KEY="+scan.NewGen(1).UUID()+"\n")
+	if len(v) != 1 || v[0].Rule.ID != "hubspot-api-key" {
+		t.Error(describe(v))
+	}
+}
+
+// TestEscaped finds a token behind what escapes a line's end or a quote.
+func TestEscaped(t *testing.T) {
+	e, err := match.New(All())
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := "sk-or-" + "v1-" + scan.NewGen(1).Hex(64)
+	for _, context := range []string{
+		"{\"log\": \"token:\\n%s\\n\"}", "?next=key%%3D%s&x=1", "{\"html\": \"\\u0022%s\\u0022\"}", "key \x1b[1;32m%s\x1b[0m\n", "<%s>", "*%s*",
+	} {
+		v := verdicts(e, strings.ReplaceAll(strings.ReplaceAll(context, "%%", "%"), "%s", token))
+		if len(v) != 1 || v[0].Rule.ID != "openrouter-api-key" {
+			t.Errorf("%q: %s", context, describe(v))
+		}
+	}
+}
+
+func TestAnySeparator(t *testing.T) {
+	for in, want := range map[string]string{
+		`api_?key|pat`:   `api[_.-]?key|pat`,
+		`arm_client`:     `arm[_.-]client`,
+		`box_|boxapp`:    `box(?:_|[.-](?:api|client|access|auth|app))|boxapp`,
+		`\bduo[_-]|_oci`: `(?:\b|_)duo[_-]|_oci`,
+		`scw[_-]?s`:      `scw[_-]?s`,
+	} {
+		if got := anySeparator(in); got != want {
+			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}
 }

@@ -84,7 +84,7 @@ func walletFiles() []scan.Rule {
 			ID: "lightning-rune", Provider: "lightning", Title: "Core Lightning rune",
 			Why: "It runs commands on the Lightning node, as far as its restrictions allow: without any it spends all funds.", Fix: "Blacklist the rune with lightning-cli blacklistrune, and make a new one with restrictions.",
 			Reference: "https://docs.corelightning.org/reference/createrune", Confidence: scan.High,
-			Expr:  `(?:[_"' ]{1}|[\n.-]{1})(?i:rune)(?i:[a-z_]{0,10})` + assign + `(?P<secret>[0-9A-Za-z_-]{46,300}={0,2})` + quote,
+			Expr:  `(?:[_"' ]{1}|[\n.-]{1})(?i:rune)(?i:[a-z_]{0,10})` + assigned + `(?P<secret>[0-9A-Za-z_-]{46,300}={0,2})` + quote,
 			Check: lightningRune, NeedsProof: true,
 			Samples: func(g *scan.Gen) scan.Samples {
 				rune := base64.URLEncoding.EncodeToString(append(g.Bytes(32), "3&method=getinfo|method=listpeers"...))
