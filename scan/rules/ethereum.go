@@ -72,6 +72,23 @@ func ethereum() []scan.Rule {
 				}
 			},
 		},
+		{
+			ID: "ethereum-secret-key", Provider: "ethereum", Title: "Ethereum private key, called a secret key",
+			Why: whyEthereum, Fix: fixEthereum, Confidence: scan.High,
+			Reference:  "https://hyperliquid.gitbook.io/hyperliquid-docs/for-developers/api/nonces-and-api-wallets",
+			Expr:       `(?i:secret[_-]?key)` + assigned + `(?P<secret>0x[0-9a-fA-F]{64})` + ethereumEnd,
+			Partners:   []scan.Partner{{Role: "address", Expr: `\b(0x[0-9a-fA-F]{40})\b`, Within: 512, Required: true}},
+			Public:     []string{"address"},
+			Check:      ethereumCheck,
+			MinEntropy: 3,
+			Samples: func(g *scan.Gen) scan.Samples {
+				key, address := "0x"+keyHex(g), "0x"+g.Hex(40)
+				return scan.Samples{
+					Match:   []string{"secret_key: \"" + key + "\"\naccount_address: \"" + address + "\"\n", `{"secret_key": "` + key + `", "account_address": "` + address + `"}`},
+					NoMatch: []string{"secret_key: \"" + key + "\"\n", "secret_key_hash: \"" + key + "\"\naddress: " + address + "\n"},
+				}
+			},
+		},
 		keyListRule("ethereum-accounts", "list of Ethereum private keys (accounts)", "accounts", "accounts"),
 		keyListRule("ethereum-private-keys", "list of Ethereum private keys", "privateKeys", "privateKeys", "privatekeys"),
 		keyListRule("ethereum-private-keys-snake", "list of Ethereum private keys", "private_keys", "private_keys", "PRIVATE_KEYS"),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 
 	"github.com/keywright/keywright/scan"
@@ -12,7 +13,7 @@ import (
 
 // exchangeNames are the exchanges' names as ccxt, freqtrade and their like spell
 // them. Short ones have to be words of their own.
-const exchangeNames = `(?i)(binance|bybit|kucoin|kraken|bitget|gateio|gate\.io|mexc|huobi|cryptocom|crypto\.com|bitfinex|bitmex|poloniex|bitstamp|deribit|phemex|bingx|whitebit|upbit|bithumb|bitflyer|` +
+const exchangeNames = `(?i)(binance|bybit|kucoin|kraken|bitget|gateio|gate\.io|mexc|huobi|cryptocom|crypto\.com|bitfinex|bitmex|poloniex|bitstamp|deribit|phemex|bingx|whitebit|upbit|bithumb|bitflyer|pybit|` +
 	`bitmart|bitvavo|ascendex|coinex|lbank|probit|digifinex|hitbtc|btcmarkets|independentreserve|coinbase|hyperliquid|blofin|bitrue|coincheck|bitbank|bitkub|indodax|wazirx|coindcx|toobit|latoken|` +
 	`bigone|cryptohopper|freqtrade|hummingbot|jesse|ccxt|\bokx|\bokex|\bhtx|\bluno|\bgemini|\bgate\b|\bwoo\b|\bxt\b|\bcex\b|\bexmo|\bbitso|\bdydx|\bapex|\bexchange_?(?:id|name)?["']?\s{0,2}[:=])`
 
@@ -20,32 +21,49 @@ const exchangeNames = `(?i)(binance|bybit|kucoin|kraken|bitget|gateio|gate\.io|m
 // whatever the exchange.
 func exchangeFiles() []scan.Rule {
 	const reference = "https://docs.ccxt.com/#/README?id=authentication"
-	return []scan.Rule{
-		{
-			ID: "exchange-credentials", Provider: "ccxt", Title: "exchange API key and secret",
-			Why: whyExchange, Fix: "Delete the key at the exchange, and make a new one bound to your addresses and without withdrawals.", Reference: reference, Confidence: scan.High,
-			Expr: `(?i:secret)(?i:[0-9a-z_-]{0,12})` + assigned + `(?P<secret>[0-9A-Za-z+/_-]{20,160}={0,2})` + quote,
-			Partners: []scan.Partner{
-				{Role: "id", Within: 256, Required: true, Expr: `(?i:api|access|client|public)?[_-]?(?i:key|id)(?i:[0-9a-z_-]{0,8})` + assigned + `([0-9A-Za-z+/_-]{8,128}={0,2})` + quote},
-				{Role: "nearby", Within: 512, Required: true, Expr: exchangeNames},
-			},
-			Public: []string{"id", "nearby"},
-			Check:  exchangeSecret, Generic: true, MinEntropy: 3,
-			Samples: func(g *scan.Gen) scan.Samples {
-				id, secret := g.String(scan.Base62, 24), g.String(scan.Base62, 40)
-				return scan.Samples{
-					Match: []string{
-						"const x = new ccxt.lbank({\n  apiKey: '" + id + "',\n  secret: '" + secret + "',\n})",
-						"exchanges:\n  bitrue:\n    api_key: " + id + "\n    api_secret: " + secret + "\n",
-						"'toobit': {\n  'apiKey': \"" + id + "\",\n  'secret': \"" + secret + "\",\n  'password': 'x' }",
-					},
-					NoMatch: []string{
-						"ccxt.lbank({ apiKey: process.env.KEY, secret: process.env.SECRET })", "secret: " + secret + "\n", "api_key: " + id + "\nsecret: " + secret + "\n",
-						"exchange: binance\napi_key: abc\nsecret: your_secret_key_goes_here\n", "ccxt.bitrue({apiKey: '" + id + "', secret: 'thisIsTheNameOfMyConstant'})",
-					},
-				}
-			},
+	credentials := scan.Rule{
+		ID: "exchange-credentials", Provider: "ccxt", Title: "exchange API key and secret",
+		Why: whyExchange, Fix: "Delete the key at the exchange, and make a new one bound to your addresses and without withdrawals.", Reference: reference, Confidence: scan.High,
+		Expr: `(?i:secret)(?i:[0-9a-z_-]{0,12})` + assigned + `(?P<secret>[0-9A-Za-z+/_-]{20,160}={0,2})` + quote,
+		Partners: []scan.Partner{
+			{Role: "id", Within: 256, Required: true, Expr: `(?i:api|access|client|public)?[_-]?(?i:key|id)(?i:[0-9a-z_-]{0,8})` + assigned + `([0-9A-Za-z+/_-]{8,128}={0,2})` + quote},
+			{Role: "nearby", Within: 512, Required: true, Expr: exchangeNames},
 		},
+		Public: []string{"id", "nearby"},
+		Check:  exchangeSecret, Generic: true, MinEntropy: 3,
+		Samples: func(g *scan.Gen) scan.Samples {
+			id, secret := g.String(scan.Base62, 24), g.String(scan.Base62, 40)
+			return scan.Samples{
+				Match: []string{
+					"const x = new ccxt.lbank({\n  apiKey: '" + id + "',\n  secret: '" + secret + "',\n})",
+					"exchanges:\n  bitrue:\n    api_key: " + id + "\n    api_secret: " + secret + "\n",
+					"'toobit': {\n  'apiKey': \"" + id + "\",\n  'secret': \"" + secret + "\",\n  'password': 'x' }",
+				},
+				NoMatch: []string{
+					"ccxt.lbank({ apiKey: process.env.KEY, secret: process.env.SECRET })", "secret: " + secret + "\n", "api_key: " + id + "\nsecret: " + secret + "\n",
+					"exchange: binance\napi_key: abc\nsecret: your_secret_key_goes_here\n", "ccxt.bitrue({apiKey: '" + id + "', secret: 'thisIsTheNameOfMyConstant'})",
+				},
+			}
+		},
+	}
+	// a third part is a rule of its own: one that may be absent would cap the two
+	withPhrase := credentials
+	withPhrase.ID, withPhrase.Title = "exchange-credentials-passphrase", "exchange API key, secret and passphrase"
+	phrase := passphrase(`[!#-&(-+--~]{4,64}`)
+	phrase.Required = true
+	withPhrase.Partners = append(slices.Clone(credentials.Partners), phrase)
+	withPhrase.Samples = func(g *scan.Gen) scan.Samples {
+		id, secret := g.String(scan.Base62, 24), g.String(scan.Base62, 40)
+		return scan.Samples{
+			Match: []string{
+				"ccxt.lbank({'apiKey': '" + id + "', 'secret': '" + secret + "', 'password': 'Correct9horse'})",
+				"bitrue:\n  api_key: " + id + "\n  api_secret: " + secret + "\n  api_passphrase: Correct9horse\n",
+			},
+			NoMatch: []string{"ccxt.lbank({'apiKey': '" + id + "', 'secret': '" + secret + "'})"},
+		}
+	}
+	return []scan.Rule{
+		credentials, withPhrase,
 		{
 			ID: "freqtrade-exchange", Provider: "freqtrade", Title: "exchange credentials in freqtrade's configuration",
 			Why: whyExchange, Fix: "Delete the key at the exchange, make a new one, and pass it as FREQTRADE__EXCHANGE__KEY and FREQTRADE__EXCHANGE__SECRET.",

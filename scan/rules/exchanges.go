@@ -149,7 +149,8 @@ func (x exchange) rule() scan.Rule {
 	return scan.Rule{
 		ID: x.id + "-api-secret", Provider: strings.TrimSuffix(x.id, "-exchange"), Title: x.name + " API secret",
 		Why: whyExchange, Fix: fixExchange(x.name, x.where), Reference: x.reference, Confidence: scan.High,
-		Expr: `(?i:` + x.vendor + `)(?i:[0-9a-z_.-]{0,16}?(?:` + secretNames + `)[0-9a-z_-]{0,12})` +
+		Expr: `(?:(?i:` + anySeparator(x.vendor) + `)(?i:[0-9a-z_.-]{0,16}?(?:` + secretNames + `)[0-9a-z_.-]{0,12})` +
+			`|(?i:secret_(?:key_)?)(?i:` + x.vendor + `))` +
 			assigned + `(?P<secret>` + x.secret + `)` + quote,
 		Partners: partners, Public: []string{"id"},
 		Check: refusing(notWords, "public"), MinEntropy: x.entropy,
@@ -196,7 +197,8 @@ func (x exchange) samples(g *scan.Gen) scan.Samples {
 	}
 	secret := g.Expr(x.secret)
 	return scan.Samples{
-		Match: []string{make(true), make(false), "const " + camel + "Secret = '" + secret + "';\n", "os.environ[\"" + name + "_SECRET\"] = \"" + secret + "\"\n"},
+		Match: []string{make(true), make(false), "const " + camel + "Secret = '" + secret + "';\n", "os.environ[\"" + name + "_SECRET\"] = \"" + secret + "\"\n",
+			strings.ReplaceAll(lower, "_", "-") + "-api-secret: " + secret + "\n"},
 		NoMatch: []string{
 			name + "_API_SECRET=${" + name + "_API_SECRET}\n", name + "_API_SECRET=your_api_secret\n", name + "_API_SECRET=" + secret + secret + secret + "\n",
 			"checksum: " + secret + "\n", name + "_PUBLIC_KEY=" + secret + "\n", "const " + camel + "Secret = process.env." + name + "_API_SECRET;\n",

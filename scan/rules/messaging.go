@@ -208,6 +208,27 @@ func messaging() []scan.Rule {
 			Fix:       twilioPromote,
 			Reference: "https://www.twilio.com/docs/iam/access-tokens",
 		}, "twilio", `AC[0-9a-f]{32}`, `[0-9a-f]{32}`),
+		{
+			// the client's constructor, whose import may stand far above
+			ID:         "twilio-credentials-client",
+			Provider:   "twilio",
+			Title:      "Twilio account SID and auth token, in code",
+			Why:        "They send messages and calls at the account's cost, and read all of them.",
+			Fix:        twilioPromote,
+			Reference:  "https://www.twilio.com/docs/iam/access-tokens",
+			Confidence: scan.High,
+			Expr:       `(?:Client|wilio|wilio\.init|twilio['"]\))\(\s{0,12}["'](?P<id>AC[0-9a-f]{32})["'],\s{0,12}(?:[a-z_]{1,16}\s{0,2}=\s{0,2})?["'](?P<secret>[0-9a-f]{32})["']`,
+			Public:     []string{"id"},
+			MinEntropy: 2.8,
+			Check:      randomAndUnpublished,
+			Samples: func(g *scan.Gen) scan.Samples {
+				id, v := "AC"+g.Hex(32), g.Hex(32)
+				return scan.Samples{
+					Match:   []string{"client = Client('" + id + "', '" + v + "')\n", "const c = new Client(\"" + id + "\",\n  \"" + v + "\");\n"},
+					NoMatch: []string{"Client('" + id + "', token)\n", "['" + g.Hex(34) + "', '" + v + "']\n"},
+				}
+			},
+		},
 		called(scan.Rule{
 			ID:         "twilio-api-secret",
 			Provider:   "twilio",

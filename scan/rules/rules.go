@@ -49,6 +49,7 @@ var families = []func() []scan.Rule{
 	observability,
 	packages,
 	payment,
+	platforms,
 	privateKeys,
 	saas,
 	slack,
