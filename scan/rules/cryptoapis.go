@@ -177,7 +177,7 @@ func (s service) rule() scan.Rule {
 		Confidence: s.confidence, MinEntropy: s.entropy, Check: notWords,
 	}
 	if s.vendor == "" {
-		r.Expr = begin + `(?P<secret>` + s.key + `)` + after
+		r.Expr = beginning(s.key) + `(?P<secret>` + s.key + `)` + after
 		r.Samples = shaped(s.sample, s.key)
 		return r
 	}

@@ -182,7 +182,7 @@ func identity() []scan.Rule {
 		Fix:        "Reset the SDK key with an expiry for the old one, or delete the token under Authorization.",
 		Reference:  "https://launchdarkly.com/docs/home/account/api",
 		Confidence: scan.High,
-		Expr:       begin + `(?P<secret>(?:sdk|api)-` + uuidExpr + `)\b`,
+		Expr:       `\b(?P<secret>(?:sdk|api)-` + uuidExpr + `)\b`,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := shaped("LAUNCHDARKLY_SDK_KEY", `(?:sdk|api)-`+uuidExpr)(g)
 			s.NoMatch = append(s.NoMatch, "mob-"+g.UUID()+"\n", "https://acme.test/api/"+g.UUID()+"\n")

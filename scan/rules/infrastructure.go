@@ -151,7 +151,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Regenerate the secret key under My profile, More actions, and sign in again everywhere.",
 		Reference:  "https://support.1password.com/secret-key-security/",
 		Confidence: scan.High,
-		Expr:       begin + `(?P<secret>A3-[0-9A-Z]{6}-(?:[0-9A-Z]{11}|[0-9A-Z]{6}-[0-9A-Z]{5})-[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{5})\b`,
+		Expr:       `\b(?P<secret>A3-[0-9A-Z]{6}-(?:[0-9A-Z]{11}|[0-9A-Z]{6}-[0-9A-Z]{5})-[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{5})\b`,
 		MinEntropy: 3.5,
 		Samples:    shaped("OP_SECRET_KEY", `A3-[0-9A-Z]{6}-[0-9A-Z]{6}-[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{5}-[0-9A-Z]{5}`),
 	}, {
@@ -184,7 +184,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Delete it under the project's Access control, and use a machine identity.",
 		Reference:  "https://infisical.com/docs/documentation/platform/token",
 		Confidence: scan.High,
-		Expr:       begin + `(?P<secret>st\.[0-9a-f]{24}\.[0-9a-f]{32}\.[0-9a-f]{32})\b`,
+		Expr:       `\b(?P<secret>st\.[0-9a-f]{24}\.[0-9a-f]{32}\.[0-9a-f]{32})\b`,
 		Samples:    shaped("INFISICAL_TOKEN", `st\.[0-9a-f]{24}\.[0-9a-f]{32}\.[0-9a-f]{32}`),
 	}, {
 		ID:         "infisical-client-secret",
@@ -334,7 +334,7 @@ func infrastructure() []scan.Rule {
 		Fix:        "Remove it under My account, Access tokens, and add a new one.",
 		Reference:  "https://docs.portainer.io/api/access",
 		Confidence: scan.High,
-		Expr:       begin + `(?P<secret>ptr_[0-9A-Za-z+/]{43}=)` + afterBase64,
+		Expr:       `\b(?P<secret>ptr_[0-9A-Za-z+/]{43}=)` + afterBase64,
 		Samples:    shaped("PORTAINER_TOKEN", `ptr_[0-9A-Za-z+/]{43}=`),
 	}, {
 		ID:         "netbird-token",

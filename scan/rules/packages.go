@@ -85,7 +85,7 @@ func packages() []scan.Rule {
 		Fix:        "Regenerate it under API Keys, with a glob pattern and an expiry, or use trusted publishing.",
 		Reference:  "https://learn.microsoft.com/nuget/nuget-org/scoped-api-keys",
 		Confidence: scan.High,
-		Expr:       begin + `(?P<secret>oy2[0-9a-z]{43})\b`,
+		Expr:       `\b(?P<secret>oy2[0-9a-z]{43})\b`,
 		MinEntropy: 3.5,
 		Check:      looksRandom,
 		Samples:    shaped("NUGET_API_KEY", `oy2[a-z2-7]{43}`),

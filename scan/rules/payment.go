@@ -131,7 +131,7 @@ func payment() []scan.Rule {
 			Fix:        "Generate a new API key under Developers, API credentials, and let the old one expire.",
 			Reference:  "https://docs.adyen.com/development-resources/api-credentials",
 			Confidence: scan.High,
-			Expr:       begin + `(?P<secret>AQE[0-9A-Za-z+/]{40,120}-[0-9A-Za-z+/]{30,60}={0,2}-[!#-&(-+\--;=?-\[\]^_a-~]{10,30})` + quote,
+			Expr:       `\b(?P<secret>AQE[0-9A-Za-z+/]{40,120}-[0-9A-Za-z+/]{30,60}={0,2}-[!#-&(-+\--;=?-\[\]^_a-~]{10,30})` + quote,
 			MinEntropy: 4,
 			Check:      published,
 			Samples: func(g *scan.Gen) scan.Samples {

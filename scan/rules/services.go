@@ -14,7 +14,7 @@ func issued(r scan.Rule, name, token string) scan.Rule {
 	if r.Confidence == 0 {
 		r.Confidence = scan.High
 	}
-	r.Expr = begin + `(?P<secret>` + token + `)` + after
+	r.Expr = beginning(token) + `(?P<secret>` + token + `)` + after
 	if r.Samples == nil {
 		r.Samples = shaped(name, token)
 	}
@@ -22,6 +22,16 @@ func issued(r scan.Rule, name, token string) scan.Rule {
 		r.Check = published
 	}
 	return r
+}
+
+// beginning is begin for a token whose own letters are rare. To look for the short
+// ones anywhere but at one place would cost too much.
+func beginning(token string) string {
+	const rare = 5 // bytes
+	if i := strings.IndexAny(token, `[({\?|`); i >= 0 && i < rare {
+		return `\b`
+	}
+	return begin
 }
 
 // led is issued for a token whose first letters stand inside of many words.
