@@ -59,7 +59,7 @@ func exchangeFiles() []scan.Rule {
 				"ccxt.lbank({'apiKey': '" + id + "', 'secret': '" + secret + "', 'password': 'Correct9horse'})",
 				"bitrue:\n  api_key: " + id + "\n  api_secret: " + secret + "\n  api_passphrase: Correct9horse\n",
 			},
-			NoMatch: []string{"ccxt.lbank({'apiKey': '" + id + "', 'secret': '" + secret + "'})"},
+			NoMatch: []string{"password: Correct9horse\n"},
 		}
 	}
 	return []scan.Rule{

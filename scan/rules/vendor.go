@@ -47,15 +47,34 @@ func named(vendor, word, value string) string {
 // before what such a name goes on with. A name that must not begin inside of a word
 // may follow an underscore.
 func anySeparator(names string) string {
-	names = innerUnderscore.ReplaceAllString(names, "$1[_.-]$2")
-	names = lastUnderscore.ReplaceAllString(names, "$1(?:_|[.-](?:api|client|access|auth|app))$2")
-	return strings.ReplaceAll(names, `\b`, `(?:\b|_)`)
+	const inner, last = `[_.-]`, `(?:_|[.-](?:api|client|access|auth|app))`
+	at := func(i int) byte {
+		if i < 0 || i >= len(names) {
+			return '|'
+		}
+		return names[i]
+	}
+	letter := func(c byte) bool { return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' }
+	var b strings.Builder
+	for i := range len(names) {
+		next := at(i + 1)
+		optional := next == '?'
+		if optional {
+			next = at(i + 2)
+		}
+		switch {
+		case names[i] != '_' || !letter(at(i-1)):
+			b.WriteByte(names[i])
+		case letter(next) || next == '(':
+			b.WriteString(inner)
+		case !optional && (next == '|' || next == ')'):
+			b.WriteString(last)
+		default:
+			b.WriteByte('_')
+		}
+	}
+	return strings.ReplaceAll(b.String(), `\b`, `(?:\b|_)`)
 }
-
-var (
-	innerUnderscore = regexp.MustCompile(`([0-9a-z])_(\??[0-9a-z(])`)
-	lastUnderscore  = regexp.MustCompile(`([0-9a-z])_([|)]|$)`)
-)
 
 // looksRandom rejects values that read as names. It is the check of rules that
 // only a name tells.
