@@ -62,7 +62,7 @@ func platforms() []scan.Rule {
 			Title:      "credentials of Sidekiq's gem server",
 			Why:        "They download the licensed gems in the customer's name.",
 			Fix:        "Ask Contributed Systems for new credentials, and set them with bundle config.",
-			Reference:  "https://github.com/sidekiq/sidekiq/wiki/Commercial-FAQ",
+			Reference:  "https://github.com/sidekiq/sidekiq/wiki/Comm-Installation",
 			Confidence: scan.High,
 			Expr:       `(?i:contribsys(?:__|\.)com)` + assigned + `(?P<secret>[0-9a-f]{8}:[0-9a-f]{8})` + quote,
 			Samples: func(g *scan.Gen) scan.Samples {
