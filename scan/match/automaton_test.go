@@ -55,7 +55,7 @@ func TestFirst(t *testing.T) {
 		hits := 0
 		for seed := range uint64(4000) {
 			b := mixedText(seed, text)
-			got, want := p.first(&hot, b, 0), p.anywhere().re.FindSubmatchIndex(b)
+			got, want := p.first(&hot, b, 0), p.anywhere.get().re.FindSubmatchIndex(b)
 			if !slices.Equal(got, want) {
 				t.Fatalf("%s: %q: %v, want %v", text, b, got, want)
 			}
@@ -63,7 +63,7 @@ func TestFirst(t *testing.T) {
 				hits++
 			}
 		}
-		if hits < 100 || !hot.knows(p.anywhere()) || !hot.knows(p.inside()) {
+		if hits < 100 || !hot.knows(p.anywhere.get()) || !hot.knows(p.inside.get()) {
 			t.Errorf("%s: %d hits", text, hits)
 		}
 	}

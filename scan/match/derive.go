@@ -42,14 +42,32 @@ func (c *class) meets(d *class) bool {
 
 var anyByte = class{^uint64(0), ^uint64(0), ^uint64(0), ^uint64(0)}
 
+// following is the bytes that can follow a literal, and those that can follow these.
+type following [2]*class
+
+var anything = following{&anyByte, &anyByte}
+
+func (f following) equal(g following) bool { return *f[0] == *g[0] && *f[1] == *g[1] }
+
+// or is what follows either of two literals.
+func (f following) or(g following) following {
+	for i := range f {
+		if f[i] != g[i] && *f[i] != *g[i] {
+			both := *f[i]
+			both.union(g[i])
+			f[i] = &both
+		}
+	}
+	return f
+}
+
 // literal is a lower-case text that a match of an expression must contain, and
 // where: it begins at least minOff and at most maxOff bytes after the match does.
 type literal struct {
 	text           string
 	minOff, maxOff int
-	after          [2]class // the bytes that can follow it, and those that can follow these
-	check          []step   // of what follows; not part of a table
-	sampled        int      // what sampling returns, plus two; 0 if it was not asked
+	after          following
+	check          []step // of what follows; not part of a table
 }
 
 // step is one item of the check that comes before the expression: at least min
@@ -127,7 +145,7 @@ func (l literal) cut() literal {
 	l.minOff += at
 	l.maxOff += at
 	if rest != "" {
-		l.after = [2]class{anyByte, anyByte}
+		l.after = anything
 		l.check = nil
 	}
 	return l
@@ -324,7 +342,7 @@ func literalsOf(it item) []literal {
 			if len(t) < 3 {
 				return it.inner
 			}
-			lits = append(lits, literal{text: t, after: [2]class{anyByte, anyByte}})
+			lits = append(lits, literal{text: t, after: anything})
 		}
 		return lits
 	}
@@ -437,7 +455,7 @@ func followed(lits []literal, rest []item, inner bool) []literal {
 		return lits
 	}
 	check := steps(rest)
-	after := following(rest, check)
+	after := followingOf(rest, check)
 	for i := range lits {
 		lits[i].after, lits[i].check = after, check
 	}
@@ -458,10 +476,11 @@ func firstBytes(items []item) class {
 }
 
 // following is what can stand in the two bytes behind a literal.
-func following(rest []item, check []step) [2]class {
-	after := [2]class{firstBytes(rest), anyByte}
+func followingOf(rest []item, check []step) following {
+	first := firstBytes(rest)
+	after := following{&first, &anyByte}
 	if len(check) > 0 && check[0].min >= 2 {
-		after[1] = check[0].class
+		after[1] = &check[0].class
 	}
 	return after
 }

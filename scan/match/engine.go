@@ -56,12 +56,12 @@ const version = "1"
 
 // New compiles the rules. It refuses a rule that has neither literal nor run, or
 // no bound, and two rules with one id.
-func New(rules []*scan.Rule) (*Engine, error) { return NewWith(rules, nil) }
+func New(rules []*scan.Rule) (*Engine, error) { return NewWith(rules, "") }
 
 // NewWith is New with a table that Table made, which spares deriving literals from
 // the expressions of the rules that it holds. What it does not hold, or holds of
 // another expression, is derived.
-func NewWith(rules []*scan.Rule, text []byte) (*Engine, error) {
+func NewWith(rules []*scan.Rule, text string) (*Engine, error) {
 	if len(rules) == 0 {
 		return nil, errors.New("no rules: a scan without rules would call everything clean")
 	}
@@ -82,7 +82,7 @@ func NewWith(rules []*scan.Rule, text []byte) (*Engine, error) {
 		}
 		e.rules = append(e.rules, c)
 	}
-	e.index()
+	e.index(t)
 	e.digest = sync.OnceValue(func() string { return digest(rules) })
 	return e, nil
 }
@@ -124,9 +124,31 @@ func (e *Engine) Digest() string { return e.digest() }
 const maxOpening = 64
 
 // index collects the literals of all rules, and the probers of their runs.
-func (e *Engine) index() {
-	var lits []literal
-	number := map[string]int{}
+func (e *Engine) index(t *table) {
+	e.literals = newLiterals(e.merge(), t)
+	e.runs = newRuns(e.probers, len(e.uses))
+	e.gates = make([]bool, len(e.uses)+len(e.probers))
+	for i, uses := range e.uses {
+		e.gates[i] = slices.ContainsFunc(uses, func(u use) bool { return u.rule.Object != nil })
+	}
+	for _, p := range e.probers {
+		back := 1
+		if p.alphabet == scan.Words {
+			back = wordMargin
+		}
+		e.reach = append(e.reach, reach{back: back})
+	}
+}
+
+// merge makes one literal of each text that rules have, and says who is asked where
+// it stands.
+func (e *Engine) merge() (lits []literal) {
+	n := 0
+	for _, c := range e.rules {
+		n += len(c.literals)
+	}
+	lits, e.uses, e.reach = make([]literal, 0, n), make([][]use, 0, n), make([]reach, 0, n)
+	number := make(map[string]int, n)
 	use1 := func(l literal, u use) {
 		i, ok := number[l.text]
 		if !ok {
@@ -136,11 +158,7 @@ func (e *Engine) index() {
 			e.uses = append(e.uses, nil)
 			e.reach = append(e.reach, reach{})
 		} else {
-			if lits[i].after != l.after {
-				lits[i].sampled = 0
-			}
-			lits[i].after[0].union(&l.after[0])
-			lits[i].after[1].union(&l.after[1])
+			lits[i].after = lits[i].after.or(l.after)
 		}
 		e.uses[i] = append(e.uses[i], u)
 		r := &e.reach[i]
@@ -158,29 +176,17 @@ func (e *Engine) index() {
 		}
 		if c.Block != nil {
 			for i, o := range c.Block.Open {
-				use1(literal{text: lower(o[:min(len(o), maxLiteral)]), after: [2]class{anyByte, anyByte}}, use{c, i})
+				use1(literal{text: lower(o[:min(len(o), maxLiteral)]), after: anything}, use{c, i})
 			}
 		}
 		if c.Object != nil {
-			use1(literal{text: lower(c.Object.Gate), after: [2]class{anyByte, anyByte}}.cut(), use{c, 0})
+			use1(literal{text: lower(c.Object.Gate), after: anything}.cut(), use{c, 0})
 		}
 		if c.Run != nil {
 			e.addRun(c)
 		}
 	}
-	e.literals = newLiterals(lits)
-	e.runs = newRuns(e.probers, len(e.uses))
-	e.gates = make([]bool, len(e.uses)+len(e.probers))
-	for i, uses := range e.uses {
-		e.gates[i] = slices.ContainsFunc(uses, func(u use) bool { return u.rule.Object != nil })
-	}
-	for _, p := range e.probers {
-		back := 1
-		if p.alphabet == scan.Words {
-			back = wordMargin
-		}
-		e.reach = append(e.reach, reach{back: back})
-	}
+	return lits
 }
 
 func lower(s string) string {

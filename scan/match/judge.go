@@ -182,7 +182,7 @@ func (c *rule) conclude(data []byte, whole scan.Span, v scan.Verdict, ev scan.Ev
 
 // nothing records that a rule looked further than its anchor's reach in vain.
 func (c *rule) nothing(data []byte, v scan.Verdict, out []scan.Verdict) []scan.Verdict {
-	if c.partners == nil && c.Block == nil {
+	if len(c.partners) == 0 && c.Block == nil {
 		return out
 	}
 	v.Confidence, v.Parts, v.Reasons = 0, nil, nil

@@ -32,7 +32,7 @@ type literals struct {
 // that must follow the text.
 type extent struct {
 	size int
-	next [2]class
+	next [2]*class
 }
 
 // minExtent is the bytes that two neighbouring grams cover, minShort those that
@@ -94,14 +94,6 @@ func (l *literal) sampling() (offset int) {
 	return offset
 }
 
-// sample is sampling, asked only once.
-func (l *literal) sample() int {
-	if l.sampled == 0 {
-		l.sampled = l.sampling() + 2
-	}
-	return l.sampled - 2
-}
-
 // collision is how often one more gram in the bitmap is taken for another.
 const collision = 1.0 / (1 << gramBits)
 
@@ -128,7 +120,7 @@ func (l *literal) set(at int) (c class) {
 	case at < len(l.text):
 		c.add(l.text[at] | 0x20)
 	case at < len(l.text)+len(l.after):
-		return folded(&l.after[at-len(l.text)])
+		return folded(l.after[at-len(l.text)])
 	default:
 		return anyFolded
 	}
@@ -145,6 +137,9 @@ func folded(c *class) (out class) {
 
 // grams returns every gram that can stand at the offset.
 func (l *literal) grams(offset int) []uint32 {
+	if offset+4 <= len(l.text) {
+		return []uint32{fold(l.text[offset : offset+4])}
+	}
 	out := []uint32{0}
 	for i := range 4 {
 		set := l.set(offset + i)
@@ -162,14 +157,16 @@ func (l *literal) grams(offset int) []uint32 {
 	return out
 }
 
-// newLiterals builds the table. The index of a literal is its number in hits.
-func newLiterals(lits []literal) *literals {
-	m := &literals{bitmap: new([1 << (gramBits - 6)]uint64), flanks: new([1 << flankBits]flanks), slots: make([]slot, 1024)}
+// newLiterals builds the table. The index of a literal is its number in hits. What is
+// written down of samplings is not asked again.
+func newLiterals(lits []literal, t *table) *literals {
+	m := &literals{bitmap: new([1 << (gramBits - 6)]uint64), flanks: new([1 << flankBits]flanks), slots: make([]slot, 1024),
+		chains: make([]chain, 0, 4*len(lits)), texts: make([]string, 0, len(lits)), extents: make([]extent, 0, len(lits))}
 	for i := range lits {
 		l := &lits[i]
 		n := len(l.text)
 		x := extent{size: n}
-		if offset := l.sample(); offset < 0 {
+		if offset := t.sampling(i, l); offset < 0 {
 			m.enterAll(l, i, 0)
 			m.enter(l, fold(l.text[:3]), i, -1) // met one position before the text
 			x.size = max(n, minShort)
@@ -179,14 +176,15 @@ func newLiterals(lits []literal) *literals {
 			x.size = max(n, offset+minExtent)
 		}
 		for k := range l.after {
-			if l.after[k] != anyByte {
+			if *l.after[k] != anyByte {
 				x.size = max(x.size, n+k+1)
 			}
 		}
 		for k := n; k < x.size; k++ {
-			x.next[k-n] = l.set(k)
+			next := l.set(k)
+			x.next[k-n] = &next
 		}
-		if x.size > n && !slices.ContainsFunc(x.next[:x.size-n], func(c class) bool { return c != anyFolded }) {
+		if x.size > n && !slices.ContainsFunc(x.next[:x.size-n], func(c *class) bool { return *c != anyFolded }) {
 			m.short = append(m.short, i)
 		}
 		m.longest = max(m.longest, x.size)
@@ -346,7 +344,7 @@ func (m *literals) accept(data []byte, at, text, from, to int, out []anchor) []a
 		}
 	}
 	for k := len(t); k < x.size; k++ {
-		next := &x.next[k-len(t)]
+		next := x.next[k-len(t)]
 		if at+k >= len(data) {
 			if *next != anyFolded {
 				return out

@@ -213,7 +213,7 @@ func TestLiteralsAgainstExpressions(t *testing.T) {
 			got[[2]int{v.Secret().Start, v.Secret().End}] = true
 		}
 		for _, c := range e.rules {
-			x := c.anywhere()
+			x := c.anywhere.get()
 			for _, loc := range x.re.FindAllSubmatchIndex(data, -1) {
 				parts, _ := x.spans(loc, 0, 0)
 				if !got[[2]int{parts[0].Start, parts[0].End}] {

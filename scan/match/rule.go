@@ -27,13 +27,14 @@ type rule struct {
 
 // forms are an expression's ways to be asked.
 type forms struct {
-	anywhere func() *expr
-	atStart  func() *expr // matches at the first byte of what it is given
-	inside   func() *expr // the same after one character of context
+	anywhere lazyExpr
+	atStart  lazyExpr // matches at the first byte of what it is given
+	inside   lazyExpr // the same after one character of context
 }
 
-func formsOf(text string) forms {
-	return forms{lazily(text), lazily(`\A(?:` + text + `)`), lazily(`\A(?s:.)(?:` + text + `)`)}
+func (f *forms) of(text string) {
+	f.anywhere.text, f.atStart.text, f.inside.text = text, text, text
+	f.atStart.before, f.inside.before = `\A`, `\A(?s:.)`
 }
 
 type expr struct {
@@ -53,7 +54,7 @@ type partner struct {
 	need func() step // a run that every match holds
 }
 
-func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
+func compileRule(r *scan.Rule, index int, t *table) (*rule, error) {
 	c := &rule{Rule: r, index: index}
 	forms := 0
 	for _, set := range []bool{r.Expr != "", r.Block != nil, r.Run != nil, r.Object != nil, r.Path != nil} {
@@ -71,9 +72,10 @@ func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
 		}
 		c.width, c.literals = d.width, d.literals
 		c.before = sync.OnceValue(func() *prefilter { return newPrefilter(r.Expr, d) })
-		c.forms = formsOf(r.Expr)
+		c.forms.of(r.Expr)
 	}
-	for _, p := range r.Partners {
+	c.partners = make([]partner, len(r.Partners))
+	for i, p := range r.Partners {
 		if p.Within <= 0 || p.Within > scan.MaxReach {
 			return nil, fmt.Errorf("rule %s: partner %s: distance %d is not in 1..%d", r.ID, p.Role, p.Within, scan.MaxReach)
 		}
@@ -82,7 +84,8 @@ func compileRule(r *scan.Rule, index int, t table) (*rule, error) {
 				return nil, fmt.Errorf("rule %s: partner %s: %w", r.ID, p.Role, err)
 			}
 		}
-		c.partners = append(c.partners, partner{p, formsOf(p.Expr), sync.OnceValue(func() step { return needOf(p.Expr) })})
+		c.partners[i].Partner, c.partners[i].need = p, sync.OnceValue(func() step { return needOf(p.Expr) })
+		c.partners[i].forms.of(p.Expr)
 	}
 	return c, c.checkBlock()
 }
@@ -105,22 +108,34 @@ func (c *rule) checkBlock() error {
 	return nil
 }
 
-// lazily compiles an expression on first use. It has been parsed before, so
-// compiling it cannot fail.
-func lazily(text string) func() *expr {
-	return sync.OnceValue(func() *expr {
-		re, err := parse(text)
-		if err != nil {
-			panic(err)
+// lazyExpr is an expression that is compiled when it is needed. It has been parsed
+// before, so compiling it cannot fail.
+type lazyExpr struct {
+	before, text string // an assertion, and the expression that it stands before
+	once         sync.Once
+	compiled     *expr
+}
+
+func (l *lazyExpr) get() *expr {
+	l.once.Do(l.compile)
+	return l.compiled
+}
+
+func (l *lazyExpr) compile() {
+	text := l.text
+	if l.before != "" {
+		text = l.before + "(?:" + text + ")"
+	}
+	re, err := parse(text)
+	if err != nil {
+		panic(err)
+	}
+	l.compiled = &expr{re: regexp.MustCompile(re.String())}
+	for i, name := range l.compiled.re.SubexpNames() {
+		if name != "" {
+			l.compiled.groups = append(l.compiled.groups, group{name, i})
 		}
-		e := &expr{re: regexp.MustCompile(re.String())}
-		for i, name := range e.re.SubexpNames() {
-			if name != "" {
-				e.groups = append(e.groups, group{name, i})
-			}
-		}
-		return e
-	})
+	}
 }
 
 // back and ahead bound the bytes before and after the first byte of a literal
@@ -221,9 +236,9 @@ func (c *rule) matchAt(hot *automata, data []byte, pos, n int) ([]scan.Span, sca
 		if start < 0 {
 			return nil, scan.Span{}
 		}
-		e, from := c.atStart(), 0
+		e, from := c.atStart.get(), 0
 		if start > 0 {
-			e, from = c.inside(), start-1
+			e, from = c.inside.get(), start-1
 		}
 		if !hot.may(e, data[from:end], true) {
 			return nil, scan.Span{}
@@ -249,7 +264,7 @@ func (c *rule) matchAt(hot *automata, data []byte, pos, n int) ([]scan.Span, sca
 			break
 		}
 		if from+loc[1] >= pos+len(l.text) && (loc[0] > 0 || from == 0) {
-			return c.anywhere().spans(loc, from, 0)
+			return c.anywhere.get().spans(loc, from, 0)
 		}
 		at = loc[1]
 	}
@@ -339,10 +354,10 @@ func (p *partner) within(hot *automata, data []byte, whole scan.Span, within int
 // offsets of groups; nil if there is none. Package regexp looks at a text from each of
 // its bytes: what is asked for often asks an automaton first where it is worth while.
 func (f *forms) first(hot *automata, text []byte, at int) []int {
-	if at > 0 || hot.knows(f.anywhere()) {
+	if at > 0 || hot.knows(f.anywhere.get()) {
 		return f.firstByPlace(hot, text, at)
 	}
-	e := f.anywhere()
+	e := f.anywhere.get()
 	if !hot.may(e, text, false) {
 		return nil
 	}
@@ -350,16 +365,16 @@ func (f *forms) first(hot *automata, text []byte, at int) []int {
 }
 
 func (f *forms) firstByPlace(hot *automata, text []byte, at int) []int {
-	if at == 0 && !hot.may(f.anywhere(), text, false) {
+	if at == 0 && !hot.may(f.anywhere.get(), text, false) {
 		return nil
 	}
 	for at < len(text) {
-		e, from := f.atStart, 0
+		e, from := &f.atStart, 0
 		if at > 0 {
-			e, from = f.inside, at-1
+			e, from = &f.inside, at-1
 		}
-		if hot.may(e(), text[from:], true) {
-			if loc := e().re.FindSubmatchIndex(text[from:]); loc != nil {
+		if hot.may(e.get(), text[from:], true) {
+			if loc := e.get().re.FindSubmatchIndex(text[from:]); loc != nil {
 				for i := range loc {
 					if loc[i] >= 0 { // a group may have no part in it
 						loc[i] += from

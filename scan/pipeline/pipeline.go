@@ -45,7 +45,7 @@ type Options struct {
 	Since   time.Time // of history, only commits from then on
 
 	Builtin   []*scan.Rule
-	Table     []byte   // of the built-in rules, for match.NewWith
+	Table     string   // of the built-in rules, for match.NewWith
 	Rules     []string // patterns of rule ids
 	Level     scan.Confidence
 	Exclude   []string // patterns of paths

@@ -6,7 +6,7 @@ import _ "embed"
 // when it is stale; `go test ./scan/rules -run Table -update` writes it anew.
 //
 //go:embed table.txt
-var table []byte
+var table string
 
 // Table returns the literals of the built-in rules, for match.NewWith.
-func Table() []byte { return table }
+func Table() string { return table }

@@ -1,7 +1,6 @@
 package rules
 
 import (
-	"bytes"
 	"flag"
 	"os"
 	"testing"
@@ -18,12 +17,12 @@ func TestTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *update {
-		if err := os.WriteFile("table.txt", want, 0o644); err != nil {
+		if err := os.WriteFile("table.txt", []byte(want), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return
 	}
-	if !bytes.Equal(Table(), want) {
+	if Table() != want {
 		t.Error("table.txt is stale: run go test ./scan/rules -run Table -update")
 	}
 }
