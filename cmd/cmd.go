@@ -18,7 +18,6 @@ import (
 // exit code. The first interrupt asks the running command to stop and report;
 // the second ends the process.
 func Main() int {
-	collectLater()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)

@@ -12,6 +12,7 @@ import (
 
 // pipelineScan does the job with the built-in rules.
 func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Report, error) {
+	prepareMemory(job.mode)
 	version, _ := buildVersion()
 	p := newProgress(term)
 	defer p.clear()
