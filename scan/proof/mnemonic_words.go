@@ -1,10 +1,11 @@
 package proof
 
 import (
+	_ "embed"
 	"hash/maphash"
+	"strings"
 	"sync"
 
-	"github.com/tyler-smith/go-bip39/wordlists"
 	"golang.org/x/text/unicode/norm"
 )
 
@@ -45,32 +46,32 @@ func (l *wordList) index(w []byte) int {
 	return -1
 }
 
+// listText is the lists of BIP-39 in NFKD, a line each: the language, then its words.
+// It is made from the module that keeps them (`go test ./scan/proof -run PhraseTable
+// -update`), which builds slices of all of them whenever a program starts. Portuguese
+// is missing there.
+//
+//go:embed mnemonicwords.txt
+var listText string
+
 // english is built when the first word is asked about.
 var english = sync.OnceValue(func() *wordList {
-	return newWordList("English", wordlists.English)
+	line, _, _ := strings.Cut(listText, "\n")
+	return parseWordList(line)
 })
 
-// otherLists are the languages beside English; Portuguese is missing from the
-// module that the lists come from.
-var otherLists = sync.OnceValue(func() []*wordList {
-	return []*wordList{
-		newWordList("Spanish", nfkd(wordlists.Spanish)),
-		newWordList("French", nfkd(wordlists.French)),
-		newWordList("Italian", nfkd(wordlists.Italian)),
-		newWordList("Czech", nfkd(wordlists.Czech)),
-		newWordList("Japanese", nfkd(wordlists.Japanese)),
-		newWordList("Korean", nfkd(wordlists.Korean)),
-		newWordList("Chinese (simplified)", nfkd(wordlists.ChineseSimplified)),
-		newWordList("Chinese (traditional)", nfkd(wordlists.ChineseTraditional)),
+// otherLists are the languages beside English.
+var otherLists = sync.OnceValue(func() (lists []*wordList) {
+	_, others, _ := strings.Cut(listText, "\n")
+	for line := range strings.Lines(others) {
+		lists = append(lists, parseWordList(strings.TrimSuffix(line, "\n")))
 	}
+	return lists
 })
 
-func nfkd(words []string) []string {
-	out := make([]string, len(words))
-	for i, w := range words {
-		out[i] = norm.NFKD.String(w)
-	}
-	return out
+func parseWordList(line string) *wordList {
+	name, words, _ := strings.Cut(line, ": ")
+	return newWordList(name, strings.Split(words, " "))
 }
 
 // IsWord reports whether w is a word of BIP-39's English list, in lower case. It

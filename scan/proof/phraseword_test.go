@@ -3,6 +3,7 @@ package proof
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"flag"
 	"maps"
 	"os"
@@ -16,28 +17,47 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what is made from the lists of words")
 
+// publishedLists are the lists as they are published.
+func publishedLists() []*wordList {
+	return []*wordList{
+		{name: "English", words: wordlists.English},
+		{name: "Spanish", words: wordlists.Spanish},
+		{name: "French", words: wordlists.French},
+		{name: "Italian", words: wordlists.Italian},
+		{name: "Czech", words: wordlists.Czech},
+		{name: "Japanese", words: wordlists.Japanese},
+		{name: "Korean", words: wordlists.Korean},
+		{name: "Chinese (simplified)", words: wordlists.ChineseSimplified},
+		{name: "Chinese (traditional)", words: wordlists.ChineseTraditional},
+	}
+}
+
 // TestPhraseTable fails when the compiled-in table is not what the lists give.
 func TestPhraseTable(t *testing.T) {
 	all := map[bool]map[uint64]bool{true: {}, false: {}}
-	for _, words := range [][]string{wordlists.English, wordlists.Spanish, wordlists.French, wordlists.Italian, wordlists.Czech,
-		wordlists.Japanese, wordlists.Korean, wordlists.ChineseSimplified, wordlists.ChineseTraditional} {
-		for _, w := range words {
+	var lines strings.Builder
+	for _, l := range publishedLists() {
+		lines.WriteString(l.name + ":")
+		for _, w := range l.words {
+			lines.WriteString(" " + norm.NFKD.String(w))
 			for _, form := range []norm.Form{norm.NFKD, norm.NFC} {
 				key := wordKey(form.Bytes([]byte(w)))
 				all[ascii(form.Bytes([]byte(w)))][key] = true
 			}
 		}
+		lines.WriteByte('\n')
 	}
 	want := appendKeySet(nil, t, all[true], asciiSlots)
 	want = appendKeySet(want, t, all[false], otherSlots)
 	if *update {
-		if err := os.WriteFile("phrasewords.bin", want, 0o644); err != nil {
+		err := errors.Join(os.WriteFile("phrasewords.bin", want, 0o644), os.WriteFile("mnemonicwords.txt", []byte(lines.String()), 0o644))
+		if err != nil {
 			t.Fatal(err)
 		}
 		t.Skip("written")
 	}
-	if !bytes.Equal(phraseTable, want) {
-		t.Error("phrasewords.bin is stale: run go test ./scan/proof -run PhraseTable -update")
+	if !bytes.Equal(phraseTable, want) || listText != lines.String() {
+		t.Error("phrasewords.bin or mnemonicwords.txt is stale: run go test ./scan/proof -run PhraseTable -update")
 	}
 }
 
@@ -66,9 +86,8 @@ func appendKeySet(b []byte, t *testing.T, keys map[uint64]bool, n int) []byte {
 }
 
 func TestIsPhraseWord(t *testing.T) {
-	for _, list := range [][]string{wordlists.English, wordlists.Spanish, wordlists.French, wordlists.Italian, wordlists.Czech,
-		wordlists.Japanese, wordlists.Korean, wordlists.ChineseSimplified, wordlists.ChineseTraditional} {
-		for _, w := range list {
+	for _, list := range publishedLists() {
+		for _, w := range list.words {
 			if !IsPhraseWord([]byte(w)) {
 				t.Errorf("%q is a word of a list", w)
 			}

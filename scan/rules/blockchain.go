@@ -548,7 +548,7 @@ func chainPhrases() []scan.Rule {
 			Run:   &scan.Run{Alphabet: scan.Words, Min: 12, Max: maxPhraseWords, Word: proof.IsPhraseWord},
 			Check: phraseRun,
 			Samples: func(g *scan.Gen) scan.Samples {
-				short, long := mnemonicText(g.Bytes(16)), mnemonicText(g.Bytes(32))
+				short, long := proof.SealMnemonic(g.Bytes(16)), proof.SealMnemonic(g.Bytes(32))
 				words := strings.Fields(long)
 				return scan.Samples{
 					Match: []string{

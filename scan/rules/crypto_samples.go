@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/tyler-smith/go-bip39/wordlists"
 	"golang.org/x/crypto/ripemd160" //lint:ignore SA1019 the address formats are defined by it
 
 	"github.com/keywright/keywright/scan"
@@ -112,22 +111,6 @@ func strkeyText(body []byte) string {
 		}
 	}
 	return base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(binary.LittleEndian.AppendUint16(bytes.Clone(body), crc))
-}
-
-// mnemonicText is the English BIP-39 phrase of the entropy.
-func mnemonicText(entropy []byte) string {
-	sum := sha256.Sum256(entropy)
-	var words []string
-	acc, n := 0, 0
-	for _, b := range append(bytes.Clone(entropy), sum[0]) {
-		acc, n = acc<<8|int(b), n+8
-		if n >= 11 && len(words) < len(entropy)*3/4 {
-			n -= 11
-			words = append(words, wordlists.English[acc>>n&2047])
-			acc &= 1<<n - 1
-		}
-	}
-	return strings.Join(words, " ")
 }
 
 // keyBytes are 32 bytes that are a key on every curve that chains use.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/proof"
 	"github.com/keywright/keywright/scan/match"
 )
 
@@ -39,7 +40,7 @@ func TestCryptoFiles(t *testing.T) {
 	e := cryptoEngine(t)
 	id, secret, eth := g.String(scan.Base62, 18), g.String(scan.Base62, 36), keyHex(g)
 	other := keyHex(g)
-	phrase := mnemonicText(g.Bytes(16))
+	phrase := proof.SealMnemonic(g.Bytes(16))
 	for name, test := range map[string]struct {
 		text string
 		want []string // rule and confidence, in the order of the secrets
