@@ -214,8 +214,9 @@ func (r *run) attribute(ctx context.Context, blobs *blobVisitor, messages []mess
 	if err != nil {
 		return err
 	}
+	seen := sightingsBySecret(blobs.found)
 	for i := range introductions {
-		r.introduce(&introductions[i], blobs.found)
+		r.introduce(&introductions[i], seen)
 	}
 	for _, m := range messages {
 		r.message(m, !r.graph.Reachable(m.id))
@@ -233,7 +234,7 @@ func (r *run) namesOf(blobs *blobVisitor, secrets map[packfile.ID][]int) *gitrep
 	return &gitrepo.Names{Match: r.names.match, Secrets: func(id packfile.ID, name string) (numbers []int) {
 		for _, s := range r.namedBlob(name, id) {
 			numbers = append(numbers, s.secret)
-			if !contains(secrets[id], s.secret) { // another name of the rule's
+			if !slices.Contains(secrets[id], s.secret) { // another name of the rule's
 				secrets[id] = append(secrets[id], s.secret)
 				blobs.found[id] = append(blobs.found[id], s)
 			}
@@ -246,11 +247,12 @@ func (r *run) namesOf(blobs *blobVisitor, secrets map[packfile.ID][]int) *gitrep
 func (r *run) wanted(seen []sighting) []int {
 	var out []int
 	for _, s := range seen {
-		if r.isWanted(s.secret) && !contains(out, s.secret) {
+		if r.isWanted(s.secret) {
 			out = append(out, s.secret)
 		}
 	}
-	return out
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // isWanted reports whether a secret may be reported; otherwise it is only counted.
@@ -280,25 +282,37 @@ func (c counts) first(s sighting) bool {
 func (r *run) unwanted(all map[packfile.ID][]sighting, attributed map[packfile.ID][]int) {
 	counted := counts{}
 	for id, seen := range all {
+		placed := make(map[int]bool, len(attributed[id]))
+		for _, secret := range attributed[id] {
+			placed[secret] = true
+		}
 		for _, s := range seen {
-			if !contains(attributed[id], s.secret) && counted.first(s) {
+			if !placed[s.secret] && counted.first(s) {
 				r.places = append(r.places, found{s, scan.Place{Source: scan.SourceHistory, Object: id.String()}})
 			}
 		}
 	}
 }
 
-func contains(s []int, n int) bool {
-	for _, m := range s {
-		if m == n {
-			return true
+// secretIn is a secret in a blob.
+type secretIn struct {
+	blob   packfile.ID
+	secret int
+}
+
+func sightingsBySecret(all map[packfile.ID][]sighting) map[secretIn][]sighting {
+	out := map[secretIn][]sighting{}
+	for id, seen := range all {
+		for _, s := range seen {
+			at := secretIn{id, s.secret}
+			out[at] = append(out[at], s)
 		}
 	}
-	return false
+	return out
 }
 
 // introduce adds the places of a secret in the blob that a commit brought.
-func (r *run) introduce(in *gitrepo.Introduction, all map[packfile.ID][]sighting) {
+func (r *run) introduce(in *gitrepo.Introduction, all map[secretIn][]sighting) {
 	place := scan.Place{Source: scan.SourceHistory, Path: in.Path, Object: in.Blob.String(),
 		AtTip: in.AtTip, Unreachable: in.Unreachable, Versions: in.Versions}
 	if in.Note {
@@ -307,10 +321,8 @@ func (r *run) introduce(in *gitrepo.Introduction, all map[packfile.ID][]sighting
 	if !in.Commit.IsZero() {
 		place.Commit = in.Commit.String()
 	}
-	for _, s := range all[in.Blob] {
-		if s.secret == in.Secret {
-			r.places = append(r.places, found{s, place})
-		}
+	for _, s := range all[secretIn{in.Blob, in.Secret}] {
+		r.places = append(r.places, found{s, place})
 	}
 }
 

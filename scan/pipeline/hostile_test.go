@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/proof"
 )
 
 // token is a text that a rule is sure to find, all of it the secret.
@@ -107,6 +108,42 @@ func took(t *testing.T, text []byte) time.Duration {
 	runtime.GC()
 	start := cpuTime()
 	mustRun(t, fromStdin(bytes.NewReader(text)))
+	return cpuTime() - start
+}
+
+// TestManySecrets: what a file holds thousands of takes time in proportion, through
+// attribution and grouping too.
+func TestManySecrets(t *testing.T) {
+	if raceEnabled || testing.Short() {
+		t.Skip("times mean nothing with the race detector")
+	}
+	one, ten := time.Hour, time.Hour
+	for range 2 { // other work makes either slower
+		one, ten = min(one, manySecrets(t, 4_000)), min(ten, manySecrets(t, 40_000))
+	}
+	if ten > 14*one {
+		t.Errorf("4,000 take %v, 40,000 %v", one, ten)
+	}
+	t.Logf("4,000 in %v, 40,000 in %v", one, ten)
+}
+
+// manySecrets returns the processor time for a commit of a file with n tokens.
+func manySecrets(t *testing.T, n int) time.Duration {
+	t.Helper()
+	g := scan.NewGen(7)
+	var text bytes.Buffer
+	for range n {
+		fmt.Fprintln(&text, proof.SealGitHub("ghp"+"_", g.String(scan.Base62, 30)))
+	}
+	repo := newTestRepo(t)
+	repo.write(file{"tokens", text.Bytes()})
+	repo.git("add", ".")
+	repo.git("commit", "-q", "-m", "all of them")
+	start := cpuTime()
+	r := mustRun(t, builtin(repo.dir, HistoryOnly))
+	if len(r.Findings) != n {
+		t.Fatalf("%d of %d secrets were found", len(r.Findings), n)
+	}
 	return cpuTime() - start
 }
 

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"github.com/keywright/keywright/scan"
-	"github.com/keywright/keywright/scan/proof"
 	"github.com/keywright/keywright/scan/match"
+	"github.com/keywright/keywright/scan/proof"
 )
 
 func cryptoEngine(t testing.TB) *match.Engine {
