@@ -10,6 +10,7 @@ package match
 
 import (
 	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -90,21 +91,64 @@ func NewWith(rules []*scan.Rule, text string) (*Engine, error) {
 // digest names what of the rules decides their verdicts. Checks are code: they
 // change with the engine's version and the program's own.
 func digest(rules []*scan.Rule) string {
-	sum := sha256.New()
-	fmt.Fprintln(sum, version)
+	var d digester
+	d.text(version)
 	for _, r := range rules {
-		fmt.Fprintf(sum, "%q %q %v %v %v %v %v\n", r.ID, r.Expr, r.Confidence, r.Partners, r.NeedsProof, r.Generic, r.MinEntropy)
-		if r.Block != nil {
-			fmt.Fprintf(sum, "%q\n", *r.Block)
+		d.text(r.ID)
+		d.text(r.Expr)
+		d.number(uint64(r.Confidence))
+		d.flag(r.NeedsProof)
+		d.flag(r.Generic)
+		d.number(math.Float64bits(r.MinEntropy))
+		d.number(uint64(len(r.Partners)))
+		for _, p := range r.Partners {
+			d.text(p.Role)
+			d.text(p.Expr)
+			d.number(uint64(p.Within))
+			d.flag(p.Required)
 		}
-		if r.Run != nil {
-			fmt.Fprintf(sum, "%v %v %v %q\n", r.Run.Alphabet, r.Run.Min, r.Run.Max, r.Run.First)
+		if d.flag(r.Block != nil); r.Block != nil {
+			d.texts(r.Block.Open)
+			d.texts(r.Block.Close)
 		}
-		if r.Object != nil {
-			fmt.Fprintf(sum, "%q\n", r.Object.Gate)
+		if d.flag(r.Run != nil); r.Run != nil {
+			d.number(uint64(r.Run.Alphabet))
+			d.number(uint64(r.Run.Min))
+			d.number(uint64(r.Run.Max))
+			d.text(r.Run.First)
+		}
+		if d.flag(r.Object != nil); r.Object != nil {
+			d.text(r.Object.Gate)
 		}
 	}
-	return hex.EncodeToString(sum.Sum(nil))
+	sum := sha256.Sum256(d.bytes)
+	return hex.EncodeToString(sum[:])
+}
+
+// digester writes values one after the other such that different ones give
+// different bytes.
+type digester struct{ bytes []byte }
+
+func (d *digester) number(n uint64) { d.bytes = binary.AppendUvarint(d.bytes, n) }
+
+func (d *digester) text(s string) {
+	d.number(uint64(len(s)))
+	d.bytes = append(d.bytes, s...)
+}
+
+func (d *digester) texts(all []string) {
+	d.number(uint64(len(all)))
+	for _, s := range all {
+		d.text(s)
+	}
+}
+
+func (d *digester) flag(set bool) {
+	if set {
+		d.number(1)
+	} else {
+		d.number(0)
+	}
 }
 
 // Rules returns the rules by their ids.
