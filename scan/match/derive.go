@@ -64,10 +64,17 @@ func (f following) or(g following) following {
 // literal is a lower-case text that a match of an expression must contain, and
 // where: it begins at least minOff and at most maxOff bytes after the match does.
 type literal struct {
-	text           string
+	sought
 	minOff, maxOff int
-	after          following
-	check          []step // of what follows; not part of a table
+	check          []step // of what follows
+}
+
+// sought is what is looked for of a literal.
+type sought struct {
+	text    string
+	after   following
+	sampled bool // sample is known
+	sample  int8 // what sampling returns
 }
 
 // step is one item of the check that comes before the expression: at least min
@@ -82,8 +89,7 @@ type derived struct {
 	literals []literal
 	width    int    // of the longest match, in bytes
 	need     step   // a run that every match holds: at least min bytes of class
-	start    []step // the check of the bytes that a match begins with; not part of a table
-	fresh    bool   // derived just now, with checks, and not read from a table
+	start    []step // the check of the bytes that a match begins with
 }
 
 // maxLiterals bounds the alternatives that one expression's literals may have.
@@ -97,7 +103,7 @@ func derive(expr string, limit int) (*derived, error) {
 		return nil, err
 	}
 	items := flatten(re, nil)
-	d := &derived{fresh: true}
+	d := &derived{}
 	for _, it := range items {
 		if it.max < 0 {
 			return nil, errors.New("expression has no bound: use {m,n} in place of * and +")
@@ -342,7 +348,7 @@ func literalsOf(it item) []literal {
 			if len(t) < 3 {
 				return it.inner
 			}
-			lits = append(lits, literal{text: t, after: anything})
+			lits = append(lits, literal{sought: sought{text: t, after: anything}})
 		}
 		return lits
 	}
@@ -433,7 +439,7 @@ func bestLiterals(items []item) []literal {
 func textsAt(texts []string, minOff, maxOff int) []literal {
 	lits := make([]literal, len(texts))
 	for i, t := range texts {
-		lits[i] = literal{text: t, minOff: minOff, maxOff: maxOff}
+		lits[i] = literal{sought: sought{text: t}, minOff: minOff, maxOff: maxOff}
 	}
 	return lits
 }

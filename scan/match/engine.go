@@ -14,6 +14,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"math"
 	"slices"
 	"sync"
@@ -63,35 +64,47 @@ func New(rules []*scan.Rule) (*Engine, error) { return NewWith(rules, "") }
 // the expressions of the rules that it holds. What it does not hold, or holds of
 // another expression, is derived.
 func NewWith(rules []*scan.Rule, text string) (*Engine, error) {
-	if len(rules) == 0 {
-		return nil, errors.New("no rules: a scan without rules would call everything clean")
-	}
 	t, err := parseTable(text)
 	if err != nil {
 		return nil, fmt.Errorf("read table of literals: %w", err)
 	}
-	e := &Engine{}
-	seen := map[string]bool{}
+	e, lits, err := compile(rules, t)
+	if err != nil {
+		return nil, err
+	}
+	e.index(lits.all)
+	return e, nil
+}
+
+// compile makes an engine that lacks its indexes, and the literals of all its rules.
+func compile(rules []*scan.Rule, t *table) (*Engine, *literalSet, error) {
+	if len(rules) == 0 {
+		return nil, nil, errors.New("no rules: a scan without rules would call everything clean")
+	}
+	if t == nil {
+		t = &table{}
+	}
+	e := &Engine{rules: make([]*rule, len(rules)), digest: sync.OnceValue(func() string { return digest(rules) })}
+	lits := &literalSet{all: t.literals}
+	seen := make(map[string]bool, len(rules))
+	compiled := make([]rule, len(rules))
 	for i, r := range rules {
 		if seen[r.ID] {
-			return nil, fmt.Errorf("two rules have the id %s", r.ID)
+			return nil, nil, fmt.Errorf("two rules have the id %s", r.ID)
 		}
 		seen[r.ID] = true
-		c, err := compileRule(r, i, t)
-		if err != nil {
-			return nil, err
+		e.rules[i] = &compiled[i]
+		if err := e.rules[i].compile(r, i, t, lits); err != nil {
+			return nil, nil, err
 		}
-		e.rules = append(e.rules, c)
 	}
-	e.index(t)
-	e.digest = sync.OnceValue(func() string { return digest(rules) })
-	return e, nil
+	return e, lits, nil
 }
 
 // digest names what of the rules decides their verdicts. Checks are code: they
 // change with the engine's version and the program's own.
 func digest(rules []*scan.Rule) string {
-	var d digester
+	d := digester{sum: sha256.New()}
 	d.text(version)
 	for _, r := range rules {
 		d.text(r.ID)
@@ -121,19 +134,30 @@ func digest(rules []*scan.Rule) string {
 			d.text(r.Object.Gate)
 		}
 	}
-	sum := sha256.Sum256(d.bytes)
-	return hex.EncodeToString(sum[:])
+	d.flush()
+	return hex.EncodeToString(d.sum.Sum(nil))
 }
 
 // digester writes values one after the other such that different ones give
 // different bytes.
-type digester struct{ bytes []byte }
+type digester struct {
+	sum    hash.Hash
+	buffer []byte
+}
 
-func (d *digester) number(n uint64) { d.bytes = binary.AppendUvarint(d.bytes, n) }
+func (d *digester) flush() {
+	d.sum.Write(d.buffer)
+	d.buffer = d.buffer[:0]
+}
+
+func (d *digester) number(n uint64) { d.buffer = binary.AppendUvarint(d.buffer, n) }
 
 func (d *digester) text(s string) {
 	d.number(uint64(len(s)))
-	d.bytes = append(d.bytes, s...)
+	d.buffer = append(d.buffer, s...)
+	if len(d.buffer) >= 4<<10 {
+		d.flush()
+	}
 }
 
 func (d *digester) texts(all []string) {
@@ -167,9 +191,15 @@ func (e *Engine) Digest() string { return e.digest() }
 // maxOpening bounds a block's opening, in bytes.
 const maxOpening = 64
 
-// index collects the literals of all rules, and the probers of their runs.
-func (e *Engine) index(t *table) {
-	e.literals = newLiterals(e.merge(), t)
+// index finds what of the rules is asked where: the literals, and the probers of their runs.
+func (e *Engine) index(lits []sought) {
+	e.ask(len(lits))
+	e.literals = newLiterals(lits, func(i int) bool { return len(e.uses[i]) > 0 })
+	for _, c := range e.rules {
+		if c.Run != nil {
+			e.addRun(c)
+		}
+	}
 	e.runs = newRuns(e.probers, len(e.uses))
 	e.gates = make([]bool, len(e.uses)+len(e.probers))
 	for i, uses := range e.uses {
@@ -184,53 +214,59 @@ func (e *Engine) index(t *table) {
 	}
 }
 
-// merge makes one literal of each text that rules have, and says who is asked where
-// it stands.
-func (e *Engine) merge() (lits []literal) {
-	n := 0
+// ask says which rules are asked where each of so many literals stands.
+func (e *Engine) ask(literals int) {
+	counts, sum := make([]int, literals), 0
 	for _, c := range e.rules {
-		n += len(c.literals)
+		for _, p := range c.places {
+			counts[p.lit]++
+		}
+		sum += len(c.places)
 	}
-	lits, e.uses, e.reach = make([]literal, 0, n), make([][]use, 0, n), make([]reach, 0, n)
-	number := make(map[string]int, n)
-	use1 := func(l literal, u use) {
-		i, ok := number[l.text]
-		if !ok {
-			i = len(lits)
-			number[l.text] = i
-			lits = append(lits, l)
-			e.uses = append(e.uses, nil)
-			e.reach = append(e.reach, reach{})
-		} else {
-			lits[i].after = lits[i].after.or(l.after)
-		}
-		e.uses[i] = append(e.uses[i], u)
-		r := &e.reach[i]
-		if u.rule.Expr != "" {
-			own := &u.rule.literals[u.n]
-			r.back = max(r.back, u.rule.back(own))
-			r.ahead = max(r.ahead, u.rule.ahead(own))
-		} else {
-			r.ahead = max(r.ahead, maxOpening)
-		}
+	e.uses, e.reach = make([][]use, literals), make([]reach, literals)
+	room := make([]use, sum)
+	for i, n := range counts {
+		e.uses[i], room = room[:0:n], room[n:]
 	}
 	for _, c := range e.rules {
-		for i := range c.literals {
-			use1(c.literals[i], use{c, i})
-		}
-		if c.Block != nil {
-			for i, o := range c.Block.Open {
-				use1(literal{text: lower(o[:min(len(o), maxLiteral)]), after: anything}, use{c, i})
+		for n := range c.places {
+			p := &c.places[n]
+			e.uses[p.lit] = append(e.uses[p.lit], use{c, n})
+			r := &e.reach[p.lit]
+			if c.Expr != "" {
+				r.back = max(r.back, c.back(p))
+				r.ahead = max(r.ahead, c.ahead(p))
+			} else {
+				r.ahead = max(r.ahead, maxOpening)
 			}
 		}
-		if c.Object != nil {
-			use1(literal{text: lower(c.Object.Gate), after: anything}.cut(), use{c, 0})
-		}
-		if c.Run != nil {
-			e.addRun(c)
+	}
+}
+
+// literalSet holds the literals of all rules: one of each text.
+type literalSet struct {
+	all    []sought
+	number map[string]int // by text; nil until it is needed
+}
+
+// add returns the number of a literal, which is new if there is none of its text.
+func (s *literalSet) add(l *sought) int {
+	if s.number == nil {
+		s.number = make(map[string]int, len(s.all))
+		for i := range s.all {
+			s.number[s.all[i].text] = i
 		}
 	}
-	return lits
+	i, ok := s.number[l.text]
+	if !ok {
+		i = len(s.all)
+		s.number[l.text] = i
+		s.all = append(s.all, *l)
+	} else if known := &s.all[i]; !known.after.equal(l.after) {
+		known.after = known.after.or(l.after)
+		known.sampled = false
+	}
+	return i
 }
 
 func lower(s string) string {

@@ -38,8 +38,8 @@ func (c *rule) judgeExpr(hot *automata, data []byte, pos, n int, out []scan.Verd
 	if parts == nil {
 		return out
 	}
-	l := &c.literals[n]
-	v := scan.Verdict{Rule: c.Rule, Anchor: pos, DepStart: pos - c.back(l), DepEnd: pos + c.ahead(l), Confidence: c.Confidence}
+	p := &c.places[n]
+	v := scan.Verdict{Rule: c.Rule, Anchor: pos, DepStart: pos - c.back(p), DepEnd: pos + c.ahead(p), Confidence: c.Confidence}
 	if c.MinEntropy > 0 && entropy(data[parts[0].Start:parts[0].End]) < c.MinEntropy {
 		return out
 	}

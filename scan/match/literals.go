@@ -79,7 +79,7 @@ type chain struct {
 // literal: the one whose grams are met least often. A gram may reach beyond the
 // text, over the bytes that can follow it, spelt out. It is -1 for a short text
 // whose second gram is one of three bytes.
-func (l *literal) sampling() (offset int) {
+func (l *sought) sampling() (offset int) {
 	n := len(l.text)
 	least := math.Inf(1)
 	if n < minExtent {
@@ -99,7 +99,7 @@ const collision = 1.0 / (1 << gramBits)
 
 // cost is how often the grams that can stand at the offset are met, or taken to
 // be.
-func (l *literal) cost(offset int) (p float64) {
+func (l *sought) cost(offset int) (p float64) {
 	count := 1
 	for i := range 4 {
 		set := l.set(offset + i)
@@ -115,7 +115,7 @@ func (l *literal) cost(offset int) (p float64) {
 
 // set is the bytes, folded, that can stand at a position of the literal or behind
 // it.
-func (l *literal) set(at int) (c class) {
+func (l *sought) set(at int) (c class) {
 	switch {
 	case at < len(l.text):
 		c.add(l.text[at] | 0x20)
@@ -136,7 +136,7 @@ func folded(c *class) (out class) {
 }
 
 // grams returns every gram that can stand at the offset.
-func (l *literal) grams(offset int) []uint32 {
+func (l *sought) grams(offset int) []uint32 {
 	if offset+4 <= len(l.text) {
 		return []uint32{fold(l.text[offset : offset+4])}
 	}
@@ -157,16 +157,24 @@ func (l *literal) grams(offset int) []uint32 {
 	return out
 }
 
-// newLiterals builds the table. The index of a literal is its number in hits. What is
-// written down of samplings is not asked again.
-func newLiterals(lits []literal, t *table) *literals {
-	m := &literals{bitmap: new([1 << (gramBits - 6)]uint64), flanks: new([1 << flankBits]flanks), slots: make([]slot, 1024),
-		chains: make([]chain, 0, 4*len(lits)), texts: make([]string, 0, len(lits)), extents: make([]extent, 0, len(lits))}
+// newLiterals builds the table. The index of a literal is its number in hits. Those
+// that nobody wants are left out.
+func newLiterals(lits []sought, wanted func(i int) bool) *literals {
+	m := &literals{bitmap: new([1 << (gramBits - 6)]uint64), flanks: new([1 << flankBits]flanks), slots: make([]slot, max(1024, 1<<bits.Len(uint(3*len(lits))))),
+		chains: make([]chain, 0, 3*len(lits)), texts: make([]string, 0, len(lits)), extents: make([]extent, 0, len(lits))}
+	spelt := map[*class]*class{} // folded, since many literals share them
 	for i := range lits {
 		l := &lits[i]
 		n := len(l.text)
 		x := extent{size: n}
-		if offset := t.sampling(i, l); offset < 0 {
+		if !wanted(i) {
+			m.texts, m.extents = append(m.texts, l.text), append(m.extents, x)
+			continue
+		}
+		if !l.sampled {
+			l.sample = int8(l.sampling())
+		}
+		if offset := int(l.sample); offset < 0 {
 			m.enterAll(l, i, 0)
 			m.enter(l, fold(l.text[:3]), i, -1) // met one position before the text
 			x.size = max(n, minShort)
@@ -181,8 +189,12 @@ func newLiterals(lits []literal, t *table) *literals {
 			}
 		}
 		for k := n; k < x.size; k++ {
-			next := l.set(k)
-			x.next[k-n] = &next
+			own := l.after[k-n]
+			if spelt[own] == nil {
+				next := folded(own)
+				spelt[own] = &next
+			}
+			x.next[k-n] = spelt[own]
 		}
 		if x.size > n && !slices.ContainsFunc(x.next[:x.size-n], func(c *class) bool { return *c != anyFolded }) {
 			m.short = append(m.short, i)
@@ -202,13 +214,17 @@ func fold(text string) (gram uint32) {
 	return gram
 }
 
-func (m *literals) enterAll(l *literal, text, offset int) {
+func (m *literals) enterAll(l *sought, text, offset int) {
+	if offset+4 <= len(l.text) {
+		m.enter(l, fold(l.text[offset:offset+4]), text, offset)
+		return
+	}
 	for _, gram := range l.grams(offset) {
 		m.enter(l, gram, text, offset)
 	}
 }
 
-func (m *literals) enter(l *literal, gram uint32, text, offset int) {
+func (m *literals) enter(l *sought, gram uint32, text, offset int) {
 	if 3*len(m.chains) >= 2*len(m.slots) {
 		m.grow()
 	}
@@ -227,7 +243,7 @@ func (m *literals) enter(l *literal, gram uint32, text, offset int) {
 }
 
 // beside is the low five bits, as a set, of the bytes that can stand at a position.
-func (l *literal) beside(at int) (bits uint32) {
+func (l *sought) beside(at int) (bits uint32) {
 	if at < 0 {
 		return ^uint32(0)
 	}

@@ -18,11 +18,22 @@ type rule struct {
 	*scan.Rule
 	index int
 
-	width    int // of the longest match of Expr
-	literals []literal
-	before   func() *prefilter
+	width  int     // of the longest match of Expr
+	places []place // of Expr's literals, the block's openings, or the gate
+
+	fresh  *derived // of Expr; nil if a table has told the places
+	once   sync.Once
+	before *prefilter // what is asked before Expr, once it was needed
 	forms
 	partners []partner
+}
+
+// place is where a literal stands in the matches of an expression: it begins at least
+// minOff and at most maxOff bytes after the match does.
+type place struct {
+	lit            int32 // its number among those of all rules
+	size           int32
+	minOff, maxOff int32
 }
 
 // forms are an expression's ways to be asked.
@@ -51,11 +62,18 @@ type group struct {
 type partner struct {
 	scan.Partner
 	forms
-	need func() step // a run that every match holds
+	once sync.Once
+	need step // a run that every match holds, once it was needed
 }
 
-func compileRule(r *scan.Rule, index int, t *table) (*rule, error) {
-	c := &rule{Rule: r, index: index}
+func (p *partner) needed() *step {
+	p.once.Do(func() { p.need = needOf(p.Partner.Expr) })
+	return &p.need
+}
+
+// compile makes a rule of what the table holds of it, or else derives its literals.
+func (c *rule) compile(r *scan.Rule, index int, t *table, lits *literalSet) error {
+	c.Rule, c.index = r, index
 	forms := 0
 	for _, set := range []bool{r.Expr != "", r.Block != nil, r.Run != nil, r.Object != nil, r.Path != nil} {
 		if set {
@@ -63,31 +81,58 @@ func compileRule(r *scan.Rule, index int, t *table) (*rule, error) {
 		}
 	}
 	if forms != 1 {
-		return nil, fmt.Errorf("rule %s: want exactly one of expression, block, run, object and path, have %d", r.ID, forms)
+		return fmt.Errorf("rule %s: want exactly one of expression, block, run, object and path, have %d", r.ID, forms)
 	}
-	if r.Expr != "" {
-		d, err := t.derive(r)
-		if err != nil {
-			return nil, fmt.Errorf("rule %s: %w", r.ID, err)
-		}
-		c.width, c.literals = d.width, d.literals
-		c.before = sync.OnceValue(func() *prefilter { return newPrefilter(r.Expr, d) })
-		c.forms.of(r.Expr)
+	if err := c.checkBlock(); err != nil {
+		return err
 	}
+	known, ok := t.entry(r)
+	if ok {
+		c.width, c.places = known.width, known.places
+	} else if err := c.derive(lits); err != nil {
+		return fmt.Errorf("rule %s: %w", r.ID, err)
+	}
+	c.forms.of(r.Expr)
 	c.partners = make([]partner, len(r.Partners))
 	for i, p := range r.Partners {
 		if p.Within <= 0 || p.Within > scan.MaxReach {
-			return nil, fmt.Errorf("rule %s: partner %s: distance %d is not in 1..%d", r.ID, p.Role, p.Within, scan.MaxReach)
+			return fmt.Errorf("rule %s: partner %s: distance %d is not in 1..%d", r.ID, p.Role, p.Within, scan.MaxReach)
 		}
-		if !t.has(r) {
+		if !ok {
 			if _, err := parse(p.Expr); err != nil {
-				return nil, fmt.Errorf("rule %s: partner %s: %w", r.ID, p.Role, err)
+				return fmt.Errorf("rule %s: partner %s: %w", r.ID, p.Role, err)
 			}
 		}
-		c.partners[i].Partner, c.partners[i].need = p, sync.OnceValue(func() step { return needOf(p.Expr) })
+		c.partners[i].Partner = p
 		c.partners[i].forms.of(p.Expr)
 	}
-	return c, c.checkBlock()
+	return nil
+}
+
+// derive finds the places of the rule's literals, and adds these to those of all
+// rules.
+func (c *rule) derive(lits *literalSet) error {
+	add := func(l literal) {
+		c.places = append(c.places, place{int32(lits.add(&l.sought)), int32(len(l.text)), int32(l.minOff), int32(l.maxOff)})
+	}
+	switch {
+	case c.Expr != "":
+		d, err := derive(c.Expr, scan.MaxReach)
+		if err != nil {
+			return err
+		}
+		c.width, c.fresh = d.width, d
+		for _, l := range d.literals {
+			add(l)
+		}
+	case c.Block != nil:
+		for _, o := range c.Block.Open {
+			add(literal{sought: sought{text: lower(o[:min(len(o), maxLiteral)]), after: anything}})
+		}
+	case c.Object != nil:
+		add(literal{sought: sought{text: lower(c.Object.Gate), after: anything}}.cut())
+	}
+	return nil
 }
 
 func (c *rule) checkBlock() error {
@@ -140,8 +185,8 @@ func (l *lazyExpr) compile() {
 
 // back and ahead bound the bytes before and after the first byte of a literal
 // that decide whether the expression matches there.
-func (c *rule) back(l *literal) int  { return l.maxOff + 1 }
-func (c *rule) ahead(l *literal) int { return c.width - l.minOff + 1 }
+func (c *rule) back(p *place) int  { return int(p.maxOff) + 1 }
+func (c *rule) ahead(p *place) int { return c.width - int(p.minOff) + 1 }
 
 // needOf is the longest run that every match of an expression holds.
 func needOf(expr string) (need step) {
@@ -157,6 +202,12 @@ func needOf(expr string) (need step) {
 	return need
 }
 
+// prefilter makes what is asked before the expression: most is never needed.
+func (c *rule) prefilter() *prefilter {
+	c.once.Do(func() { c.before = newPrefilter(c.Expr, c.fresh, len(c.places)) })
+	return c.before
+}
+
 // prefilter is what is asked before an expression, because it is faster.
 type prefilter struct {
 	checks [][]step // of the bytes that follow each literal
@@ -167,15 +218,14 @@ type prefilter struct {
 // minNeed is the length from which a run is rare enough to look for.
 const minNeed = 8
 
-// newPrefilter derives what a table does not hold: most is never needed.
-func newPrefilter(expr string, d *derived) *prefilter {
-	p := &prefilter{checks: make([][]step, len(d.literals))}
-	if !d.fresh {
-		again, err := derive(expr, scan.MaxReach)
-		if err != nil || len(again.literals) != len(d.literals) {
+// newPrefilter derives what a table does not hold, if it was not derived just now.
+func newPrefilter(expr string, d *derived, places int) *prefilter {
+	p := &prefilter{checks: make([][]step, places)}
+	if d == nil {
+		var err error
+		if d, err = derive(expr, scan.MaxReach); err != nil || len(d.literals) != places {
 			return p
 		}
-		d = again
 	}
 	for i := range p.checks {
 		p.checks[i] = d.literals[i].check
@@ -223,16 +273,17 @@ func may(data []byte, i int, check []step) bool {
 // matchAt is the match of the expression that holds its n-th literal at pos, as
 // offsets of groups; nil if there is none.
 func (c *rule) matchAt(hot *automata, data []byte, pos, n int) ([]scan.Span, scan.Span) {
-	l, before := &c.literals[n], c.before()
-	if !may(data, pos+len(l.text), before.checks[n]) {
+	p, before := &c.places[n], c.prefilter()
+	size, minOff, maxOff := int(p.size), int(p.minOff), int(p.maxOff)
+	if !may(data, pos+size, before.checks[n]) {
 		return nil, scan.Span{}
 	}
-	end := min(len(data), pos-l.minOff+c.width+1)
-	if !before.need.holds(data[max(0, pos-l.maxOff):end]) {
+	end := min(len(data), pos-minOff+c.width+1)
+	if !before.need.holds(data[max(0, pos-maxOff):end]) {
 		return nil, scan.Span{}
 	}
-	if l.minOff == l.maxOff {
-		start := pos - l.minOff
+	if minOff == maxOff {
+		start := pos - minOff
 		if start < 0 {
 			return nil, scan.Span{}
 		}
@@ -249,7 +300,7 @@ func (c *rule) matchAt(hot *automata, data []byte, pos, n int) ([]scan.Span, sca
 		}
 		return e.spans(loc, from, start-from)
 	}
-	from := max(0, pos-l.maxOff-1)
+	from := max(0, pos-maxOff-1)
 	first := from // where a match can begin
 	for ; !may(data, first, before.start); first++ {
 		if first >= pos {
@@ -263,7 +314,7 @@ func (c *rule) matchAt(hot *automata, data []byte, pos, n int) ([]scan.Span, sca
 		if loc == nil || from+loc[0] > pos {
 			break
 		}
-		if from+loc[1] >= pos+len(l.text) && (loc[0] > 0 || from == 0) {
+		if from+loc[1] >= pos+size && (loc[0] > 0 || from == 0) {
 			return c.anywhere.get().spans(loc, from, 0)
 		}
 		at = loc[1]
@@ -318,7 +369,7 @@ func (p *partner) near(hot *automata, data []byte, whole scan.Span) (span scan.S
 
 func (p *partner) within(hot *automata, data []byte, whole scan.Span, within int) (best scan.Span, ok bool) {
 	from, to := max(0, whole.Start-within-1), min(len(data), whole.End+within+1)
-	if need := p.need(); !need.holds(data[from:to]) {
+	if need := p.needed(); !need.holds(data[from:to]) {
 		return best, false
 	}
 	nearest := within + 1

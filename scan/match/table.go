@@ -4,7 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/fnv"
+	"hash/crc32"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,57 +12,53 @@ import (
 	"github.com/keywright/keywright/scan"
 )
 
-// table holds what was derived from expressions, by rule. Parsing some hundred
-// expressions takes longer than scanning a file: the built-in rules' table is
+// table holds the literals of rules, and where each rule has them. Parsing some
+// hundred expressions takes longer than scanning a file: the built-in rules' table is
 // made once and compiled in, and a test keeps it true.
 type table struct {
-	rules   map[string]tableEntry
-	sampled []literalSample // by the numbers of literals, if the rules are the same
+	literals []sought // of all rules together
+	rules    map[string]tableEntry
+	scratch  []byte
 }
 
 type tableEntry struct {
-	sum     uint32 // of the expression
-	derived *derived
-}
-
-// literalSample is where the grams are of a literal that these bytes may follow.
-type literalSample struct {
-	text   string
-	after  following
-	offset int
+	sum    uint32 // of what the literals were derived from
+	width  int
+	places []place
 }
 
 // Table derives the literals of rules and writes them down for NewWith: a line of
-// byte classes, a line for each rule with an expression and its literals, and one for
-// each text of a literal of all rules together: where its grams are.
+// byte classes, one for each literal of all rules together, and one for each rule
+// that has literals.
 func Table(rules []*scan.Rule) (string, error) {
-	e, err := New(rules)
+	e, lits, err := compile(rules, nil)
 	if err != nil {
 		return "", err
 	}
 	var classes []class
-	number := func(c class) int {
-		i := slices.Index(classes, c)
+	number := func(c *class) int {
+		i := slices.Index(classes, *c)
 		if i < 0 {
 			i = len(classes)
-			classes = append(classes, c)
+			classes = append(classes, *c)
 		}
 		return i
 	}
 	var b strings.Builder
+	for i := range lits.all {
+		l := &lits.all[i]
+		fmt.Fprintf(&b, "%c%s,%d,%d,%d\n", literalMark, quote(l.text), number(l.after[0]), number(l.after[1]), l.sampling())
+	}
 	for _, r := range e.rules {
-		if r.Expr == "" {
+		if len(r.places) == 0 {
 			continue
 		}
-		fmt.Fprintf(&b, "%s %x %d", r.ID, sumOf(r.Expr), r.width)
-		for _, l := range r.literals {
-			fmt.Fprintf(&b, " %s,%d,%d,%d,%d", quote(l.text), number(*l.after[0]), number(*l.after[1]), l.minOff, l.maxOff)
+		sum, _ := sumOf(r.Rule, nil)
+		fmt.Fprintf(&b, "%s,%d,%d", r.ID, sum, r.width)
+		for _, p := range r.places {
+			fmt.Fprintf(&b, ",%d,%d,%d", p.lit, p.minOff, p.maxOff)
 		}
 		b.WriteByte('\n')
-	}
-	e.probers = nil
-	for _, l := range e.merge() {
-		fmt.Fprintf(&b, "%s%s,%d,%d,%d\n", sampled, quote(l.text), number(*l.after[0]), number(*l.after[1]), l.sampling())
 	}
 	var head strings.Builder
 	for i, c := range classes {
@@ -74,21 +70,34 @@ func Table(rules []*scan.Rule) (string, error) {
 	return head.String() + "\n" + b.String(), nil
 }
 
-func sumOf(expr string) uint32 {
-	h := fnv.New32a()
-	h.Write([]byte(expr))
-	return h.Sum32()
+// sumOf tells apart what rules' literals are derived from. It appends that to scratch,
+// and returns this too.
+func sumOf(r *scan.Rule, scratch []byte) (uint32, []byte) {
+	scratch = append(scratch, r.Expr...)
+	if r.Block != nil {
+		for _, open := range r.Block.Open {
+			scratch = append(append(scratch, open...), '\n')
+		}
+	}
+	if r.Object != nil {
+		scratch = append(scratch, r.Object.Gate...)
+	}
+	return crc32.ChecksumIEEE(scratch), scratch
 }
 
-// sampled begins the lines of literals of all rules: it is no rule's name.
-const sampled = "="
+// shortest is the length of the shortest literal, in bytes.
+const shortest = 3
+
+// literalMark begins the line of a literal: no rule's name does with it.
+const literalMark = '='
 
 var errTable = errors.New("malformed")
 
-// parseTable reads what Table wrote; nil if there is nothing.
+// parseTable reads what Table wrote.
 func parseTable(text string) (*table, error) {
+	t := &table{}
 	if text == "" {
-		return nil, nil
+		return t, nil
 	}
 	head, body, _ := strings.Cut(text, "\n")
 	var classes []*class
@@ -102,75 +111,106 @@ func parseTable(text string) (*table, error) {
 		}
 		classes = append(classes, &c)
 	}
-	lines, literals := strings.Count(body, "\n"), strings.Count(body, "\n"+sampled)
-	t := &table{make(map[string]tableEntry, lines-literals), make([]literalSample, 0, literals)}
-	for line := range strings.Lines(body) {
-		line = strings.TrimSuffix(line, "\n")
-		add := t.addRule
-		if strings.HasPrefix(line, sampled) {
-			add = t.addSample
-		}
-		if !add(line, classes) {
+	lines := strings.Count(body, "\n")
+	t.literals = make([]sought, 0, lines)
+	for len(body) > 0 && body[0] == literalMark {
+		r := tableLine{body[1:], true}
+		var l sought
+		l.text = r.text()
+		after := [2]int{r.number(), r.number()}
+		sample := r.number()
+		if body = r.end(); !r.ok || max(after[0], after[1]) >= len(classes) || min(after[0], after[1]) < 0 || sample > len(l.text) || len(l.text) > maxLiteral || len(l.text) < shortest {
 			return nil, errTable
 		}
+		l.sampled, l.sample = true, int8(sample)
+		l.after = following{classes[after[0]], classes[after[1]]}
+		t.literals = append(t.literals, l)
+	}
+	t.rules = make(map[string]tableEntry, lines-len(t.literals))
+	places := make([]place, 0, strings.Count(body, ",")/3) // a number for each of the three, and more
+	for len(body) > 0 {
+		r := tableLine{body, true}
+		id := r.text()
+		e := tableEntry{sum: uint32(r.number()), width: r.number()}
+		first := len(places)
+		for r.more() {
+			p := place{lit: int32(r.number()), minOff: int32(r.number()), maxOff: int32(r.number())}
+			if !r.ok || p.lit < 0 || int(p.lit) >= len(t.literals) {
+				return nil, errTable
+			}
+			p.size = int32(len(t.literals[p.lit].text))
+			places = append(places, p)
+		}
+		if body = r.end(); !r.ok {
+			return nil, errTable
+		}
+		e.places = places[first:len(places):len(places)]
+		t.rules[id] = e
 	}
 	return t, nil
 }
 
-func (t *table) addSample(line string, classes []*class) bool {
-	var l literal
-	n, ok := l.parse(line[len(sampled):], classes, 1)
-	t.sampled = append(t.sampled, literalSample{l.text, l.after, n[0]})
-	return ok && n[0] >= -1 && n[0] <= len(l.text)
+// tableLine reads the fields of a line, which commas separate. Anything else than
+// what is asked for makes it not ok.
+type tableLine struct {
+	rest string
+	ok   bool
 }
 
-func (t *table) addRule(line string, classes []*class) bool {
-	id, rest, _ := strings.Cut(line, " ")
-	digits, rest, _ := strings.Cut(rest, " ")
-	sum, err := strconv.ParseUint(digits, 16, 32)
-	if err != nil {
-		return false
-	}
-	digits, rest, _ = strings.Cut(rest, " ")
-	width, err := strconv.Atoi(digits)
-	if err != nil || rest == "" {
-		return false
-	}
-	d := &derived{width: width, literals: make([]literal, 0, strings.Count(rest, " ")+1)}
-	for text := range strings.SplitSeq(rest, " ") {
-		var l literal
-		n, ok := l.parse(text, classes, 2)
-		if !ok {
-			return false
-		}
-		l.minOff, l.maxOff = n[0], n[1]
-		d.literals = append(d.literals, l)
-	}
-	t.rules[id] = tableEntry{uint32(sum), d}
-	return true
-}
-
-// parse reads a literal's text, the numbers of its two classes, and some numbers more.
-func (l *literal) parse(s string, classes []*class, more int) (n [2]int, ok bool) {
-	text, rest, _ := strings.Cut(s, ",")
-	text, ok = unquote(text)
-	if !ok {
-		return n, false
-	}
-	var all [4]int
-	for i := range 2 + more {
-		var one string
-		one, rest, _ = strings.Cut(rest, ",")
-		var err error
-		if all[i], err = strconv.Atoi(one); err != nil || i < 2 && (all[i] < 0 || all[i] >= len(classes)) {
-			return n, false
+// field is the next field; the comma behind it is read too.
+func (r *tableLine) field() string {
+	for i := range len(r.rest) {
+		if c := r.rest[i]; c == ',' || c == '\n' {
+			f := r.rest[:i]
+			if r.rest = r.rest[i:]; c == ',' {
+				r.rest = r.rest[1:]
+			}
+			return f
 		}
 	}
-	l.text, l.after = text, following{classes[all[0]], classes[all[1]]}
-	return [2]int(all[2:]), true
+	r.ok = false
+	return ""
 }
 
-// quote writes a text such that it holds neither separator, as itself if it can.
+// number is the next field as a number, -1 if it is "-1".
+func (r *tableLine) number() (n int) {
+	f := r.field()
+	if f == "-1" {
+		return -1
+	}
+	for i := range len(f) {
+		d := f[i] - '0'
+		r.ok = r.ok && d <= 9
+		n = 10*n + int(d)
+	}
+	r.ok = r.ok && f != "" && len(f) <= 10
+	return n
+}
+
+// text is the next field as quote wrote it.
+func (r *tableLine) text() string {
+	f := r.field()
+	if f == "" || f[0] != hexMark {
+		r.ok = r.ok && f != ""
+		return f
+	}
+	raw, err := hex.DecodeString(f[1:])
+	r.ok = r.ok && err == nil
+	return string(raw)
+}
+
+// more reports whether the line has a further field.
+func (r *tableLine) more() bool { return r.ok && r.rest != "" && r.rest[0] != '\n' }
+
+// end is what stands behind the line.
+func (r *tableLine) end() string {
+	if r.ok = r.ok && r.rest != "" && r.rest[0] == '\n'; !r.ok {
+		return ""
+	}
+	return r.rest[1:]
+}
+
+// quote writes a text such that it holds no separator, as itself if it can.
 func quote(text string) string {
 	for i := range len(text) {
 		if c := text[i]; c <= ' ' || c >= 0x7F || c == ',' || c == hexMark {
@@ -182,37 +222,13 @@ func quote(text string) string {
 
 const hexMark = '%'
 
-func unquote(s string) (text string, ok bool) {
-	if s == "" || s[0] != hexMark {
-		return s, s != ""
+// entry is what the table holds of a rule; ok is false if it was made from something
+// else.
+func (t *table) entry(r *scan.Rule) (e tableEntry, ok bool) {
+	if e, ok = t.rules[r.ID]; !ok {
+		return e, false
 	}
-	raw, err := hex.DecodeString(s[1:])
-	return string(raw), err == nil
-}
-
-// sampling is that of the i-th literal, looked up if it was written down for just
-// this one.
-func (t *table) sampling(i int, l *literal) int {
-	if t != nil && i < len(t.sampled) {
-		if s := &t.sampled[i]; s.text == l.text && s.after.equal(l.after) {
-			return s.offset
-		}
-	}
-	return l.sampling()
-}
-
-// has reports whether the table was made from the rule's expression.
-func (t *table) has(r *scan.Rule) bool {
-	if t == nil {
-		return false
-	}
-	e, ok := t.rules[r.ID]
-	return ok && e.sum == sumOf(r.Expr)
-}
-
-func (t *table) derive(r *scan.Rule) (*derived, error) {
-	if t.has(r) {
-		return t.rules[r.ID].derived, nil
-	}
-	return derive(r.Expr, scan.MaxReach)
+	var sum uint32
+	sum, t.scratch = sumOf(r, t.scratch[:0])
+	return e, sum == e.sum
 }

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -138,13 +139,26 @@ func literalsOf(t *testing.T, all []*scan.Rule) map[string][]string {
 		t.Fatal(err)
 	}
 	out := map[string][]string{}
-	for line := range strings.Lines(string(table)) {
-		f := strings.Fields(line)
-		for _, l := range f[min(len(f), 3):] {
-			text, _, _ := strings.Cut(l, ",")
-			if b, err := hex.DecodeString(text); err == nil && strings.Contains(l, ",") {
-				out[f[0]] = append(out[f[0]], string(b))
+	var texts []string
+	for line := range strings.Lines(table) {
+		f := strings.Split(strings.TrimSpace(line), ",")
+		if text, ok := strings.CutPrefix(f[0], "="); ok {
+			if digits, ok := strings.CutPrefix(text, "%"); ok {
+				raw, err := hex.DecodeString(digits)
+				if err != nil {
+					t.Fatal(err)
+				}
+				text = string(raw)
 			}
+			texts = append(texts, text)
+			continue
+		}
+		for i := 3; i < len(f) && len(texts) > 0; i += 3 {
+			n, err := strconv.Atoi(f[i])
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[f[0]] = append(out[f[0]], texts[n])
 		}
 	}
 	for _, r := range all {

@@ -12,8 +12,10 @@ import (
 func genericEngine(t testing.TB) *match.Engine {
 	t.Helper()
 	var only []*scan.Rule
-	for _, r := range generic() {
-		only = append(only, finish(r))
+	list := generic()
+	for i := range list {
+		finish(&list[i])
+		only = append(only, &list[i])
 	}
 	e, err := match.New(only)
 	if err != nil {

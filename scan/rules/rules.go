@@ -3,6 +3,7 @@ package rules
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/proof"
@@ -62,24 +63,21 @@ var families = []func() []scan.Rule{
 func All() []*scan.Rule {
 	var all []*scan.Rule
 	for _, family := range families {
-		for _, r := range family() {
-			all = append(all, finish(r))
+		list := family()
+		for i := range list {
+			finish(&list[i])
+			all = append(all, &list[i])
 		}
 	}
-	slices.SortFunc(all, func(a, b *scan.Rule) int {
-		if a.ID < b.ID {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(all, func(a, b *scan.Rule) int { return strings.Compare(a.ID, b.ID) })
 	return all
 }
 
 // finish adds what holds for every rule: a value that is a placeholder is
 // downgraded, whatever its shape, unless a proof says that it is real.
-func finish(r scan.Rule) *scan.Rule {
+func finish(r *scan.Rule) {
 	if r.Expr == "" {
-		return &r
+		return
 	}
 	check := r.Check
 	r.Check = func(c scan.Candidate) scan.Evidence {
@@ -92,5 +90,4 @@ func finish(r scan.Rule) *scan.Rule {
 		}
 		return ev
 	}
-	return &r
 }
