@@ -9,25 +9,21 @@ import (
 // the first time when the heap has 4 MiB.
 const usualPercent = 100
 
-// What of the heap is to lie in large pages: what a short scan needs, and a long one.
-const (
-	shortHeap = 64 << 20
-	longHeap  = 256 << 20
-)
+// largeHeap is what of the heap of a scan of a history is to lie in large pages.
+const largeHeap = 256 << 20
 
-// prepareMemory sets the heap up for a scan: what it will take is asked of the system
-// in one piece, in large pages, and nothing is collected before it has 32 MiB.
+// prepareMemory sets the heap up for a scan. What a history will take is asked of the
+// system in one piece, in large pages.
 func prepareMemory(mode scanMode) {
-	size := shortHeap
-	if mode == scanEverything || mode == scanHistory {
-		size = longHeap
+	collectLater()
+	if mode != scanEverything && mode != scanHistory {
+		return
 	}
 	// The runtime maps the piece, which costs nothing until it is touched, and gives
 	// its addresses to what is allocated after it was collected.
-	if inLargePages(make([]byte, size)) {
+	if inLargePages(make([]byte, largeHeap)) {
 		runtime.GC()
 	}
-	collectLater()
 }
 
 // collectLater lets the heap grow to 32 MiB before garbage is collected, and as usual
