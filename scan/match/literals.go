@@ -18,7 +18,7 @@ import (
 // without a dependency from one position to the next, which is what makes it
 // several times as fast as an automaton. Scanning does not allocate.
 type literals struct {
-	bitmap  *[1 << (gramBits - 6)]uint64
+	heads   *[1 << headBits]uint32
 	flanks  *[1 << flankBits]flanks
 	slots   []slot  // open addressing by gram
 	chains  []chain // the texts of a slot, linked
@@ -43,15 +43,13 @@ const (
 )
 
 const (
-	gramBits  = 20
+	headBits  = 15
 	flankBits = 15
 	gramMul   = 0x9E3779B1
 	foldMask  = 0x20202020
 
-	// Where the bits of a hash begin that choose a gram's bit, the bitmap's word,
-	// and the flanks.
-	gramShift  = 32 - gramBits
-	wordShift  = gramShift + 6
+	// Where the bits of a hash begin that choose the head, and the flanks.
+	headShift  = 32 - headBits
 	flankShift = 32 - flankBits
 
 	// maxGrams bounds what a literal may take of the bitmap for the sake of rarer
@@ -95,7 +93,7 @@ func (l *sought) sampling() (offset int) {
 }
 
 // collision is how often one more gram in the bitmap is taken for another.
-const collision = 1.0 / (1 << gramBits)
+const collision = 1.0 / (1 << (headBits + 4))
 
 // cost is how often the grams that can stand at the offset are met, or taken to
 // be.
@@ -160,7 +158,7 @@ func (l *sought) grams(offset int) []uint32 {
 // newLiterals builds the table. The index of a literal is its number in hits. Those
 // that nobody wants are left out.
 func newLiterals(lits []sought, wanted func(i int) bool) *literals {
-	m := &literals{bitmap: new([1 << (gramBits - 6)]uint64), flanks: new([1 << flankBits]flanks), slots: make([]slot, max(1024, 1<<bits.Len(uint(3*len(lits))))),
+	m := &literals{heads: new([1 << headBits]uint32), flanks: new([1 << flankBits]flanks), slots: make([]slot, max(1024, 1<<bits.Len(uint(3*len(lits))))),
 		chains: make([]chain, 0, 3*len(lits)), texts: make([]string, 0, len(lits)), extents: make([]extent, 0, len(lits))}
 	spelt := map[*class]*class{} // folded, since many literals share them
 	for i := range lits {
@@ -228,8 +226,11 @@ func (m *literals) enter(l *sought, gram uint32, text, offset int) {
 	if 3*len(m.chains) >= 2*len(m.slots) {
 		m.grow()
 	}
-	h := gram * gramMul
-	m.bitmap[h>>wordShift] |= 1 << (h >> gramShift & 63)
+	if offset < 0 {
+		m.heads[gram*gramMul>>headShift] = ^uint32(0) // anything may stand before three bytes
+	} else {
+		m.heads[gram>>8*gramMul>>headShift] |= 1 << (gram & 31)
+	}
 	s := m.slot(gram)
 	m.chains = append(m.chains, chain{int32(text), int32(offset), s.chain})
 	s.gram, s.chain = gram, int32(len(m.chains))
@@ -237,7 +238,7 @@ func (m *literals) enter(l *sought, gram uint32, text, offset int) {
 	if offset < 0 {
 		offset, width = 0, 3
 	}
-	b := &m.flanks[h>>flankShift]
+	b := &m.flanks[gram*gramMul>>flankShift]
 	b.before |= l.beside(offset - 1)
 	b.after |= l.beside(offset + width)
 }
@@ -283,18 +284,10 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 	}
 	i := max(0, from-m.longest) &^ 1
 	end := min(len(data), to+m.longest)
-	bitmap := m.bitmap
-	for ; i+10 <= len(data) && i+4 <= end; i += 8 {
-		p := data[i : i+10 : i+10]
-		w := binary.LittleEndian.Uint64(p) | foldMask<<32 | foldMask
-		v := binary.LittleEndian.Uint32(p[6:]) | foldMask
-		h0, h1, h2, h3 := uint32(w)*gramMul, uint32(w>>16)*gramMul, uint32(w>>32)*gramMul, v*gramMul
-		g0, g1, g2, g3 := uint32(w)>>8*gramMul, uint32(w>>16)>>8*gramMul, uint32(w>>32)>>8*gramMul, v>>8*gramMul
-		four := bitmap[h0>>wordShift]>>(h0>>gramShift&63) | bitmap[h1>>wordShift]>>(h1>>gramShift&63) | bitmap[h2>>wordShift]>>(h2>>gramShift&63) | bitmap[h3>>wordShift]>>(h3>>gramShift&63)
-		three := bitmap[g0>>wordShift]>>(g0>>gramShift&63) | bitmap[g1>>wordShift]>>(g1>>gramShift&63) | bitmap[g2>>wordShift]>>(g2>>gramShift&63) | bitmap[g3>>wordShift]>>(g3>>gramShift&63)
-		if (four|three)&1 != 0 {
-			out = m.block(data, i, [4]uint32{uint32(w), uint32(w >> 16), uint32(w >> 32), v}, from, to, out)
-		}
+	for i+10 <= len(data) && i+4 <= end {
+		n := min((len(data)-i-2)/8, (end-i+4)/8, batchBlocks)
+		out = m.batch(data, i, n, from, to, out)
+		i += 8 * n
 	}
 	for ; i+4 <= end; i += 2 {
 		four := binary.LittleEndian.Uint32(data[i:]) | foldMask
@@ -307,19 +300,53 @@ func (m *literals) find(data []byte, from, to int, out []anchor) []anchor {
 	return m.tail(data, from, to, out)
 }
 
-// block looks at the grams at four even positions from i, and those of three bytes
-// behind them. The bitmap knows some.
-func (m *literals) block(data []byte, i int, grams [4]uint32, from, to int, out []anchor) []anchor {
-	var known uint64
-	for k, gram := range grams {
-		h, g := gram*gramMul, gram>>8*gramMul
-		known |= m.bitmap[h>>wordShift] >> (h >> gramShift & 63) & 1 << (2 * k)
-		known |= m.bitmap[g>>wordShift] >> (g >> gramShift & 63) & 1 << (2*k + 1)
+// How many blocks of eight bytes are looked at before what may be in them is, and how
+// many of these at once.
+const (
+	batchBlocks = 128
+	batchMarked = 16
+)
+
+// batch looks for grams at the even positions of so many blocks from start. Whether one
+// is there can't be foretold, so that to ask costs more than to answer: what may be one
+// is written down unasked, first blocks, then positions.
+func (m *literals) batch(data []byte, start, count, from, to int, out []anchor) []anchor {
+	var blocks [batchBlocks]uint8
+	n, heads := 0, m.heads
+	rest := data[start : start+8*count+2]
+	for k := 0; len(rest) >= 10; k, rest = k+1, rest[8:] {
+		p := rest[:10:10]
+		w := binary.LittleEndian.Uint64(p) | foldMask<<32 | foldMask
+		v := binary.LittleEndian.Uint32(p[6:]) | foldMask
+		k0, k1 := heads[uint32(w)>>8*gramMul>>headShift]>>(w&31), heads[uint32(w>>16)>>8*gramMul>>headShift]>>(w>>16&31)
+		k2, k3 := heads[uint32(w>>32)>>8*gramMul>>headShift]>>(w>>32&31), heads[v>>8*gramMul>>headShift]>>(v&31)
+		blocks[uint8(n)] = uint8(k)
+		n += int((k0 | k1 | k2 | k3) & 1)
 	}
-	for ; known != 0; known &= known - 1 {
-		k := bits.TrailingZeros64(known)
-		three := k & 1
-		out = m.gram(data, grams[k>>1&3]>>(8*three), i+k, 4-three, from, to, out)
+	for marked := blocks[:n]; len(marked) > 0; {
+		part := marked[:min(len(marked), batchMarked)]
+		marked = marked[len(part):]
+		out = m.marked(data, start, part, from, to, out)
+	}
+	return out
+}
+
+// marked looks at the texts of the grams in some blocks.
+func (m *literals) marked(data []byte, start int, blocks []uint8, from, to int, out []anchor) []anchor {
+	var places [4 * batchMarked]int32
+	n := 0
+	for _, b := range blocks {
+		at := start + 8*int(b)
+		for k := 0; k < 8; k += 2 {
+			four := binary.LittleEndian.Uint32(data[at+k:]) | foldMask
+			places[n%len(places)] = int32(at + k)
+			n += int(m.heads[four>>8*gramMul>>headShift] >> (four & 31) & 1)
+		}
+	}
+	for _, p := range places[:n] {
+		four := binary.LittleEndian.Uint32(data[p:]) | foldMask
+		out = m.gram(data, four, int(p), 4, from, to, out)
+		out = m.gram(data, four>>8, int(p)+1, 3, from, to, out)
 	}
 	return out
 }
