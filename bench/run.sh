@@ -134,6 +134,8 @@ tree_rows() {
 	has rg && search >/dev/null
 	for ((i = 1; i <= rounds * 2; i++)); do
 		has rg && measure rg search
+		forget
+		measure fresh keywright scan --no-history --format json "$tree"
 		measure tree keywright scan --no-history --format json "$tree"
 	done
 }
@@ -231,7 +233,8 @@ if has rg; then
 else
 	note "rg is not installed: the work tree has nothing to be compared with"
 fi
-result tree rg "3" 'work tree'
+result fresh rg "3" 'work tree, empty cache'
+result tree rg "3" 'work tree, again'
 result diff diff "" 'reference: `git diff --cached`'
 result staged diff "5" '`--staged`, one line'
 result stdin none "15 ms" 'one line from standard input, processor time'

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/keywright/keywright/scan"
 )
@@ -55,8 +56,31 @@ type Document struct {
 	// be viewed is decided from it, in every chunk alike.
 	Head []byte
 
+	// Stamp is the file's before it was read; zero if the system has none, or if it
+	// could not be read to its end.
+	Stamp Stamp
+
 	// Worker numbers the goroutine that calls visit, from 0 to Options.Workers-1.
 	Worker int
+}
+
+// Stamp is what the system says of a file beside its content: which one it is, and
+// when it was changed. Whatever writes to a file, or takes its place, gives it
+// another. It is zero where the system does not keep the time of the last change of
+// any kind, which programs cannot set.
+type Stamp struct {
+	Device, Inode     uint64
+	Size              int64
+	Modified, Changed int64 // nanoseconds since 1970
+}
+
+// settling is longer than any usual file system rounds its times.
+const settling = 2 * time.Second
+
+// Settled reports whether a file with this stamp, read now, will have another when it
+// is written to again. One that was changed a moment ago may not, as clocks are coarse.
+func (s Stamp) Settled(now time.Time) bool {
+	return s != Stamp{} && s.Changed < now.Add(-settling).UnixNano()
 }
 
 // HeadSize bounds Document.Head.
@@ -79,6 +103,9 @@ type Options struct {
 	// out. What lies below a directory left out is not looked at. It is called
 	// from several goroutines at once. Nil leaves nothing out.
 	Skip func(path string, dir bool) bool
+	// Known says which files need not be read, by their stamps. They count as read.
+	// It is called by several goroutines at once, each with its number. Nil knows none.
+	Known func(path string, s Stamp, worker int) bool
 	// Regular says that the paths of a list were found to be regular files a
 	// moment ago, so that ReadFiles need not look before it opens them. What they
 	// became since is not read all the same.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -273,6 +274,35 @@ func TestReadErrorIsAGap(t *testing.T) {
 	if docs := c.docs["-"]; len(docs) != 1 || string(docs[0].Data) != "so far" {
 		t.Errorf("got %+v, want what was read", docs)
 	}
+	w := worker{tally: &tally{}, o: new(Options{}.withDefaults()), visit: c.visit}
+	if err := w.content(context.Background(), in, Document{Path: "f", Size: 10, Stamp: Stamp{Inode: 1}}); !errors.Is(err, broken) {
+		t.Errorf("error %v, want the reader's", err)
+	}
+	if docs := c.docs["f"]; len(docs) != 1 || docs[0].Stamp != (Stamp{}) {
+		t.Errorf("got %+v: a stamp stands for what was not read", docs)
+	}
+}
+
+// What is known is not read, and counts as if it were.
+func TestKnown(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("files have no stamps")
+	}
+	root := plant(t, map[string]string{"known": "12345", "new": "x"})
+	first := collector{}
+	if _, err := ReadFiles(context.Background(), root, []string{"known", "new"}, Options{}, first.visit); err != nil {
+		t.Fatal(err)
+	}
+	var second collector
+	var asked []string
+	o := Options{Workers: 1, Known: func(path string, s Stamp, _ int) bool {
+		asked = append(asked, path)
+		return path == "known" && s != Stamp{} && s == first.docs[path][0].Stamp
+	}}
+	r, err := ReadFiles(context.Background(), root, []string{"known", "new", "missing"}, o, second.visit)
+	if err != nil || !slices.Equal(second.paths(), []string{"new"}) || r.Files != 2 || r.Bytes != 6 || !slices.Equal(asked, []string{"known", "new"}) {
+		t.Errorf("read %q, asked %q, got %+v, %v", second.paths(), asked, r, err)
+	}
 }
 
 // A file that is shorter than it was when it was opened is read as far as it goes.
@@ -280,7 +310,7 @@ func TestShrunk(t *testing.T) {
 	for _, size := range []int64{100, 40 << 20} {
 		var c collector
 		w := worker{tally: &tally{}, o: new(Options{}.withDefaults()), visit: c.visit}
-		if err := w.content(context.Background(), strings.NewReader("left"), "f", size); err != nil {
+		if err := w.content(context.Background(), strings.NewReader("left"), Document{Path: "f", Size: size}); err != nil {
 			t.Fatal(err)
 		}
 		if docs := c.docs["f"]; len(docs) != 1 || string(docs[0].Data) != "left" || !docs[0].Whole() || docs[0].KeepTo != 4 {

@@ -26,13 +26,20 @@ func (e visitError) Unwrap() error { return e.error }
 
 // file reads one file. Only an error of visit, or of ctx, is returned.
 func (w *worker) file(ctx context.Context, name, path string) error {
-	f, size, err := openRegular(name)
+	if w.o.Known != nil {
+		if stamp, ok := lookAt(name); ok && w.o.Known(path, stamp, w.number) {
+			w.files++
+			w.bytes += stamp.Size
+			return nil
+		}
+	}
+	f, size, stamp, err := openRegular(name)
 	if err != nil {
 		w.refused(path, err)
 		return nil
 	}
 	defer f.Close()
-	err = w.content(ctx, f, path, size)
+	err = w.content(ctx, f, Document{Path: path, Size: size, Stamp: stamp})
 	var visited visitError
 	switch {
 	case err == nil:
@@ -62,15 +69,16 @@ func (w *worker) refused(path string, err error) {
 	}
 }
 
-// content hands out what r holds. Size is how much that is, 0 if unknown; what is
-// appended to a file while it is read is not part of it. What could be read before
-// an error is handed out too.
-func (w *worker) content(ctx context.Context, r io.Reader, path string, size int64) error {
+// content hands out what r holds, as documents that go on from doc. What is appended
+// to a file of a known size while it is read is not part of it. What could be read
+// before an error is handed out too.
+func (w *worker) content(ctx context.Context, r io.Reader, doc Document) error {
+	size := doc.Size
 	if size > 0 {
 		r = &io.LimitedReader{R: r, N: size}
 	}
 	w.files++
-	doc := Document{Path: path, Size: size, First: true, Line: 1, Column: 1, Worker: w.number}
+	doc.First, doc.Line, doc.Column, doc.Worker = true, 1, 1, w.number
 	buf := w.buffer(size)
 	defer func() { w.keep(buf) }()
 	n := 0
@@ -92,6 +100,9 @@ func (w *worker) content(ctx context.Context, r io.Reader, path string, size int
 		doc.Data, doc.Last, doc.KeepTo = buf[:n], err != nil, n
 		if !doc.Last {
 			doc.KeepTo = n - Overlap
+		}
+		if err != nil && err != io.EOF {
+			doc.Stamp = Stamp{} // it does not stand for what could not be read
 		}
 		if verr := w.visit(doc); verr != nil {
 			return visitError{verr}

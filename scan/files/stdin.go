@@ -25,7 +25,7 @@ func Read(ctx context.Context, r io.Reader, path string, o Options, visit Visit)
 
 	var t tally
 	w := &worker{tally: &t, o: &o, visit: visit}
-	err := w.content(ctx, out, path, 0)
+	err := w.content(ctx, out, Document{Path: path})
 	var visited visitError
 	switch {
 	case errors.As(err, &visited):

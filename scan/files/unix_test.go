@@ -69,7 +69,7 @@ func TestOpenRegularRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, want := range map[string]error{"pipe": errSpecial, "d": errDir, "link": errLink, "none": os.ErrNotExist, "/dev/null": errSpecial} {
-		if _, _, err := openRegular(name); !errors.Is(err, want) {
+		if _, _, _, err := openRegular(name); !errors.Is(err, want) {
 			t.Errorf("%s: got %v, want %v", name, err, want)
 		}
 	}

@@ -89,7 +89,7 @@ func readOne(ctx context.Context, name string, info fs.FileInfo, o Options, visi
 	if !info.Mode().IsRegular() {
 		return Result{}, &NotRegularError{name}
 	}
-	f, size, err := openRegular(name)
+	f, size, stamp, err := openRegular(name)
 	if err != nil {
 		return Result{}, err
 	}
@@ -97,7 +97,7 @@ func readOne(ctx context.Context, name string, info fs.FileInfo, o Options, visi
 	var t tally
 	w := &worker{tally: &t, o: &o, visit: visit}
 	path := filepath.Base(name)
-	err = w.content(ctx, f, path, size)
+	err = w.content(ctx, f, Document{Path: path, Size: size, Stamp: stamp})
 	var visited visitError
 	switch {
 	case errors.As(err, &visited):

@@ -15,8 +15,9 @@ import (
 	"github.com/keywright/keywright/scan/match"
 )
 
-// visitor judges documents. A chunk of a large file gives what is its own.
-func (r *run) visitor(source scan.SourceKind, done func(path string, data []byte)) files.Visit {
+// visitor judges documents. A chunk of a large file gives what is its own. Clean may
+// be nil.
+func (r *run) visitor(source scan.SourceKind, clean *cleanFiles) files.Visit {
 	scratch := make([]match.Scratch, r.workers)
 	named := &namedFiles{r, make([]namedFile, r.workers)}
 	var mu sync.Mutex
@@ -25,13 +26,13 @@ func (r *run) visitor(source scan.SourceKind, done func(path string, data []byte
 		data := viewed(&d)
 		verdicts := r.collect.engine.Whole(&scratch[d.Worker], data).Verdicts()
 		seen := r.collect.sightings(data, ownVerdicts(&d, data, verdicts))
-		if done != nil && d.Whole() {
-			done(d.Path, d.Data)
-		}
 		for i := range seen {
 			seen[i].span = seen[i].span.behind(d.Line, d.Column)
 		}
 		seen = append(seen, named.see(&d)...)
+		if clean != nil {
+			clean.saw(&d, len(seen) > 0)
+		}
 		if len(seen) == 0 && r.Progress == nil {
 			return nil
 		}
@@ -172,8 +173,16 @@ func (r *run) workFiles(ctx context.Context, list *gitrepo.WorkFiles) error {
 	r.exclude("nested repository", list.Nested)
 	r.exclude("ignored file or directory", list.Ignored)
 	r.coverage.Gaps = append(r.coverage.Gaps, list.Gaps...)
-	result, err := files.ReadFiles(ctx, r.repo.WorkTree, paths, files.Options{Regular: true}, r.visitor(scan.SourceFile, nil))
+	options := files.Options{Regular: true}
+	clean := r.recallClean()
+	if clean != nil && len(clean.before) > 0 {
+		options.Known = clean.known
+	}
+	result, err := files.ReadFiles(ctx, r.repo.WorkTree, paths, options, r.visitor(scan.SourceFile, clean))
 	r.read(result)
+	if err == nil && clean != nil {
+		clean.remember()
+	}
 	return err
 }
 
