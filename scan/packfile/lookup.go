@@ -109,39 +109,38 @@ func (l *Lookup) readIDs(b []byte, from int64) error {
 	return nil
 }
 
-// idWindow is how many ids are read at once when few enough are left.
+// idWindow is how many ids are read at once.
 const idWindow = 128
 
 // search returns the position of the first id that is not less than id among
-// those that begin with its first byte, and whether it is id.
+// those that begin with its first byte, and whether it is id. Ids are spread evenly:
+// the first look is where it should stand, and nearly always enough.
 func (l *Lookup) search(id ID) (at int64, found bool, err error) {
-	var lo, hi int64 = 0, int64(l.fanout[id[0]])
+	var lo, end int64 = 0, int64(l.fanout[id[0]])
 	if id[0] > 0 {
 		lo = int64(l.fanout[id[0]-1])
 	}
-	var buf [(idWindow + 1) * (Size + 4)]byte
-	for hi-lo > idWindow {
-		mid := lo + (hi-lo)/2
-		if err := l.readIDs(buf[:Size], mid); err != nil {
+	var buf [idWindow * (Size + 4)]byte
+	guess := lo + int64(float64(end-lo)*(float64(binary.BigEndian.Uint32(id[1:]))/(1<<32)))
+	for hi := end; lo < end; guess = lo + (hi-lo)/2 {
+		at = max(lo, min(guess, hi-idWindow/2)-idWindow/2)
+		count := min(idWindow, end-at)
+		window := buf[:(count-1)*l.stride+Size]
+		if err := l.readIDs(window, at); err != nil {
 			return 0, false, err
 		}
-		if bytes.Compare(buf[:Size], id[:]) < 0 {
-			lo = mid + 1
-		} else {
-			hi = mid
+		one := func(i int) []byte { return window[int64(i)*l.stride:][:Size] }
+		n := int64(sort.Search(int(count), func(i int) bool { return bytes.Compare(one(i), id[:]) >= 0 }))
+		switch {
+		case n == 0 && at > lo:
+			hi = at
+		case n == count:
+			lo = at + count
+		default:
+			return at + n, bytes.Equal(one(int(n)), id[:]), nil
 		}
 	}
-	hi = min(hi+1, int64(l.fanout[id[0]])) // the id at hi may be the one
-	if lo == hi {
-		return lo, false, nil
-	}
-	window := buf[:(hi-lo-1)*l.stride+Size]
-	if err := l.readIDs(window, lo); err != nil {
-		return 0, false, err
-	}
-	one := func(i int) []byte { return window[int64(i)*l.stride:][:Size] }
-	n := sort.Search(int(hi-lo), func(i int) bool { return bytes.Compare(one(i), id[:]) >= 0 })
-	return lo + int64(n), n < int(hi-lo) && bytes.Equal(one(n), id[:]), nil
+	return end, false, nil
 }
 
 // find returns the offset of an object in the pack.

@@ -3,11 +3,15 @@ package packfile
 import (
 	"bytes"
 	"crypto/sha1"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"sort"
 	"strings"
 	"testing"
 )
@@ -209,4 +213,64 @@ func FuzzLookup(f *testing.F) {
 		}
 		_, _ = l.FindPrefix("01")
 	})
+}
+
+// TestSearch compares the search for ids, evenly spread and not, with a look at all of
+// them.
+func TestSearch(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	random := func() (id ID) {
+		for i := range id {
+			id[i] = byte(r.Uint32())
+		}
+		return id
+	}
+	shapes := map[string]func(ID) ID{
+		"even":       func(id ID) ID { return id },
+		"one bucket": func(id ID) ID { id[0] = 7; return id },
+		"low":        func(id ID) ID { id[0], id[1], id[2] = 7, 0, 0; return id },
+		"high":       func(id ID) ID { id[0], id[1], id[2] = 7, 255, 255; return id },
+		"two heaps":  func(id ID) ID { id[0], id[1] = 7, -(id[1] & 1); return id },
+		"last bytes": func(id ID) ID { id = ID{7, 7, 18: id[18], 19: id[19]}; return id },
+	}
+	for name, shape := range shapes {
+		for _, size := range []int{0, 1, 2, 127, 128, 129, 300, 5000} {
+			var ids []ID
+			for range size {
+				ids = append(ids, shape(random()))
+			}
+			slices.SortFunc(ids, func(a, b ID) int { return bytes.Compare(a[:], b[:]) })
+			ids = slices.Compact(ids)
+			index := slices.Concat(indexMagic, []byte{0, 0, 0, 2})
+			for b := range 256 {
+				index = binary.BigEndian.AppendUint32(index, uint32(sort.Search(len(ids), func(i int) bool { return int(ids[i][0]) > b })))
+			}
+			for _, id := range ids {
+				index = append(index, id[:]...)
+			}
+			l, err := newLookup("p", bytes.NewReader(index), bytes.NewReader(nil), Size)
+			if err != nil {
+				t.Fatal(err)
+			}
+			asked := slices.Clone(ids[:min(len(ids), 400)])
+			for range 400 {
+				asked = append(asked, shape(random()), random())
+			}
+			for _, id := range asked {
+				of := func(b byte) int { return sort.Search(len(ids), func(i int) bool { return ids[i][0] >= b }) }
+				first, end := of(id[0]), len(ids)
+				if id[0] < 255 {
+					end = of(id[0] + 1)
+				}
+				want := first
+				for want < end && bytes.Compare(ids[want][:], id[:]) < 0 {
+					want++
+				}
+				at, found, err := l.search(id)
+				if err != nil || int(at) != want || found != (want < end && ids[want] == id) {
+					t.Fatalf("%s, %d ids: %s is at %d, %v, %v; want %d", name, len(ids), id, at, found, err, want)
+				}
+			}
+		}
+	}
 }
