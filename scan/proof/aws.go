@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"regexp"
+	"sync"
 
 	"github.com/keywright/keywright/scan"
 )
@@ -82,7 +83,7 @@ func awsAccount(id []byte) (account uint64, ok bool) {
 	return v & 0x7fffffffff80 >> 7, true
 }
 
-var bedrockText = regexp.MustCompile(`^BedrockAPIKey-[0-9A-Za-z]+(?:-at-(\d{12}))?:.`)
+var bedrockText = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^BedrockAPIKey-[0-9A-Za-z]+(?:-at-(\d{12}))?:.`) })
 
 // BedrockKey proves Amazon Bedrock API keys: ABSK and the base 64 of
 // "BedrockAPIKey-…:…", or bedrock-api-key- and that of a presigned URL.
@@ -90,7 +91,7 @@ func BedrockKey(c scan.Candidate) scan.Evidence {
 	secret := c.Secret()
 	if rest, ok := afterPrefix(secret, "ABSK"); ok {
 		raw, _ := decodeBase64Any(rest)
-		m := bedrockText.FindSubmatch(raw)
+		m := bedrockText().FindSubmatch(raw)
 		if m == nil {
 			return scan.Fails("does not decode to a Bedrock key: edited, truncated or an example")
 		}

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"math"
 	"strings"
+	"sync"
 
 	"github.com/keywright/keywright/scan"
 )
@@ -81,7 +82,7 @@ func isWord(letters []byte) bool {
 	if len(letters) < 3 {
 		return false
 	}
-	if len(letters) <= maxWord && (fillerWords[string(letters)] || acronyms[string(letters)]) {
+	if len(letters) <= maxWord && (fillerWords.Has(string(letters)) || acronyms.Has(string(letters))) {
 		return true
 	}
 	vowels := 0
@@ -349,7 +350,7 @@ func periodic(value []byte) bool {
 
 // placeholderMarks are texts that no random secret contains and every author of
 // an example does. They are compared in lower case.
-var placeholderMarks = marksOf(
+var placeholderMarks = lazyMarks(
 	"example", "placeholder", "changeme", "change-me", "change_me", "change this", "changethis",
 	"replaceme", "replace_me", "replace-me", "replace_with", "replace-with", "redacted",
 	"your_", "your-", "your ", "youra", "yours", "yourt", "yourp", "yourk", "insert_", "insert-",
@@ -365,7 +366,7 @@ var templatePairs = [...][2]string{
 }
 
 // templateMarks are what expressions are made of that fetch a secret elsewhere.
-var templateMarks = marksOf(
+var templateMarks = lazyMarks(
 	"process.env", "os.environ", "getenv", "env[", "env.", "secrets.", "vault:", "op://", "keywright://",
 	"ssm:", "arn:aws:", "!vault", "!ref", "!sub", "file://", "env://", "awssm:", "sops:", "doppler:",
 	"keyvault", "config.get", "...", "…",
@@ -373,16 +374,16 @@ var templateMarks = marksOf(
 
 // formatMarks stand in texts that are filled in, and by chance in passwords of
 // many signs.
-var formatMarks = marksOf("%s", "%d", "%v", "%q", "{}", "{0}")
+var formatMarks = lazyMarks("%s", "%d", "%v", "%q", "{}", "{0}")
 
 // templateOpenings are what templatePairs open with.
-var templateOpenings = func() *marks {
+var templateOpenings = sync.OnceValue(func() *marks {
 	var texts []string
 	for _, pair := range templatePairs {
 		texts = append(texts, pair[0])
 	}
-	return marksOf(texts...)
-}()
+	return marksOf(texts)
+})
 
 // Placeholder reports whether value stands in for a secret instead of being
 // one: empty, repeated or sequential characters, a template (${NAME}, {{ x }},
@@ -393,18 +394,18 @@ func Placeholder(value []byte) bool {
 		return true
 	}
 	lower := bytes.ToLower(value)
-	return template(lower) || placeholderMarks.in(lower) || vocabularyOnly(lower)
+	return template(lower) || placeholderMarks().in(lower) || vocabularyOnly(lower)
 }
 
 // template reports whether lower is an expression that is filled in later.
 func template(lower []byte) bool {
-	if templateMarks.in(lower) {
+	if templateMarks().in(lower) {
 		return true
 	}
-	if formatMarks.in(lower) && LooksRandom(lower) < 0.8 {
+	if formatMarks().in(lower) && LooksRandom(lower) < 0.8 {
 		return true
 	}
-	if templateOpenings.in(lower) && filledIn(lower) {
+	if templateOpenings().in(lower) && filledIn(lower) {
 		return true
 	}
 	first, last := lower[0], lower[len(lower)-1]
@@ -448,13 +449,18 @@ type marks struct {
 	texts [1 << 5][]string
 }
 
-func marksOf(texts ...string) *marks {
+func marksOf(texts []string) *marks {
 	m := &marks{}
 	for _, t := range texts {
 		m.pairs[markPair(t[0], t[1])] = true
 		m.texts[t[0]&31] = append(m.texts[t[0]&31], t)
 	}
 	return m
+}
+
+// lazyMarks are made when they are first asked for: most scans never ask.
+func lazyMarks(texts ...string) func() *marks {
+	return sync.OnceValue(func() *marks { return marksOf(texts) })
 }
 
 func markPair(a, b byte) int { return int(a&31)<<5 | int(b&31) }
@@ -534,14 +540,14 @@ func segmented(letters []byte) bool {
 	ok[0] = true
 	for end := 1; end <= len(letters); end++ {
 		for start := max(0, end-maxWord); start < end && !ok[end]; start++ {
-			ok[end] = ok[start] && fillerWords[string(letters[start:end])]
+			ok[end] = ok[start] && fillerWords.Has(string(letters[start:end]))
 		}
 	}
 	return ok[len(letters)]
 }
 
 // fillerWords are what placeholders, defaults and examples are made of.
-var fillerWords = wordSet(`
+var fillerWords = WordSet{List: `
 	a an the this that is my your our some any here there put set enter add insert
 	replace change me with in on from for to of at by or and not no yes do dont use
 	using only must be should will can it as if then than more less one two three first second third
@@ -572,21 +578,33 @@ var fillerWords = wordSet(`
 	integration unit spec fixture fixtures
 	january february march april may june july august september october november december
 	spring summer autumn winter
-`)
+`}
 
 // acronyms are pieces of identifiers that no bigram table takes for words.
-var acronyms = wordSet(`
+var acronyms = WordSet{List: `
 	http https xml html json yaml toml url sql css dns ssl tls ssh ftp sftp smtp tcp udp rpc grpc
 	gpg pgp rsa dsa aes des cbc gcm pem csr crl crt kms cdn cli cpu gpu ctx str ptr btn msg src dst
 	img pkg cmd std fmt lib mgmt mgr num svc srv sys txt vpc vpn xhr rgb utf pdf png csv jpg
-`)
+`}
 
-func wordSet(list string) map[string]bool {
-	set := make(map[string]bool)
-	for _, w := range strings.Fields(list) {
-		set[w] = true
-	}
-	return set
+// WordSet is a set of words, made when it is first asked: most scans never ask. It is
+// safe for concurrent use.
+type WordSet struct {
+	List string // words between white space
+
+	once sync.Once
+	set  map[string]bool
+}
+
+// Has reports whether a word is in the set.
+func (s *WordSet) Has(w string) bool {
+	s.once.Do(func() {
+		s.set = map[string]bool{}
+		for w := range strings.FieldsSeq(s.List) {
+			s.set[w] = true
+		}
+	})
+	return s.set[w]
 }
 
 // UUID reports whether value is a UUID in its usual form, in either case, with

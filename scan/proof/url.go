@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/keywright/keywright/scan"
 )
@@ -55,7 +56,9 @@ func splitURL(text, password []byte) (user, host []byte) {
 	return user, rest
 }
 
-var dsnHost = regexp.MustCompile(`(?i)(?:^|[;\s?&"'(])(?:host|hostname|server|data source|addr|address)\s*=\s*(?:tcp:)?([^;\s&"')]+)`)
+var dsnHost = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(?:^|[;\s?&"'(])(?:host|hostname|server|data source|addr|address)\s*=\s*(?:tcp:)?([^;\s&"')]+)`)
+})
 
 // DSNPassword judges the password of a connection string of name=value pairs
 // ("Server=…;Password=…", "host=… password=…", "jdbc:…?user=…&password=…"), whose
@@ -63,7 +66,7 @@ var dsnHost = regexp.MustCompile(`(?i)(?:^|[;\s?&"'(])(?:host|hostname|server|da
 func DSNPassword(c scan.Candidate) scan.Evidence {
 	host := c.Part("host")
 	if host == nil {
-		if m := dsnHost.FindSubmatch(c.Text); m != nil {
+		if m := dsnHost().FindSubmatch(c.Text); m != nil {
 			host = m[1]
 		}
 	}

@@ -40,9 +40,9 @@ func nodeURLs() []scan.Rule {
 		{"biconomy-url", "biconomy", "Biconomy", `\.biconomy\.io/api/v[123]/[0-9]{1,9}/`, `[0-9A-Za-z_-]{9}\.` + uuidShape, "Dashboard, Paymasters", "https://docs.biconomy.io/"},
 		{"etherscan-url", "etherscan", "Etherscan", `scan\.(?:io|com|org)/(?:v2/)?api\?[0-9A-Za-z_=&%.,$/{}-]{0,300}apikey=`, `[0-9A-Z]{34}`, "API Keys", "https://docs.etherscan.io/getting-an-api-key"},
 	}
-	var rules []scan.Rule
-	for _, n := range list {
-		rules = append(rules, n.rule())
+	rules := make([]scan.Rule, len(list))
+	for i := range list {
+		rules[i] = list[i].rule()
 	}
 	return rules
 }
@@ -163,9 +163,9 @@ func cryptoCustody() []scan.Rule {
 }
 
 func servicesOf(list []service) []scan.Rule {
-	var rules []scan.Rule
-	for _, s := range list {
-		rules = append(rules, s.rule())
+	rules := make([]scan.Rule, len(list))
+	for i := range list {
+		rules[i] = list[i].rule()
 	}
 	return rules
 }

@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/pem"
+	"slices"
 	"strings"
 
 	"github.com/keywright/keywright/scan"
@@ -129,6 +130,7 @@ func exchanges() []scan.Rule {
 			where: "Settings, API Keys", reference: "https://docs.backpack.exchange/"},
 	}
 	rules := []scan.Rule{bitgetPair(), mexcPair(), cryptoComSecret(), robinhoodKey(), binancePair()}
+	rules = slices.Grow(rules, len(list))
 	for _, x := range list {
 		rules = append(rules, x.rule())
 	}

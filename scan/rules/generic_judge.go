@@ -249,7 +249,7 @@ func judgePassword(v []byte, min int) scan.Evidence {
 	switch {
 	case len(v) < min || len(v) > 64 || classes < 2:
 		return scan.Rejected
-	case proof.Placeholder(plainLetters(v)), famous[string(plainLetters(v))]:
+	case proof.Placeholder(plainLetters(v)), famous.Has(string(plainLetters(v))):
 		return scan.Evidence{Cap: scan.Low, Reason: "a well-known password"}
 	case digits == 0 && !symbols(v):
 		return scan.Rejected
@@ -267,7 +267,7 @@ func judgePassword(v []byte, min int) scan.Evidence {
 }
 
 // famous are passwords that everybody knows, without digits and symbols.
-var famous = nameSet(`hunter troubador swordfish correcthorsebatterystaple opensesame`)
+var famous = proof.WordSet{List: `hunter troubador swordfish correcthorsebatterystaple opensesame`}
 
 // randomKey reports whether v looks drawn at random from a token's alphabet.
 func randomKey(v []byte, kind nameClass) bool {

@@ -1,6 +1,10 @@
 package rules
 
-import "bytes"
+import (
+	"bytes"
+
+	"github.com/keywright/keywright/scan/proof"
+)
 
 // nameClass says what a name promises about its value.
 type nameClass uint8
@@ -33,9 +37,9 @@ func nameKind(name []byte) nameClass {
 	}
 	for i, w := range words {
 		switch {
-		case i > at && tailStops[w.text]:
+		case i > at && tailStops.Has(w.text):
 			return kindNone
-		case i < at && w.segment == words[at].segment && headStops[w.text], i < at && pathStops[w.text]:
+		case i < at && w.segment == words[at].segment && headStops.Has(w.text), i < at && pathStops.Has(w.text):
 			return kindNone
 		}
 	}
@@ -88,27 +92,27 @@ func wordKind(w, before string) nameClass {
 		return k
 	}
 	if w == "key" || w == "keys" {
-		if keyHeads[before] {
+		if keyHeads.Has(before) {
 			return kindKey
 		}
 		return kindNone
 	}
 	// words written together: dbpassword, authtoken, secretkey, apikey
 	for _, k := range [...]string{"password", "passwd", "passphrase", "passwort", "pwd", "pass"} {
-		if rest, ok := bytes.CutSuffix([]byte(w), []byte(k)); ok && !notKeywords[w] && (len(k) > 4 || passHeads[string(rest)]) {
+		if rest, ok := bytes.CutSuffix([]byte(w), []byte(k)); ok && !notKeywords.Has(w) && (len(k) > 4 || passHeads.Has(string(rest))) {
 			return kindPassword
 		}
 	}
-	if rest, ok := bytes.CutSuffix([]byte(w), []byte("key")); ok && keyHeads[string(rest)] {
+	if rest, ok := bytes.CutSuffix([]byte(w), []byte("key")); ok && keyHeads.Has(string(rest)) {
 		return kindKey
 	}
-	if rest, ok := bytes.CutSuffix([]byte(w), []byte("secret")); ok && len(rest) >= 2 && !notKeywords[w] {
+	if rest, ok := bytes.CutSuffix([]byte(w), []byte("secret")); ok && len(rest) >= 2 && !notKeywords.Has(w) {
 		return kindSecret
 	}
-	if rest, ok := bytes.CutSuffix([]byte(w), []byte("token")); ok && !headStops[string(rest)] && !notKeywords[w] {
+	if rest, ok := bytes.CutSuffix([]byte(w), []byte("token")); ok && !headStops.Has(string(rest)) && !notKeywords.Has(w) {
 		return kindKey
 	}
-	if rest, ok := bytes.CutPrefix([]byte(w), []byte("secret")); ok && keyHeads[string(bytes.TrimSuffix(rest, []byte("key")))] {
+	if rest, ok := bytes.CutPrefix([]byte(w), []byte("secret")); ok && keyHeads.Has(string(bytes.TrimSuffix(rest, []byte("key")))) {
 		return kindKey // secretaccesskey
 	}
 	return kindNone
@@ -123,29 +127,29 @@ var keywords = map[string]nameClass{
 }
 
 // keyHeads come before "key" where the key is confidential.
-var keyHeads = nameSet(`
+var keyHeads = proof.WordSet{List: `
 	api access private priv secret encrypt encryption sign signing signature auth authentication
 	master account storage shared session service admin app application license hmac jwt cipher
 	crypt crypto deploy root data jws aes consumer client
-`)
+`}
 
 // passHeads come before "pass" and "pwd" in words written together.
-var passHeads = nameSet(`
+var passHeads = proof.WordSet{List: `
 	db user admin root my mysql pg postgres redis mongo ldap smtp mail email ftp sftp ssh sudo sql
 	http https proxy rpc login basic auth keystore key store cert ssl tls wifi rabbit amqp imap pop
-`)
+`}
 
 // notKeywords contain a keyword and are none.
-var notKeywords = nameSet(`
+var notKeywords = proof.WordSet{List: `
 	bypass compass trespass surpass underpass overpass nonsecret notoken nopassword
 	eostoken bostoken padtoken unktoken masktoken septoken clstoken subtoken nontoken pretoken
 	cancellationtoken skiptoken csrftoken xsrftoken nexttoken pagetoken nextpagetoken synctoken continuationtoken
 	stoptoken peektoken lasttoken firsttoken curtoken currenttoken prevtoken
-`)
+`}
 
 // headStops before the keyword make it something that is not confidential, or
 // not a value at all.
-var headStops = nameSet(`
+var headStops = proof.WordSet{List: `
 	public pub csrf xsrf next page paging pagination cursor continuation continue sync cancel cancellation
 	stop skip abort design syntax lexer lex parser parse peek eos bos pad unk mask sep cls special
 	no non not has have is are was should can need needs show hide toggle reset forgot forget forgotten
@@ -156,13 +160,13 @@ var headStops = nameSet(`
 	error err errors placeholder title placeholdertext aria lbl txt warning info help hint
 	authenticity antiforgery verification requestverification anti forgery nonce state request change changed changes
 	fcm push device registration apns
-`)
+`}
 
 // pathStops are the words of headStops that count in any dotted segment.
-var pathStops = nameSet(`i18n intl label labels message messages msg error errors placeholder title help hint text texts translation translations locale`)
+var pathStops = proof.WordSet{List: `i18n intl label labels message messages msg error errors placeholder title help hint text texts translation translations locale`}
 
 // tailStops after the keyword make it a label for something else.
-var tailStops = nameSet(`
+var tailStops = proof.WordSet{List: `
 	count counts name names field fields label labels type types kind length len size min max minlength maxlength
 	path paths file files filename filepath filenames dir directory folder location url uri urls endpoint host hosts
 	hash hashes hashed digest salt checksum sum sha md5 sha1 sha256 fingerprint
@@ -185,12 +189,4 @@ var tailStops = nameSet(`
 	classification position pos line start end begin offset
 	encoding encoder encoded encryption encrypted encrypter decoder rotation
 	review reviewer signature signatures access resource resources
-`)
-
-func nameSet(list string) map[string]bool {
-	set := map[string]bool{}
-	for _, w := range bytes.Fields([]byte(list)) {
-		set[string(w)] = true
-	}
-	return set
-}
+`}

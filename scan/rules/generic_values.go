@@ -111,14 +111,14 @@ func hostBytes(v []byte) bool {
 
 // knownSuffix reports whether a text after the last dot is a file's or a
 // domain's.
-func knownSuffix(s string) bool { return suffixes[s] }
+func knownSuffix(s string) bool { return suffixes.Has(s) }
 
-var suffixes = nameSet(`
+var suffixes = proof.WordSet{List: `
 	com net org io dev app co uk de fr edu gov ai cloud local internal example test invalid localhost lan
 	js jsx ts tsx mjs json yaml yml toml ini cfg conf env xml html htm css scss svg png jpg jpeg gif ico webp
 	go py rb php java kt rs c h cc cpp hpp cs sh bash ps1 bat sql md txt rst log lock csv tmpl tpl vue
 	pem key crt cer der p12 pfx jks pub asc gpg zip gz tgz tar jar war so dll exe
-`)
+`}
 
 // pathLike reports whether v is a file's path, a route or a media type: parts
 // between slashes that are words.
@@ -257,7 +257,7 @@ func expressionLike(v []byte) bool {
 
 // documented are the first sixteen bytes, in hexadecimal, of the SHA-256 of
 // tokens in the examples of RFC 5849, RFC 6749, RFC 6750 and in OAuth guides.
-var documented = nameSet(`
+var documented = proof.WordSet{List: `
 	6c96130f130ab0d6d158397e24d2bcc1
 	00cf4c781dc37003f7c7dd7d4c9a6ef1
 	a35b81a7d7927b70ec99270dd2362b88
@@ -278,9 +278,9 @@ var documented = nameSet(`
 	0e04efa6bc7d2d512fc108c5ba4215c4
 	ce9dcd929b61415a0353ef3b6cc464c3
 	819994820a8ec7d6193be7f6c9b8b0f6
-`)
+`}
 
 func isDocumented(v []byte) bool {
 	sum := sha256.Sum256(v)
-	return documented[hex.EncodeToString(sum[:16])]
+	return documented.Has(hex.EncodeToString(sum[:16]))
 }

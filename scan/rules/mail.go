@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/keywright/keywright/scan"
 )
@@ -203,13 +204,13 @@ func mail() []scan.Rule {
 	}
 }
 
-var intercomInside = regexp.MustCompile(`^tok:[0-9a-f]{8}(_[0-9a-f]{4}){3}_[0-9a-f]{12}:`)
+var intercomInside = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^tok:[0-9a-f]{8}(_[0-9a-f]{4}){3}_[0-9a-f]{12}:`) })
 
 // intercomToken proves tokens that are the base 64 of "tok:", a UUID with
 // underscores and two numbers.
 func intercomToken(c scan.Candidate) scan.Evidence {
 	raw, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(string(c.Secret()), "="))
-	if err == nil && intercomInside.Match(raw) {
+	if err == nil && intercomInside().Match(raw) {
 		return scan.Holds("decodes to a token's id")
 	}
 	return scan.Evidence{}
