@@ -245,8 +245,11 @@ func (m *literals) enter(l *sought, gram uint32, text, offset int) {
 
 // beside is the low five bits, as a set, of the bytes that can stand at a position.
 func (l *sought) beside(at int) (bits uint32) {
-	if at < 0 {
+	switch {
+	case at < 0, at >= len(l.text)+len(l.after):
 		return ^uint32(0)
+	case at < len(l.text):
+		return 1 << (l.text[at] & 31)
 	}
 	set := l.set(at)
 	for _, w := range set {
