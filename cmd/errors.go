@@ -99,6 +99,7 @@ func explainRepository(err error) (hint string, ok bool) {
 		revision    *gitrepo.RevisionError
 		shallow     *gitrepo.ShallowError
 		unsupported *gitrepo.UnsupportedError
+		gitConfig   *gitrepo.ConfigError
 		special     *files.NotRegularError
 		lack        *pipeline.LackError
 	)
@@ -117,6 +118,8 @@ func explainRepository(err error) (hint string, ok bool) {
 		return cmp.Or(revision.Hint, "'git branch --all' and 'git tag' list what there is; 'git fetch' brings more"), true
 	case errors.As(err, &unsupported):
 		return "to scan its files alone: git archive HEAD | tar -xC DIR, then keywright scan DIR", true
+	case errors.As(err, &gitConfig):
+		return "'git config --list' says what Git makes of it", true
 	case errors.As(err, &special):
 		return "to scan a stream: keywright scan -", true
 	}

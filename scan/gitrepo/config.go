@@ -252,10 +252,20 @@ func (c gitConfig) readConfig(path string) error {
 		return fmt.Errorf("read git configuration: %w", err)
 	}
 	if err := c.parse(data); err != nil {
-		return fmt.Errorf("read git configuration %s: %w", path, err)
+		return &ConfigError{path, err}
 	}
 	return nil
 }
+
+// ConfigError says that a configuration file of Git's is not one: Git would not work
+// there either.
+type ConfigError struct {
+	Path string
+	Err  error
+}
+
+func (e *ConfigError) Error() string { return fmt.Sprintf("read git configuration %s: %v", e.Path, e.Err) }
+func (e *ConfigError) Unwrap() error { return e.Err }
 
 // maxIncludes bounds nested include.path, as Git does.
 const maxIncludes = 10

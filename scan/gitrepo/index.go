@@ -60,6 +60,9 @@ func (e *IndexEntry) AssumeValid() bool { return e.flags&flagAssumeValid != 0 }
 // SkipWorktree reports that a sparse checkout leaves the file out.
 func (e *IndexEntry) SkipWorktree() bool { return e.more&moreSkipWorktree != 0 }
 
+// Gitlink reports a submodule's entry.
+func (e *IndexEntry) Gitlink() bool { return isGitlink(e.Mode) }
+
 // IntentToAdd reports an entry whose content is not added yet.
 func (e *IndexEntry) IntentToAdd() bool { return e.more&moreIntentToAdd != 0 }
 

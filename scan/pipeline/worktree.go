@@ -254,6 +254,9 @@ func (r *run) index(ctx context.Context, repo *gitrepo.Repo, list *gitrepo.WorkF
 	if err != nil {
 		return err
 	}
+	if list != nil && r.Mode == NoHistory {
+		r.exclude("index entry that is not checked out", notCheckedOut(list, staged.Changes))
+	}
 	same := r.unchanged(list, staged.Changes)
 	var scratch match.Scratch
 	for _, c := range staged.Changes {
@@ -273,6 +276,26 @@ func (r *run) index(ctx context.Context, repo *gitrepo.Repo, list *gitrepo.WorkF
 		}
 	}
 	return nil
+}
+
+// notCheckedOut counts the entries of the index that are as in HEAD and have no file:
+// they were removed, or a sparse checkout leaves them out. The history has them.
+func notCheckedOut(list *gitrepo.WorkFiles, changes []gitrepo.Change) (n int) {
+	met := map[string]bool{}
+	for i := range list.Files {
+		if list.Files[i].Tracked != nil {
+			met[list.Files[i].Path] = true
+		}
+	}
+	for _, c := range changes {
+		met[c.Path] = true
+	}
+	for i := range list.Index.Entries {
+		if e := &list.Index.Entries[i]; !e.Gitlink() && !met[string(e.Name)] {
+			n++
+		}
+	}
+	return n
 }
 
 // configFiles scans the repository's configuration, where remotes' addresses and
