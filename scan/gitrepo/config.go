@@ -264,7 +264,9 @@ type ConfigError struct {
 	Err  error
 }
 
-func (e *ConfigError) Error() string { return fmt.Sprintf("read git configuration %s: %v", e.Path, e.Err) }
+func (e *ConfigError) Error() string {
+	return fmt.Sprintf("read git configuration %s: %v", e.Path, e.Err)
+}
 func (e *ConfigError) Unwrap() error { return e.Err }
 
 // maxIncludes bounds nested include.path, as Git does.
