@@ -35,9 +35,16 @@ var mayImport = map[string][]string{
 	"scan/report":      {"scan", "secret"},
 	"scan/pipeline":    {"config", "scan", "scan/cache", "scan/files", "scan/fingerprint", "scan/gitrepo", "scan/match", "scan/packfile", "secret", "internal/durable"},
 
+	"keystore":              {"secret", "internal/durable"},
+	"keystore/keystoretest": {"keystore", "secret"},
+	"keystore/keychain":     {"keystore", "secret", "internal/durable"},
+	"keystore/agefile":      {"keystore", "secret", "internal/durable"},
+	"audit":                 {"secret", "internal/durable"},
+
 	"config":           {"scan", "secret", "internal/durable"},
 	"secret":           {},
 	"internal/durable": {"secret"},
+	"internal/launch":  {"secret"},
 
 	// Programs for building and measuring, which nothing imports.
 	"internal/tools/manual": {"cmd"},
