@@ -85,3 +85,22 @@ func TroubleOf(err error) (Trouble, bool) {
 	}
 	return Failed, false
 }
+
+// ErrTooLarge says that a value has more than MaxValue bytes.
+var ErrTooLarge = errors.New("the value is too large")
+
+// ValidItem reports whether a name and a value are within the bounds of Items.
+func ValidItem(name string, value secret.Value) error {
+	if name == "" || len(name) > MaxItemName {
+		return fmt.Errorf("an item's name has %d bytes, not 1 to %d", len(name), MaxItemName)
+	}
+	for i := range len(name) {
+		if !isKeyByte(name[i]) || name[i] == '_' {
+			return fmt.Errorf("an item's name holds %q", name[i])
+		}
+	}
+	if value.Len() > MaxValue {
+		return fmt.Errorf("%w: %d bytes are more than %d", ErrTooLarge, value.Len(), MaxValue)
+	}
+	return nil
+}

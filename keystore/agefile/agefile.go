@@ -1,0 +1,242 @@
+// Package agefile keeps secrets in one file that is encrypted with age
+// (age-encryption.org/v1), for systems without a keychain: containers, servers, CI.
+//
+// The file is replaced whole with each change, under a lock. Whoever has the identity
+// can read it, and put an older one in its place unnoticed.
+package agefile
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"filippo.io/age"
+
+	"github.com/keywright/keywright/internal/durable"
+	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/secret"
+)
+
+// Opener gives the identity that a file is encrypted to. It is asked when the file is
+// first needed, and may prompt. Make says that there is no file yet.
+type Opener interface {
+	Identity(ctx context.Context, make bool) (*age.X25519Identity, error)
+}
+
+// File is a keystore.Items in one file. All methods may be called concurrently, by
+// several processes, too.
+type File struct {
+	path   string
+	opener Opener
+
+	mu       sync.Mutex
+	identity *age.X25519Identity
+}
+
+// New returns the items in the file at path, which is made with the first one.
+func New(path string, opener Opener) *File { return &File{path: path, opener: opener} }
+
+const (
+	dirPerm  = 0o700
+	filePerm = 0o600
+	lockExt  = ".lock"
+
+	// maxFile bounds what is read into memory.
+	maxFile = 1 << 30
+)
+
+// content is what is encrypted.
+type content struct {
+	Format int               `json:"format"`
+	Items  map[string][]byte `json:"items"`
+}
+
+const contentFormat = 1
+
+// Put implements keystore.Items.
+func (f *File) Put(ctx context.Context, name string, value secret.Value) error {
+	doing := "store item " + name
+	if err := keystore.ValidItem(name, value); err != nil {
+		return f.trouble(doing, err)
+	}
+	return f.change(ctx, doing, func(c *content) bool {
+		c.Items[name] = bytes.Clone(value.Reveal())
+		return true
+	})
+}
+
+// Get implements keystore.Items.
+func (f *File) Get(ctx context.Context, name string) (secret.Value, error) {
+	doing := "read item " + name
+	if err := keystore.ValidItem(name, secret.Value{}); err != nil {
+		return secret.Value{}, f.trouble(doing, err)
+	}
+	c, err := f.read(ctx)
+	if err != nil {
+		return secret.Value{}, f.trouble(doing, err)
+	}
+	defer c.wipe()
+	b, ok := c.Items[name]
+	if !ok {
+		return secret.Value{}, fmt.Errorf("%s: %w", doing, keystore.ErrNoItem)
+	}
+	return secret.New(b), nil
+}
+
+// Delete implements keystore.Items.
+func (f *File) Delete(ctx context.Context, name string) error {
+	doing := "delete item " + name
+	if err := keystore.ValidItem(name, secret.Value{}); err != nil {
+		return f.trouble(doing, err)
+	}
+	return f.change(ctx, doing, func(c *content) bool {
+		_, ok := c.Items[name]
+		delete(c.Items, name)
+		return ok
+	})
+}
+
+// change replaces the file if do changed its content.
+func (f *File) change(ctx context.Context, doing string, do func(*content) bool) (err error) {
+	if err := os.MkdirAll(filepath.Dir(f.path), dirPerm); err != nil {
+		return f.trouble(doing, err)
+	}
+	unlock, err := durable.Lock(ctx, f.path+lockExt)
+	if err != nil {
+		return f.trouble(doing, err)
+	}
+	defer func() {
+		if unlockErr := unlock(); err == nil && unlockErr != nil {
+			err = f.trouble(doing, unlockErr)
+		}
+	}()
+	c, err := f.read(ctx)
+	if err != nil {
+		return f.trouble(doing, err)
+	}
+	defer c.wipe()
+	if !do(c) {
+		return nil
+	}
+	if err := f.write(ctx, c); err != nil {
+		return f.trouble(doing, err)
+	}
+	return nil
+}
+
+// read decrypts the file. There being none is an empty one.
+func (f *File) read(ctx context.Context) (*content, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	sealed, err := os.ReadFile(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &content{contentFormat, map[string][]byte{}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	identity, err := f.unlock(ctx, false)
+	if err != nil {
+		return nil, err
+	}
+	r, err := age.Decrypt(bytes.NewReader(sealed), identity)
+	var wrong *age.NoIdentityMatchError
+	if errors.As(err, &wrong) {
+		return nil, &problem{keystore.Locked, errors.New("the identity does not fit it")}
+	}
+	if err != nil {
+		return nil, &problem{keystore.Damaged, err}
+	}
+	plain, err := io.ReadAll(io.LimitReader(r, maxFile))
+	defer clear(plain)
+	if err != nil {
+		return nil, &problem{keystore.Damaged, err}
+	}
+	var c content
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return nil, &problem{keystore.Damaged, errors.New("what it holds is not a list of items")}
+	}
+	if c.Format != contentFormat {
+		return nil, &problem{keystore.Failed, fmt.Errorf("it was written by another version of keywright: format %d", c.Format)}
+	}
+	if c.Items == nil {
+		c.Items = map[string][]byte{}
+	}
+	return &c, nil
+}
+
+func (f *File) write(ctx context.Context, c *content) error {
+	_, err := os.Stat(f.path)
+	identity, err := f.unlock(ctx, errors.Is(err, fs.ErrNotExist))
+	if err != nil {
+		return err
+	}
+	plain, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	defer clear(plain)
+	return durable.WriteFile(f.path, func(w io.Writer) error {
+		e, err := age.Encrypt(w, identity.Recipient())
+		if err != nil {
+			return err
+		}
+		if _, err := e.Write(plain); err != nil {
+			return err
+		}
+		return e.Close()
+	}, filePerm)
+}
+
+// unlock asks for the identity once.
+func (f *File) unlock(ctx context.Context, make bool) (*age.X25519Identity, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.identity == nil {
+		identity, err := f.opener.Identity(ctx, make)
+		if err != nil {
+			return nil, err
+		}
+		f.identity = identity
+	}
+	return f.identity, nil
+}
+
+func (c *content) wipe() {
+	for _, b := range c.Items {
+		clear(b)
+	}
+}
+
+// problem is an error whose trouble is known.
+type problem struct {
+	trouble keystore.Trouble
+	err     error
+}
+
+func (p *problem) Error() string { return p.err.Error() }
+func (p *problem) Unwrap() error { return p.err }
+
+// trouble makes a keystore.BackendError of an error.
+func (f *File) trouble(doing string, err error) error {
+	trouble := keystore.Failed
+	var known *problem
+	switch {
+	case errors.As(err, &known):
+		trouble, err = known.trouble, known.err
+	case errors.Is(err, context.DeadlineExceeded):
+		trouble = keystore.Silent
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, keystore.ErrTooLarge):
+		trouble = keystore.Full
+	}
+	return &keystore.BackendError{Backend: f.path, Doing: doing, Trouble: trouble, Err: err}
+}

@@ -1,0 +1,87 @@
+package keystore
+
+import (
+	"maps"
+	"slices"
+	"time"
+)
+
+// Key is what is known of a key beside its secrets.
+type Key struct {
+	Name
+	Parts       []Part            `json:"parts"`
+	Provider    string            `json:"provider,omitempty"`
+	Params      map[string]string `json:"params,omitempty"`    // of the provider
+	PublicID    string            `json:"public_id,omitempty"` // what the provider calls it
+	Owner       string            `json:"owner,omitempty"`
+	Description string            `json:"description,omitempty"`
+	Scopes      []string          `json:"scopes,omitempty"`
+	Tags        []string          `json:"tags,omitempty"`
+	Created     time.Time         `json:"created"`
+	Expires     time.Time         `json:"expires,omitzero"`
+	RotateEvery Days              `json:"rotate_every_days,omitempty"`
+	Versions    []Version         `json:"versions"` // the newest first
+}
+
+// Days is a span of time as people give it to keys.
+type Days int
+
+// Part is a part of a key, and where it goes.
+type Part struct {
+	Name     string `json:"name"`
+	Variable string `json:"variable,omitempty"` // that run sets for it
+}
+
+// Stage says what a version is for.
+type Stage string
+
+// The stages. A key has one current version, and at most one of each other stage.
+const (
+	Current  Stage = "current"
+	Pending  Stage = "pending"  // stored, not relied on yet
+	Previous Stage = "previous" // replaced, kept for undoing
+)
+
+// Version is one set of a key's secrets.
+type Version struct {
+	Number  int       `json:"number"` // from 1, never used again
+	Stage   Stage     `json:"stage"`
+	Item    string    `json:"item"` // that holds all its parts
+	Created time.Time `json:"created"`
+	By      string    `json:"by"`
+}
+
+// Version returns the version of a stage.
+func (k *Key) Version(s Stage) (Version, bool) {
+	i := slices.IndexFunc(k.Versions, func(v Version) bool { return v.Stage == s })
+	if i < 0 {
+		return Version{}, false
+	}
+	return k.Versions[i], true
+}
+
+// PartNames are the names of the key's parts in their order.
+func (k *Key) PartNames() []string {
+	names := make([]string, len(k.Parts))
+	for i, p := range k.Parts {
+		names[i] = p.Name
+	}
+	return names
+}
+
+// clone is a copy that shares nothing with the key.
+func (k *Key) clone() Key {
+	c := *k
+	c.Parts, c.Scopes, c.Tags, c.Versions = slices.Clone(k.Parts), slices.Clone(k.Scopes), slices.Clone(k.Tags), slices.Clone(k.Versions)
+	c.Params = maps.Clone(k.Params)
+	return c
+}
+
+// nextNumber is that of a new version.
+func (k *Key) nextNumber() int {
+	n := 0
+	for _, v := range k.Versions {
+		n = max(n, v.Number)
+	}
+	return n + 1
+}

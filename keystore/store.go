@@ -1,0 +1,321 @@
+package keystore
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Store is the keys of a user: secrets in a backend, metadata in a directory. It may be
+// used by several goroutines and processes at once.
+//
+// No item that holds secrets is ever overwritten. A new version is a new item, whose
+// name stands in the metadata before it is written; one replacement of the metadata
+// makes it current; then the old item goes. Whatever moment the process dies at, each
+// key is as it was or as it was to be.
+type Store struct {
+	record
+	now func() time.Time
+}
+
+// Open returns the store in a directory, which is made when something is stored.
+func Open(dir string, items Items) *Store {
+	return &Store{record{dir, items}, time.Now}
+}
+
+// The errors of a Store.
+var (
+	ErrNoKey     = errors.New("there is no such key")
+	ErrNoVersion = errors.New("it has no such version")
+	ErrExists    = errors.New("there is a key of that name")
+	ErrParts     = errors.New("the parts are not those of the key")
+)
+
+// KeyError is an error about a key.
+type KeyError struct {
+	Doing string // "read", "store"
+	Name  Name
+	Err   error
+}
+
+func (e *KeyError) Error() string { return fmt.Sprintf("%s %s: %v", e.Doing, e.Name, e.Err) }
+func (e *KeyError) Unwrap() error { return e.Err }
+
+// cooling is how long an item that was not to be written is looked for again: calls
+// that were given up have a time limit below.
+const cooling = 15 * time.Minute
+
+// Catalog returns the metadata, authenticated.
+func (s *Store) Catalog(ctx context.Context) (*Catalog, error) {
+	state, err := s.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return state.catalog, nil
+}
+
+// Glance returns the metadata without asking the backend for anything, so that it
+// neither waits nor prompts. Whether keywright wrote it is not known.
+func (s *Store) Glance() (*Catalog, error) { return s.unchecked() }
+
+// Get returns the secrets of a version of a key, and what is known of the key.
+func (s *Store) Get(ctx context.Context, name Name, stage Stage) (Parts, *Key, error) {
+	for try := 0; ; try++ {
+		catalog, err := s.Catalog(ctx)
+		if err != nil {
+			return nil, nil, &KeyError{"read", name, err}
+		}
+		key, ok := catalog.Find(name)
+		if !ok {
+			return nil, nil, &KeyError{"read", name, ErrNoKey}
+		}
+		v, ok := key.Version(stage)
+		if !ok {
+			return nil, nil, &KeyError{"read", name, ErrNoVersion}
+		}
+		value, err := s.items.Get(ctx, v.Item)
+		if errors.Is(err, ErrNoItem) && try == 0 {
+			continue // it may have been replaced since the catalog was read
+		}
+		if err != nil {
+			return nil, nil, &KeyError{"read", name, err}
+		}
+		parts, err := unpack(value)
+		if err != nil {
+			return nil, nil, &KeyError{"read", name, &BackendError{Backend: "the store", Doing: "read item " + v.Item, Trouble: Damaged, Err: err}}
+		}
+		return parts, key, nil
+	}
+}
+
+// Put stores a new version of a key, made current, and makes the key if there is none.
+// The version before it is kept as previous, the one before that goes. Edit changes
+// what is known of the key beside; it may be nil. By is who acts.
+func (s *Store) Put(ctx context.Context, by string, name Name, parts Parts, edit func(*Key)) (*Key, error) {
+	var stored Key
+	err := s.change(ctx, func(t *transaction) error {
+		key, ok := t.catalog.Find(name)
+		next := Key{Name: name, Created: s.now().UTC()}
+		if ok {
+			next = key.clone()
+		}
+		if edit != nil {
+			edit(&next)
+		}
+		next.Name = name
+		if !fits(&next, parts) {
+			return ErrParts
+		}
+		item, err := t.write(parts)
+		if err != nil {
+			return err
+		}
+		t.retire(&next, Previous)
+		for i := range next.Versions {
+			if next.Versions[i].Stage == Current {
+				next.Versions[i].Stage = Previous
+			}
+		}
+		v := Version{Number: next.nextNumber(), Stage: Current, Item: item, Created: s.now().UTC(), By: by}
+		next.Versions = slices.Insert(next.Versions, 0, v)
+		t.catalog.put(next)
+		stored = next
+		return nil
+	})
+	if err != nil {
+		return nil, &KeyError{"store", name, err}
+	}
+	return &stored, nil
+}
+
+// fits reports whether a key has just these parts. A key without any gets them.
+func fits(k *Key, parts Parts) bool {
+	names := slices.Sorted(maps.Keys(parts))
+	if len(k.Parts) == 0 {
+		for _, n := range names {
+			k.Parts = append(k.Parts, Part{Name: n})
+		}
+	}
+	return len(names) > 0 && slices.Equal(names, slices.Sorted(slices.Values(k.PartNames())))
+}
+
+// Undo makes the previous version of a key current again. The current one becomes the
+// previous.
+func (s *Store) Undo(ctx context.Context, name Name) error {
+	err := s.change(ctx, func(t *transaction) error {
+		key, ok := t.catalog.Find(name)
+		if !ok {
+			return ErrNoKey
+		}
+		if _, ok := key.Version(Previous); !ok {
+			return ErrNoVersion
+		}
+		for i := range key.Versions {
+			switch v := &key.Versions[i]; v.Stage {
+			case Current:
+				v.Stage = Previous
+			case Previous:
+				v.Stage = Current
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return &KeyError{"undo", name, err}
+	}
+	return nil
+}
+
+// Edit changes what is known of a key; its name, parts' names and versions stay.
+func (s *Store) Edit(ctx context.Context, name Name, edit func(*Key)) error {
+	err := s.change(ctx, func(t *transaction) error {
+		key, ok := t.catalog.Find(name)
+		if !ok {
+			return ErrNoKey
+		}
+		next := key.clone()
+		edit(&next)
+		if !slices.Equal(next.PartNames(), key.PartNames()) {
+			return ErrParts
+		}
+		next.Name, next.Versions = name, key.Versions
+		*key = next
+		return nil
+	})
+	if err != nil {
+		return &KeyError{"change", name, err}
+	}
+	return nil
+}
+
+// Move gives a key another name.
+func (s *Store) Move(ctx context.Context, from, to Name) error {
+	err := s.change(ctx, func(t *transaction) error {
+		key, ok := t.catalog.Find(from)
+		if !ok {
+			return ErrNoKey
+		}
+		if _, taken := t.catalog.Find(to); taken {
+			return fmt.Errorf("%w: %s", ErrExists, to)
+		}
+		moved := key.clone()
+		t.catalog.remove(from)
+		moved.Name = to
+		t.catalog.put(moved)
+		return nil
+	})
+	if err != nil {
+		return &KeyError{"move", from, err}
+	}
+	return nil
+}
+
+// Remove deletes a key with all its versions.
+func (s *Store) Remove(ctx context.Context, name Name) error {
+	err := s.change(ctx, func(t *transaction) error {
+		key, ok := t.catalog.Find(name)
+		if !ok {
+			return ErrNoKey
+		}
+		for _, v := range key.Versions {
+			t.loosen(v.Item)
+		}
+		t.catalog.remove(name)
+		return nil
+	})
+	if err != nil {
+		return &KeyError{"remove", name, err}
+	}
+	return nil
+}
+
+// transaction is one change of the metadata.
+type transaction struct {
+	*state
+	store *Store
+	ctx   context.Context
+}
+
+// change runs do under the lock, on the authenticated metadata, and saves what it made
+// of it. If do fails, nothing has changed.
+func (s *Store) change(ctx context.Context, do func(*transaction) error) (err error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	state, err := s.load(ctx)
+	if err != nil {
+		return err
+	}
+	t := &transaction{state, s, ctx}
+	if err := t.sweep(); err != nil {
+		return err
+	}
+	if err := do(t); err != nil {
+		return err
+	}
+	if err := s.save(ctx, state); err != nil {
+		return err
+	}
+	if err := s.settle(ctx, state); err != nil {
+		return err
+	}
+	// What is not needed any more is named in the metadata: if it cannot be removed
+	// now, the next change tries again.
+	_ = t.sweep()
+	return nil
+}
+
+// sweep removes items that belong to no version. Those that have cooled are forgotten.
+func (t *transaction) sweep() error {
+	kept := t.catalog.Loose[:0:0]
+	for _, l := range t.catalog.Loose {
+		if err := t.store.items.Delete(t.ctx, l.Item); err != nil {
+			return err
+		}
+		if age := t.store.now().Sub(l.Since); age < cooling && age > -cooling {
+			kept = append(kept, l)
+		}
+	}
+	t.catalog.Loose = kept
+	return nil
+}
+
+// loosen notes an item that belongs to no version any more.
+func (t *transaction) loosen(item string) {
+	t.catalog.Loose = append(t.catalog.Loose, Loose{item, t.store.now().UTC()})
+}
+
+// retire takes the version of a stage out of a key.
+func (t *transaction) retire(k *Key, stage Stage) {
+	k.Versions = slices.DeleteFunc(k.Versions, func(v Version) bool {
+		if v.Stage == stage {
+			t.loosen(v.Item)
+		}
+		return v.Stage == stage
+	})
+}
+
+// write stores parts as a new item. Its name is in the metadata before it is written.
+func (t *transaction) write(parts Parts) (item string, err error) {
+	var b [16]byte
+	rand.Read(b[:])
+	item = "key-" + hex.EncodeToString(b[:])
+	t.loosen(item)
+	if err := t.store.save(t.ctx, t.state); err != nil {
+		return "", err
+	}
+	packed := parts.pack()
+	defer packed.Wipe()
+	if err := t.store.items.Put(t.ctx, item, packed); err != nil {
+		return "", err
+	}
+	t.catalog.Loose = slices.DeleteFunc(t.catalog.Loose, func(l Loose) bool { return l.Item == item })
+	return item, nil
+}
