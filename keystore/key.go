@@ -20,7 +20,8 @@ type Key struct {
 	Created     time.Time         `json:"created"`
 	Expires     time.Time         `json:"expires,omitzero"`
 	RotateEvery Days              `json:"rotate_every_days,omitempty"`
-	Versions    []Version         `json:"versions"` // the newest first
+	Versions    []Version         `json:"versions"`     // the newest first
+	LastNumber  int               `json:"last_version"` // that a version was given
 }
 
 // Days is a span of time as people give it to keys.
@@ -75,13 +76,4 @@ func (k *Key) clone() Key {
 	c.Parts, c.Scopes, c.Tags, c.Versions = slices.Clone(k.Parts), slices.Clone(k.Scopes), slices.Clone(k.Tags), slices.Clone(k.Versions)
 	c.Params = maps.Clone(k.Params)
 	return c
-}
-
-// nextNumber is that of a new version.
-func (k *Key) nextNumber() int {
-	n := 0
-	for _, v := range k.Versions {
-		n = max(n, v.Number)
-	}
-	return n + 1
 }

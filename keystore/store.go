@@ -121,7 +121,8 @@ func (s *Store) Put(ctx context.Context, by string, name Name, parts Parts, edit
 				next.Versions[i].Stage = Previous
 			}
 		}
-		v := Version{Number: next.nextNumber(), Stage: Current, Item: item, Created: s.now().UTC(), By: by}
+		next.LastNumber++
+		v := Version{Number: next.LastNumber, Stage: Current, Item: item, Created: s.now().UTC(), By: by}
 		next.Versions = slices.Insert(next.Versions, 0, v)
 		t.catalog.put(next)
 		stored = next
@@ -183,7 +184,7 @@ func (s *Store) Edit(ctx context.Context, name Name, edit func(*Key)) error {
 		if !slices.Equal(next.PartNames(), key.PartNames()) {
 			return ErrParts
 		}
-		next.Name, next.Versions = name, key.Versions
+		next.Name, next.Versions, next.LastNumber = name, key.Versions, key.LastNumber
 		*key = next
 		return nil
 	})

@@ -1,0 +1,421 @@
+package keystore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/keywright/keywright/secret"
+)
+
+// memory is Items that can die: at the n-th call, before or after its effect, and ever
+// after.
+type memory struct {
+	mu    sync.Mutex
+	items map[string]string
+	calls int
+	dieAt int // 0: never
+	after bool
+}
+
+var errDead = errors.New("dead")
+
+func newMemory() *memory { return &memory{items: map[string]string{}} }
+
+func (m *memory) call(effect func()) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.calls++
+	dead := m.dieAt > 0 && m.calls >= m.dieAt
+	if !dead || m.after && m.calls == m.dieAt {
+		effect()
+	}
+	if dead {
+		return &BackendError{Backend: "memory", Doing: "call", Trouble: Failed, Err: errDead}
+	}
+	return nil
+}
+
+func (m *memory) Put(_ context.Context, name string, v secret.Value) error {
+	if err := ValidItem(name, v); err != nil {
+		return err
+	}
+	return m.call(func() { m.items[name] = string(v.Reveal()) })
+}
+
+func (m *memory) Get(_ context.Context, name string) (v secret.Value, err error) {
+	found := false
+	if err := m.call(func() {
+		var s string
+		s, found = m.items[name]
+		v = secret.New([]byte(s))
+	}); err != nil {
+		return secret.Value{}, err
+	}
+	if !found {
+		return secret.Value{}, ErrNoItem
+	}
+	return v, nil
+}
+
+func (m *memory) Delete(_ context.Context, name string) error {
+	return m.call(func() { delete(m.items, name) })
+}
+
+// revive is the same memory in a process of its own.
+func (m *memory) revive() *memory { return &memory{items: m.items} }
+
+// testStore is a store whose clock is set by hand.
+type testStore struct {
+	*Store
+	t     *testing.T
+	mem   *memory
+	clock time.Time
+}
+
+func newTestStore(t *testing.T) *testStore {
+	return (&testStore{t: t, mem: newMemory(), clock: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}).at(t.TempDir())
+}
+
+func (s *testStore) at(dir string) *testStore {
+	s.Store = Open(dir, s.mem)
+	s.now = func() time.Time { return s.clock }
+	return s
+}
+
+func single(value string) Parts { return Parts{SinglePart: secret.New([]byte(value))} }
+
+func (s *testStore) put(name, value string) error {
+	n, err := ParseName(name)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, err = s.Put(s.t.Context(), "tester", n, single(value), nil)
+	return err
+}
+
+// value is what a key holds, "none" if there is no such key or version.
+func (s *testStore) value(name string, stage Stage) string {
+	s.t.Helper()
+	n, _ := ParseName(name)
+	parts, _, err := s.Get(s.t.Context(), n, stage)
+	if errors.Is(err, ErrNoKey) || errors.Is(err, ErrNoVersion) {
+		return "none"
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return string(parts[SinglePart].Reveal())
+}
+
+// tidy lets everything cool, and wants no item that belongs to nothing.
+func (s *testStore) tidy() {
+	s.t.Helper()
+	for range 2 {
+		s.clock = s.clock.Add(2 * cooling)
+		if err := s.put("zz/TIDY", "x"); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	c, err := s.Catalog(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	want := []string{sealKeyItem, headItem}
+	for _, k := range c.Keys {
+		for _, v := range k.Versions {
+			want = append(want, v.Item)
+		}
+	}
+	for _, l := range c.Loose {
+		if s.clock.Sub(l.Since) >= cooling {
+			s.t.Errorf("%s is still loose", l.Item)
+		}
+	}
+	have := slices.Sorted(maps.Keys(s.mem.items))
+	slices.Sort(want)
+	if !slices.Equal(have, want) {
+		s.t.Errorf("items %q, want %q", have, want)
+	}
+}
+
+func TestVersions(t *testing.T) {
+	s := newTestStore(t)
+	check := func(current, previous string) {
+		t.Helper()
+		if c, p := s.value("prod/A", Current), s.value("prod/A", Previous); c != current || p != previous {
+			t.Errorf("current %q, previous %q, want %q and %q", c, p, current, previous)
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	name := Name{"prod", "A"}
+	check("none", "none")
+	must(s.put("prod/A", "one"))
+	check("one", "none")
+	must(s.put("prod/A", "two"))
+	check("two", "one")
+	must(s.Undo(t.Context(), name))
+	check("one", "two")
+	must(s.put("prod/A", "three"))
+	check("three", "one")
+	must(s.Edit(t.Context(), name, func(k *Key) { k.Owner = "Ada"; k.Versions = nil }))
+	must(s.Move(t.Context(), name, Name{"dev", "B"}))
+	check("none", "none")
+	if got := s.value("dev/B", Current); got != "three" {
+		t.Errorf("moved: %q", got)
+	}
+	c, err := s.Catalog(t.Context())
+	must(err)
+	if k, ok := c.Find(Name{"dev", "B"}); !ok || k.Owner != "Ada" || k.Versions[0].Number != 3 || len(k.Versions) != 2 {
+		t.Errorf("%v owner %q versions %+v", k.Name, k.Owner, k.Versions)
+	}
+	must(s.put("dev/C", "c"))
+	if err := s.Move(t.Context(), Name{"dev", "C"}, Name{"dev", "B"}); !errors.Is(err, ErrExists) {
+		t.Errorf("move over another key: %v", err)
+	}
+	if _, err := s.Put(t.Context(), "t", Name{"dev", "C"}, Parts{"id": secret.New(nil)}, nil); !errors.Is(err, ErrParts) {
+		t.Errorf("other parts: %v", err)
+	}
+	must(s.Remove(t.Context(), Name{"dev", "B"}))
+	if err := s.Remove(t.Context(), Name{"dev", "B"}); !errors.Is(err, ErrNoKey) {
+		t.Errorf("removed twice: %v", err)
+	}
+	s.tidy()
+}
+
+// TestCrash lets the process die at every call of the backend, before and after its
+// effect. Each key must be as it was or as it was to be, and nothing may be left over.
+func TestCrash(t *testing.T) {
+	name := Name{"prod", "A"}
+	operations := map[string]struct {
+		prepare []string
+		do      func(s *testStore) error
+		want    []string // current, previous: before and after
+	}{
+		"first":   {nil, func(s *testStore) error { return s.put("prod/A", "1") }, []string{"none none", "1 none"}},
+		"second":  {[]string{"1"}, func(s *testStore) error { return s.put("prod/A", "2") }, []string{"1 none", "2 1"}},
+		"third":   {[]string{"1", "2"}, func(s *testStore) error { return s.put("prod/A", "3") }, []string{"2 1", "3 2"}},
+		"undo":    {[]string{"1", "2"}, func(s *testStore) error { return s.Undo(t.Context(), name) }, []string{"2 1", "1 2"}},
+		"edit":    {[]string{"1"}, func(s *testStore) error { return s.Edit(t.Context(), name, func(k *Key) { k.Owner = "x" }) }, []string{"1 none"}},
+		"move":    {[]string{"1"}, func(s *testStore) error { return s.Move(t.Context(), name, Name{"prod", "B"}) }, []string{"1 none", "none none"}},
+		"removal": {[]string{"1", "2"}, func(s *testStore) error { return s.Remove(t.Context(), name) }, []string{"2 1", "none none"}},
+	}
+	for what, op := range operations {
+		ends := 0
+		for n := 1; ends < 2; n++ {
+			if n > 60 {
+				t.Fatalf("%s does not end", what)
+			}
+			after := n%2 == 0
+			s := newTestStore(t)
+			for _, v := range op.prepare {
+				if err := s.put("prod/A", v); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.mem = s.mem.revive()
+			s.mem.dieAt, s.mem.after = (n+1)/2, after
+			dir := s.dir
+			err := op.do(s.at(dir))
+			if s.mem.calls < s.mem.dieAt {
+				ends++
+			}
+			s.mem = s.mem.revive()
+			s.at(dir)
+			got := s.value("prod/A", Current) + " " + s.value("prod/A", Previous)
+			if i := slices.Index(op.want, got); i < 0 || err == nil && i != len(op.want)-1 {
+				t.Errorf("%s, dead at call %d (after: %v, %v): %q, want one of %q", what, s.mem.dieAt, after, err, got, op.want)
+			}
+			s.tidy()
+		}
+	}
+}
+
+func TestTampering(t *testing.T) {
+	file := func(s *testStore) string { return filepath.Join(s.dir, metadataFile) }
+	read := func(t *testing.T, s *testStore) []byte {
+		b, err := os.ReadFile(file(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
+	write := func(t *testing.T, s *testStore, b []byte) {
+		if err := os.WriteFile(file(s), b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		do   func(t *testing.T, s *testStore, old []byte)
+		want string
+	}{
+		"edited": {func(t *testing.T, s *testStore, _ []byte) {
+			write(t, s, []byte(strings.Replace(string(read(t, s)), `"prod"`, `"prox"`, 1)))
+		}, "not the last one"},
+		"rolled back": {func(t *testing.T, s *testStore, old []byte) { write(t, s, old) }, "not the last one"},
+		"removed": {func(t *testing.T, s *testStore, _ []byte) {
+			if err := os.Remove(file(s)); err != nil {
+				t.Fatal(err)
+			}
+		}, "the file is gone"},
+		"emptied": {func(t *testing.T, s *testStore, _ []byte) { write(t, s, nil) }, "not the last one"},
+		"another's": {func(t *testing.T, s *testStore, _ []byte) {
+			o := newTestStore(t)
+			_ = o.put("prod/A", "1")
+			write(t, s, read(t, o))
+		}, "not the last one"},
+		"head gone":         {func(t *testing.T, s *testStore, _ []byte) { delete(s.mem.items, headItem) }, "does not know it"},
+		"head damaged":      {func(t *testing.T, s *testStore, _ []byte) { s.mem.items[headItem] = "x" }, "damaged"},
+		"key gone":          {func(t *testing.T, s *testStore, _ []byte) { delete(s.mem.items, sealKeyItem) }, "is gone"},
+		"another key":       {func(t *testing.T, s *testStore, _ []byte) { s.mem.items[sealKeyItem] = strings.Repeat("k", 32) }, "seal"},
+		"another backend's": {func(t *testing.T, s *testStore, _ []byte) { clear(s.mem.items) }, "does not know it"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newTestStore(t)
+			if err := s.put("prod/A", "1"); err != nil {
+				t.Fatal(err)
+			}
+			old := read(t, s)
+			if err := s.put("prod/A", "2"); err != nil {
+				t.Fatal(err)
+			}
+			c.do(t, s, old)
+			for what, err := range map[string]error{
+				"read":  func() error { _, _, err := s.Get(t.Context(), Name{"prod", "A"}, Current); return err }(),
+				"write": s.put("prod/A", "3"),
+			} {
+				var tampered *TamperError
+				if !errors.As(err, &tampered) || !strings.Contains(tampered.What, c.want) {
+					t.Errorf("%s: %v, want tampering: %s", what, err, c.want)
+				}
+			}
+		})
+	}
+}
+
+// TestTruncated cuts the metadata at every byte.
+func TestTruncated(t *testing.T) {
+	s := newTestStore(t)
+	if err := s.put("prod/A", "1"); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(s.dir, metadataFile)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range whole {
+		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		var tampered *TamperError
+		if _, err := s.Catalog(t.Context()); !errors.As(err, &tampered) {
+			t.Fatalf("cut at %d: %v", n, err)
+		}
+		if c, err := s.Glance(); err == nil && len(c.Keys) > 0 {
+			t.Fatalf("cut at %d: a glance sees %+v", n, c)
+		}
+	}
+	if err := os.WriteFile(path, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.value("prod/A", Current); got != "1" {
+		t.Errorf("made whole again: %q", got)
+	}
+}
+
+// TestTogether lets several stores change the same keys at once.
+func TestTogether(t *testing.T) {
+	s := newTestStore(t)
+	const writers, rounds = 6, 8
+	var g sync.WaitGroup
+	for w := range writers {
+		g.Go(func() {
+			o := (&testStore{t: t, mem: s.mem, clock: s.clock}).at(s.dir)
+			for r := range rounds {
+				if err := o.put("prod/SHARED", fmt.Sprint(w, r)); err != nil {
+					t.Error(err)
+				}
+				if err := o.put(fmt.Sprintf("prod/OWN%d", w), fmt.Sprint(r)); err != nil {
+					t.Error(err)
+				}
+				if _, _, err := o.Get(t.Context(), Name{"prod", "SHARED"}, Current); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	g.Wait()
+	c, err := s.Catalog(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k, ok := c.Find(Name{"prod", "SHARED"}); len(c.Keys) != writers+1 || !ok || k.Versions[0].Number != writers*rounds {
+		t.Errorf("%d keys, %+v", len(c.Keys), k)
+	}
+	s.tidy()
+}
+
+func TestPartsPack(t *testing.T) {
+	for _, p := range []Parts{
+		{},
+		single(""),
+		{"id": secret.New([]byte("a\x00b")), "secret": secret.New(nil), "passphrase": secret.New([]byte(strings.Repeat("x", 70000)))},
+	} {
+		got, err := unpack(p.pack())
+		if err != nil || len(got) != len(p) {
+			t.Fatalf("%v, %v", got, err)
+		}
+		for n, v := range p {
+			if string(got[n].Reveal()) != string(v.Reveal()) {
+				t.Errorf("part %s differs", n)
+			}
+		}
+	}
+}
+
+func FuzzUnpack(f *testing.F) {
+	f.Add(single("secret").pack().Reveal())
+	f.Add(Parts{"id": secret.New([]byte("a")), "secret": secret.New([]byte("b"))}.pack().Reveal())
+	f.Add([]byte{1, 0x80})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		p, err := unpack(secret.New(b))
+		if err == nil {
+			if again, err := unpack(p.pack()); err != nil || len(again) != len(p) {
+				t.Errorf("%v, %v", again, err)
+			}
+		}
+	})
+}
+
+func FuzzCatalog(f *testing.F) {
+	c := &Catalog{Generation: 3, Keys: []Key{{Name: Name{"prod", "A"}, Parts: []Part{{Name: "value"}}}}}
+	b, err := c.encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(b)
+	f.Add([]byte("{}\n"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := decodeCatalog(b)
+		if err != nil {
+			return
+		}
+		if _, err := c.encode(); err != nil {
+			t.Error(err)
+		}
+	})
+}
