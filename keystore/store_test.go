@@ -266,6 +266,13 @@ func TestTampering(t *testing.T) {
 			write(t, s, []byte(strings.Replace(string(read(t, s)), `"prod"`, `"prox"`, 1)))
 		}, "not the last one"},
 		"rolled back": {func(t *testing.T, s *testStore, old []byte) { write(t, s, old) }, "not the last one"},
+		"rolled back by one change": {func(t *testing.T, s *testStore, _ []byte) {
+			last := read(t, s)
+			if err := s.Edit(t.Context(), Name{"prod", "A"}, func(k *Key) { k.Owner = "Ada" }); err != nil {
+				t.Fatal(err)
+			}
+			write(t, s, last)
+		}, "not the last one"},
 		"removed": {func(t *testing.T, s *testStore, _ []byte) {
 			if err := os.Remove(file(s)); err != nil {
 				t.Fatal(err)
