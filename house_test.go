@@ -21,7 +21,7 @@ const module = "github.com/keywright/keywright"
 // docs/design.md, and almost none is ever worth adding upwards.
 var mayImport = map[string][]string{
 	".":   {"cmd"},
-	"cmd": {"config", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
+	"cmd": {"audit", "config", "keystore", "keystore/agefile", "keystore/keychain", "internal/launch", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
 
 	"scan":             {"secret"},
 	"scan/match":       {"scan"},

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"unicode/utf16"
 
+	"filippo.io/age"
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/keywright/keywright/cmd"
@@ -40,6 +41,7 @@ func TestMain(m *testing.M) {
 //	wide FILE                   makes UTF-16 of a file
 //	repeat COUNT TEXT FILE      writes a text many times
 //	named FILE NAME             copies a file; the name is a Go string literal
+//	identity                    keeps keys in a file that is encrypted to a new identity
 func TestScript(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Fatal("the scripts need git")
@@ -51,11 +53,12 @@ func TestScript(t *testing.T) {
 		RequireUniqueNames:  true,
 		UpdateScripts:       os.Getenv("TESTSCRIPT_UPDATE") != "",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits":  exits,
-			"sample": sample,
-			"wide":   wide,
-			"repeat": repeat,
-			"named":  named,
+			"exits":    exits,
+			"sample":   sample,
+			"wide":     wide,
+			"repeat":   repeat,
+			"named":    named,
+			"identity": identity,
 		},
 		Condition: condition,
 	})
@@ -224,4 +227,20 @@ func named(ts *testscript.TestScript, neg bool, args []string) {
 	name, err := strconv.Unquote(`"` + args[1] + `"`)
 	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(name), []byte(ts.ReadFile(args[0])), 0o644))
+}
+
+// identity makes keys be kept in a file, encrypted to an identity that is made here.
+func identity(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) > 0 {
+		ts.Fatalf("usage: identity")
+	}
+	id, err := age.GenerateX25519Identity()
+	ts.Check(err)
+	home := ts.MkAbs(".home/keys")
+	ts.Check(os.MkdirAll(home, 0o700))
+	file := ts.MkAbs(".home/identity")
+	ts.Check(os.WriteFile(file, []byte(id.String()+"\n"), 0o600))
+	ts.Setenv("KEYWRIGHT_HOME", home)
+	ts.Setenv("KEYWRIGHT_KEYSTORE", "agefile")
+	ts.Setenv("KEYWRIGHT_IDENTITY_FILE", file)
 }

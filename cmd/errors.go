@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/keywright/keywright/config"
+	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/scan/files"
 	"github.com/keywright/keywright/scan/gitrepo"
 	"github.com/keywright/keywright/scan/pipeline"
@@ -86,11 +87,46 @@ func explain(err error) (message, hint string, code int) {
 	if hint, ok := explainRepository(err); ok {
 		return err.Error(), hint, exitUsage
 	}
+	if hint, code, ok := explainKeys(err); ok {
+		return err.Error(), hint, code
+	}
 	var configured *config.Error
 	if errors.As(err, &configured) {
 		return err.Error(), configured.Hint(), exitUsage
 	}
 	return err.Error(), "", exitFailed
+}
+
+// explainKeys knows the errors of keys and of where they are kept.
+func explainKeys(err error) (hint string, code int, ok bool) {
+	var (
+		name     *keystore.NameError
+		tampered *keystore.TamperError
+	)
+	switch {
+	case errors.As(err, &name):
+		return "a key is written ENV/NAME: prod/BINANCE", exitUsage, true
+	case errors.Is(err, keystore.ErrNoKey):
+		return "'keywright ls' names the keys there are", exitFailed, true
+	case errors.Is(err, keystore.ErrNoVersion):
+		return "a version is kept when the next one is stored", exitFailed, true
+	case errors.Is(err, keystore.ErrExists):
+		return "remove that one first, or choose another name", exitFailed, true
+	case errors.As(err, &tampered):
+		return "put the metadata back from a backup; nothing was changed", exitFailed, true
+	}
+	trouble, ok := keystore.TroubleOf(err)
+	return troubleHints[trouble], exitFailed, ok
+}
+
+// troubleHints say what to do about a backend's trouble.
+var troubleHints = map[keystore.Trouble]string{
+	keystore.Absent:    "to keep keys in an encrypted file instead: export " + envKeystore + "=agefile",
+	keystore.Locked:    "unlock it, or check the passphrase, and try again",
+	keystore.Dismissed: "try again, and answer what is asked",
+	keystore.Silent:    "it may be waiting for a password in another window",
+	keystore.Full:      "make room, or store less",
+	keystore.Damaged:   "put it back from a backup",
 }
 
 // explainRepository knows the errors that mean "what was asked cannot be, here".

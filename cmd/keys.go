@@ -1,0 +1,214 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/term"
+
+	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/keystore/agefile"
+	"github.com/keywright/keywright/secret"
+)
+
+// The environment says where keys are kept: it is the same for every verb, and a
+// repository cannot change it.
+const (
+	envHome       = "KEYWRIGHT_HOME"            // the directory of the metadata and of what is encrypted
+	envKeystore   = "KEYWRIGHT_KEYSTORE"        // keychain (the default) or agefile
+	envIdentity   = "KEYWRIGHT_IDENTITY_FILE"   // of agefile: a file with an identity of age
+	envPassphrase = "KEYWRIGHT_PASSPHRASE_FILE" // of agefile: a file with the passphrase
+)
+
+// keysDir is where the metadata of keys is.
+func keysDir() (string, error) {
+	if dir := os.Getenv(envHome); dir != "" {
+		return dir, nil
+	}
+	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" && runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
+		return filepath.Join(dir, "keywright"), nil
+	}
+	if runtime.GOOS == "windows" {
+		if dir := os.Getenv("LocalAppData"); dir != "" {
+			return filepath.Join(dir, "keywright", "keys"), nil
+		}
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return "", usageError{fmt.Errorf("find the keys' directory: %w", err), "set " + envHome}
+	}
+	if runtime.GOOS == "darwin" {
+		return filepath.Join(home, "Library", "Application Support", "keywright"), nil
+	}
+	return filepath.Join(home, ".local", "share", "keywright"), nil
+}
+
+// asking says whether a verb may ask for a password.
+type asking bool
+
+const (
+	mayAsk   asking = true
+	neverAsk asking = false
+)
+
+// openStore opens the user's keys.
+func openStore(t *terminal, ask asking) (*keystore.Store, error) {
+	dir, err := keysDir()
+	if err != nil {
+		return nil, err
+	}
+	items, err := backend(t, dir, ask)
+	if err != nil {
+		return nil, err
+	}
+	return keystore.Open(dir, items), nil
+}
+
+func backend(t *terminal, dir string, ask asking) (keystore.Items, error) {
+	switch kind := os.Getenv(envKeystore); kind {
+	case "agefile":
+		return agefile.New(filepath.Join(dir, "keys.age"), opener(t, dir, ask)), nil
+	default:
+		return nil, usagef("it is keychain or agefile", "%s is %s", envKeystore, quote(kind))
+	}
+}
+
+// opener is how an encrypted file is opened: with an identity, a passphrase in a file,
+// or one that is typed.
+func opener(t *terminal, dir string, may asking) agefile.Opener {
+	if file := os.Getenv(envIdentity); file != "" {
+		return agefile.IdentityFile(file)
+	}
+	ask := func(_ context.Context, fresh bool) (secret.Value, error) {
+		if !may {
+			return secret.Value{}, errNotAsked
+		}
+		return t.askPassphrase(fresh)
+	}
+	if file := os.Getenv(envPassphrase); file != "" {
+		ask = func(context.Context, bool) (secret.Value, error) { return readLine(file) }
+	}
+	return &agefile.Passphrase{Path: filepath.Join(dir, "identity.age"), Ask: ask}
+}
+
+// readLine is the first line of a file.
+func readLine(file string) (secret.Value, error) {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return secret.Value{}, fmt.Errorf("read the passphrase: %w", err)
+	}
+	defer clear(data)
+	line, _, _ := bytes.Cut(data, []byte("\n"))
+	return secret.New(bytes.TrimSuffix(line, []byte("\r"))), nil
+}
+
+var (
+	errNobody   = errors.New("there is no terminal to ask at")
+	errNotAsked = errors.New("this command does not ask for a passphrase")
+)
+
+// askPassphrase asks at the controlling terminal; a fresh passphrase twice.
+func (t *terminal) askPassphrase(fresh bool) (secret.Value, error) {
+	if !fresh {
+		return t.askSecret("Passphrase of the keys: ")
+	}
+	for {
+		first, err := t.askSecret("New passphrase for the keys: ")
+		if err != nil {
+			return first, err
+		}
+		again, err := t.askSecret("Once more: ")
+		if err != nil {
+			return again, err
+		}
+		if key := []byte("passphrase"); first.Digest(key) == again.Digest(key) {
+			return first, nil
+		}
+		fmt.Fprintln(t.err, "keywright: the two differ")
+	}
+}
+
+// askSecret asks for a secret at the controlling terminal, without echo.
+func (t *terminal) askSecret(prompt string) (secret.Value, error) {
+	tty, err := t.controlling()
+	if err != nil {
+		return secret.Value{}, err
+	}
+	defer tty.Close()
+	fmt.Fprint(tty, prompt)
+	b, err := term.ReadPassword(int(tty.Fd()))
+	fmt.Fprintln(tty)
+	if err != nil {
+		return secret.Value{}, fmt.Errorf("read from the terminal: %w", err)
+	}
+	defer clear(b)
+	return secret.New(b), nil
+}
+
+// askYes asks a question at the controlling terminal; only y and yes are a yes.
+func (t *terminal) askYes(question string) (bool, error) {
+	tty, err := t.controlling()
+	if err != nil {
+		return false, err
+	}
+	defer tty.Close()
+	fmt.Fprint(tty, question+" [y/N] ")
+	var answer []byte
+	for one := make([]byte, 1); len(answer) < 100; {
+		n, err := tty.Read(one)
+		if n > 0 && one[0] == '\n' {
+			break
+		}
+		answer = append(answer, one[:n]...)
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				return false, fmt.Errorf("read from the terminal: %w", err)
+			}
+			break
+		}
+	}
+	word := string(bytes.ToLower(bytes.TrimSpace(answer)))
+	return word == "y" || word == "yes", nil
+}
+
+// controlling opens the terminal that the user sits at, whatever the streams are.
+func (t *terminal) controlling() (*os.File, error) {
+	name := "/dev/tty"
+	if isWindows {
+		name = "CON"
+	}
+	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	if err != nil {
+		return nil, errNobody
+	}
+	return f, nil
+}
+
+// actor is who acts, for the record.
+func actor() string {
+	who := "unknown"
+	if u, err := user.Current(); err == nil {
+		who = u.Username
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return who + "@" + host
+}
+
+// keyName reads an argument that names a whole key.
+func keyName(arg string) (keystore.Name, error) {
+	n, err := keystore.ParseName(arg)
+	if err != nil {
+		return n, usageError{err, "a key is written ENV/NAME: prod/BINANCE"}
+	}
+	return n, nil
+}

@@ -1,0 +1,87 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newRm(term *terminal) *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:   "rm ENV/NAME",
+		Short: "Remove a key",
+		Long: `Removes a key with all its versions. That cannot be undone, so it asks; without a
+terminal it wants --yes. At its provider the key goes on to work.
+`,
+		Args: oneArg("the key's name"),
+		RunE: func(c *cobra.Command, args []string) error { return runRm(c.Context(), term, args[0], yes) },
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "remove it without asking")
+	return c
+}
+
+func runRm(ctx context.Context, term *terminal, arg string, yes bool) error {
+	name, err := keyName(arg)
+	if err != nil {
+		return err
+	}
+	store, err := openStore(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	if !yes {
+		yes, err = term.askYes("Remove " + name.String() + " and all its versions for good?")
+		switch {
+		case errors.Is(err, errNobody):
+			return usageError{err, "to remove it without asking: keywright rm --yes " + name.String()}
+		case err != nil:
+			return err
+		case !yes:
+			fmt.Fprintln(term.err, "keywright: not removed")
+			return outcome(exitFailed)
+		}
+	}
+	if err := store.Remove(ctx, name); err != nil {
+		return err
+	}
+	fmt.Fprintf(term.err, "keywright: removed %s\n", name)
+	return nil
+}
+
+func newMv(term *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "mv ENV/NAME ENV/NAME",
+		Short: "Rename a key",
+		Long:  "Gives a key another name, or moves it to another environment, with all its versions.\n",
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				return nil
+			}
+			return usagef("for example: keywright mv dev/OLD dev/NEW", "%s takes the old and the new name, got %d arguments", c.CommandPath(), len(args))
+		},
+		RunE: func(c *cobra.Command, args []string) error { return runMv(c.Context(), term, args[0], args[1]) },
+	}
+}
+
+func runMv(ctx context.Context, term *terminal, from, to string) error {
+	old, err := keyName(from)
+	if err != nil {
+		return err
+	}
+	next, err := keyName(to)
+	if err != nil {
+		return err
+	}
+	store, err := openStore(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	if err := store.Move(ctx, old, next); err != nil {
+		return err
+	}
+	fmt.Fprintf(term.err, "keywright: %s is now %s\n", old, next)
+	return nil
+}

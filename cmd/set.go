@@ -1,0 +1,246 @@
+package cmd
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/secret"
+)
+
+// setOptions are the flags of set, as they were typed.
+type setOptions struct {
+	parts       []string
+	provider    string
+	owner       string
+	description string
+	expires     string
+	undo        bool
+}
+
+const setLong = `Stores a key, or a new version of one. The version before it is kept and can be
+had back with --undo; the one before that goes.
+
+Each part is asked for at the terminal, without echo. Where standard input is not
+a terminal it is read instead: the value of a key with one part, without the line
+break at its end, or a line 'part=value' for each part.
+`
+
+const setExample = `  keywright set prod/STRIPE_KEY --expires 90d
+  keywright set prod/BINANCE --parts id,secret --provider binance
+  pass show bot | keywright set dev/BOT_TOKEN`
+
+func newSet(term *terminal) *cobra.Command {
+	var o setOptions
+	c := &cobra.Command{
+		Use:     "set ENV/NAME",
+		Short:   "Store a key",
+		Long:    setLong,
+		Example: setExample,
+		Args:    oneArg("the key's name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			return runSet(c.Context(), term, o, args[0])
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringSliceVar(&o.parts, "parts", nil, "the key's parts, `LIST` of names (default: one)")
+	f.StringVar(&o.provider, "provider", "", "`NAME` of the service that issues it")
+	f.StringVar(&o.owner, "owner", "", "`WHO` is responsible for it")
+	f.StringVar(&o.description, "description", "", "`TEXT` to remember it by")
+	f.StringVar(&o.expires, "expires", "", "it expires in or on `WHEN`: 90d, 2027-01-31")
+	f.BoolVar(&o.undo, "undo", false, "make the previous version current again")
+	return c
+}
+
+func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error {
+	name, err := keyName(arg)
+	if err != nil {
+		return err
+	}
+	expires, err := parseExpiry(o.expires, time.Now())
+	if err != nil {
+		return err
+	}
+	store, err := openStore(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	if o.undo {
+		if err := store.Undo(ctx, name); err != nil {
+			return err
+		}
+		fmt.Fprintf(term.err, "keywright: the previous version of %s is current again\n", name)
+		return nil
+	}
+	names, err := o.partNames(ctx, store, name)
+	if err != nil {
+		return err
+	}
+	parts, err := term.readParts(name, names)
+	if err != nil {
+		return err
+	}
+	defer parts.Wipe()
+	key, err := store.Put(ctx, actor(), name, parts, func(k *keystore.Key) {
+		if len(k.Parts) == 0 {
+			for _, n := range names {
+				k.Parts = append(k.Parts, keystore.Part{Name: n})
+			}
+		}
+		set(&k.Provider, o.provider)
+		set(&k.Owner, o.owner)
+		set(&k.Description, o.description)
+		if o.expires != "" {
+			k.Expires = expires
+		} else if len(k.Versions) > 0 {
+			k.Expires = time.Time{} // that was the old version's
+		}
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(term.err, "keywright: stored %s, version %d\n", name, key.Versions[0].Number)
+	return nil
+}
+
+// set replaces a field if something was given for it.
+func set(field *string, given string) {
+	if given != "" {
+		*field = given
+	}
+}
+
+// partNames are those of the key if there is one, or those that were asked for.
+func (o setOptions) partNames(ctx context.Context, store *keystore.Store, name keystore.Name) ([]string, error) {
+	names := o.parts
+	if len(names) == 0 {
+		names = []string{keystore.SinglePart}
+	}
+	for i, n := range names {
+		if err := keystore.ValidPart(n); err != nil {
+			return nil, usageError{err, "for example: --parts id,secret"}
+		}
+		if slices.Contains(names[:i], n) {
+			return nil, usagef("each part has a name of its own", "--parts names %s twice", quote(n))
+		}
+	}
+	catalog, err := store.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := catalog.Find(name)
+	if !ok {
+		return names, nil
+	}
+	if len(o.parts) > 0 && !slices.Equal(slices.Sorted(slices.Values(o.parts)), slices.Sorted(slices.Values(key.PartNames()))) {
+		return nil, usagef("leave --parts out, or remove the key first: keywright rm "+name.String(),
+			"%s has the parts %s", name, strings.Join(key.PartNames(), ", "))
+	}
+	return key.PartNames(), nil
+}
+
+// readParts reads the secrets of a key from standard input, or asks for them.
+func (t *terminal) readParts(name keystore.Name, names []string) (keystore.Parts, error) {
+	if !t.inTTY {
+		return readParts(t.in, names)
+	}
+	parts := keystore.Parts{}
+	for _, n := range names {
+		prompt := fmt.Sprintf("%s, %s: ", name, n)
+		if len(names) == 1 {
+			prompt = name.String() + ": "
+		}
+		v, err := t.askSecret(prompt)
+		if err != nil {
+			return nil, err
+		}
+		if v.IsZero() {
+			return nil, usagef("nothing was stored", "%s is empty", strings.TrimSuffix(prompt, ": "))
+		}
+		parts[n] = v
+	}
+	return parts, nil
+}
+
+func readParts(in io.Reader, names []string) (keystore.Parts, error) {
+	data, err := io.ReadAll(io.LimitReader(in, keystore.MaxValue+1))
+	defer clear(data)
+	if err != nil {
+		return nil, fmt.Errorf("read standard input: %w", err)
+	}
+	if len(data) > keystore.MaxValue {
+		return nil, usagef("a key is at most 16 MiB", "standard input holds more than a key can")
+	}
+	if len(names) == 1 {
+		value := bytes.TrimSuffix(bytes.TrimSuffix(data, []byte("\n")), []byte("\r"))
+		if len(value) == 0 {
+			return nil, usagef("nothing was stored; was the command before the pipe right?", "standard input is empty")
+		}
+		return keystore.Parts{names[0]: secret.New(value)}, nil
+	}
+	parts := keystore.Parts{}
+	lines := bufio.NewScanner(bytes.NewReader(data))
+	lines.Buffer(nil, len(data)+1)
+	for n := 1; lines.Scan(); n++ {
+		part, value, ok := bytes.Cut(lines.Bytes(), []byte("="))
+		switch {
+		case len(bytes.TrimSpace(lines.Bytes())) == 0:
+			continue
+		case !ok || !slices.Contains(names, string(part)):
+			return nil, usagef("want lines 'part=value' for "+strings.Join(names, ", "), "line %d of standard input is of no part", n)
+		case !parts[string(part)].IsZero():
+			return nil, usagef("each part comes once", "line %d of standard input has %s again", n, quote(string(part)))
+		case len(value) == 0:
+			return nil, usagef("nothing was stored", "line %d of standard input: %s is empty", n, quote(string(part)))
+		}
+		parts[string(part)] = secret.New(value)
+	}
+	for _, n := range names {
+		if parts[n].IsZero() {
+			return nil, usagef("want lines 'part=value' for "+strings.Join(names, ", "), "standard input has no %s", n)
+		}
+	}
+	return parts, nil
+}
+
+// parseExpiry reads a number of days, or a date: the end of that day, UTC.
+func parseExpiry(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	var days int
+	if n, err := fmt.Sscanf(s, "%dd", &days); err == nil && n == 1 && fmt.Sprintf("%dd", days) == s && days > 0 && days < 100_000 {
+		return now.UTC().AddDate(0, 0, days).Truncate(time.Second), nil
+	}
+	day, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return day, usagef("for example: --expires 90d, --expires 2027-01-31", "--expires: %s is neither days nor a date", quote(s))
+	}
+	end := day.AddDate(0, 0, 1).Add(-time.Second)
+	if end.Before(now) {
+		return day, usagef("a key that is dead need not be stored", "--expires: %s is over", s)
+	}
+	return end, nil
+}
+
+// oneArg refuses any other number of arguments than one.
+func oneArg(what string) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		if len(args) == 1 {
+			return nil
+		}
+		return usagef("see '"+c.CommandPath()+" --help'", "%s takes one argument, %s; got %d", c.CommandPath(), what, len(args))
+	}
+}
