@@ -36,7 +36,7 @@ func newLs(term *terminal) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&format, "format", "text", "`FORMAT` is text or json")
-	complete(c, "format", func() []string { return []string{"text", "json"} })
+	complete(c, "format", textOrJSON)
 	return c
 }
 
@@ -59,41 +59,74 @@ type listing struct {
 }
 
 func runLs(ctx context.Context, term *terminal, format string, args []string) error {
-	env := ""
-	if len(args) == 1 {
-		if env = args[0]; keystore.ValidEnv(env) != nil {
-			return usageError{keystore.ValidEnv(env), "for example: keywright ls prod"}
-		}
-	}
-	store, err := openStore(term, neverAsk)
+	env, err := envArg(args)
 	if err != nil {
 		return err
 	}
-	catalog, err := store.Catalog(ctx)
-	authenticated := err == nil
-	if _, backend := keystore.TroubleOf(err); backend {
-		fmt.Fprintln(term.err, "keywright: not authenticated:", report.Escape(err.Error()))
-		catalog, err = store.Glance()
+	if err := checkFormat(format); err != nil {
+		return err
 	}
+	catalog, authenticated, err := lookAtKeys(ctx, term, env)
 	if err != nil {
 		return err
 	}
 	out := listing{authenticated, []listed{}}
 	for i := range catalog.Keys {
-		if k := &catalog.Keys[i]; env == "" || k.Env == env {
-			out.Keys = append(out.Keys, listedOf(k))
-		}
+		out.Keys = append(out.Keys, listedOf(&catalog.Keys[i]))
 	}
-	switch format {
-	case "json":
+	if format == "json" {
 		e := json.NewEncoder(term.out)
 		e.SetIndent("", "  ")
 		return e.Encode(out)
-	case "text":
-		return printKeys(term, out, env)
+	}
+	return printKeys(term, out, env)
+}
+
+// envArg is the environment that was given; empty for all.
+func envArg(args []string) (string, error) {
+	if len(args) == 0 {
+		return "", nil
+	}
+	if err := keystore.ValidEnv(args[0]); err != nil {
+		return "", usageError{err, "for example: prod"}
+	}
+	return args[0], nil
+}
+
+// lookAtKeys reads the metadata of the keys of an environment, or of all, without
+// asking anybody for a password. If the backend does not answer, it says so, and the
+// metadata is not authenticated.
+func lookAtKeys(ctx context.Context, term *terminal, env string) (c *keystore.Catalog, authenticated bool, err error) {
+	store, err := openStore(term, neverAsk)
+	if err != nil {
+		return nil, false, err
+	}
+	c, err = store.Catalog(ctx)
+	authenticated = err == nil
+	if _, backend := keystore.TroubleOf(err); backend {
+		fmt.Fprintln(term.err, "keywright: not authenticated:", escaped(err.Error()))
+		c, err = store.Glance()
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	if env != "" {
+		c.Keys = slices.DeleteFunc(c.Keys, func(k keystore.Key) bool { return k.Env != env })
+	}
+	return c, authenticated, nil
+}
+
+func textOrJSON() []string { return []string{"text", "json"} }
+
+func checkFormat(format string) error {
+	if slices.Contains(textOrJSON(), format) {
+		return nil
 	}
 	return usagef("the formats are text, json", "unknown format %s", quote(format))
 }
+
+// escaped makes text of the user's safe to print on one line.
+func escaped(s string) string { return report.Escape(s) }
 
 func listedOf(k *keystore.Key) listed {
 	v, _ := k.Version(keystore.Current)
@@ -118,7 +151,7 @@ func printKeys(term *terminal, l listing, env string) error {
 		if !k.Expires.IsZero() {
 			notes = append(notes, "expires "+k.Expires.Format(time.DateOnly))
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", k.Name, report.Escape(k.Provider), strings.Join(notes, ", "))
+		fmt.Fprintf(w, "%s\t%s\t%s\n", k.Name, escaped(k.Provider), strings.Join(notes, ", "))
 	}
 	return w.Flush()
 }

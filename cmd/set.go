@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -18,12 +19,9 @@ import (
 
 // setOptions are the flags of set, as they were typed.
 type setOptions struct {
-	parts       []string
-	provider    string
-	owner       string
-	description string
-	expires     string
-	undo        bool
+	details
+	parts []string
+	undo  bool
 }
 
 const setLong = `Stores a key, or a new version of one. The version before it is kept and can be
@@ -56,10 +54,7 @@ func newSet(term *terminal) *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringSliceVar(&o.parts, "parts", nil, "the key's parts, `LIST` of names (default: one)")
-	f.StringVar(&o.provider, "provider", "", "`NAME` of the service that issues it")
-	f.StringVar(&o.owner, "owner", "", "`WHO` is responsible for it")
-	f.StringVar(&o.description, "description", "", "`TEXT` to remember it by")
-	f.StringVar(&o.expires, "expires", "", "it expires in or on `WHEN`: 90d, 2027-01-31")
+	o.addFlags(f)
 	f.BoolVar(&o.undo, "undo", false, "make the previous version current again")
 	return c
 }
@@ -69,7 +64,7 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	if err != nil {
 		return err
 	}
-	expires, err := parseExpiry(o.expires, time.Now())
+	describe, err := o.apply(time.Now())
 	if err != nil {
 		return err
 	}
@@ -93,33 +88,15 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 		return err
 	}
 	defer parts.Wipe()
-	key, err := store.Put(ctx, actor(), name, parts, func(k *keystore.Key) {
-		if len(k.Parts) == 0 {
-			for _, n := range names {
-				k.Parts = append(k.Parts, keystore.Part{Name: n})
-			}
-		}
-		set(&k.Provider, o.provider)
-		set(&k.Owner, o.owner)
-		set(&k.Description, o.description)
-		if o.expires != "" {
-			k.Expires = expires
-		} else if len(k.Versions) > 0 {
-			k.Expires = time.Time{} // that was the old version's
-		}
+	key, err := store.Put(ctx, actor(), name, parts, func(k *keystore.Key) error {
+		k.Expires = time.Time{} // that was the old version's
+		return describe(k)
 	})
 	if err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: stored %s, version %d\n", name, key.Versions[0].Number)
 	return nil
-}
-
-// set replaces a field if something was given for it.
-func set(field *string, given string) {
-	if given != "" {
-		*field = given
-	}
 }
 
 // partNames are those of the key if there is one, or those that were asked for.
@@ -220,8 +197,7 @@ func parseExpiry(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
-	var days int
-	if n, err := fmt.Sscanf(s, "%dd", &days); err == nil && n == 1 && fmt.Sprintf("%dd", days) == s && days > 0 && days < 100_000 {
+	if days, err := parseDays("--expires", s); err == nil {
 		return now.UTC().AddDate(0, 0, days).Truncate(time.Second), nil
 	}
 	day, err := time.Parse(time.DateOnly, s)
@@ -233,6 +209,17 @@ func parseExpiry(s string, now time.Time) (time.Time, error) {
 		return day, usagef("a key that is dead need not be stored", "--expires: %s is over", s)
 	}
 	return end, nil
+}
+
+// parseDays reads a number of days: 90d.
+func parseDays(flag, s string) (int, error) {
+	const most = 100_000
+	digits, ok := strings.CutSuffix(s, "d")
+	days, err := strconv.Atoi(digits)
+	if !ok || err != nil || days < 1 || days > most || digits[0] == '+' {
+		return 0, usagef("for example: "+flag+" 90d", "%s: %s is not a number of days", flag, quote(s))
+	}
+	return days, nil
 }
 
 // oneArg refuses any other number of arguments than one.

@@ -95,8 +95,9 @@ func (s *Store) Get(ctx context.Context, name Name, stage Stage) (Parts, *Key, e
 
 // Put stores a new version of a key, made current, and makes the key if there is none.
 // The version before it is kept as previous, the one before that goes. Edit changes
-// what is known of the key beside; it may be nil. By is who acts.
-func (s *Store) Put(ctx context.Context, by string, name Name, parts Parts, edit func(*Key)) (*Key, error) {
+// what is known of the key beside, which has its parts then; it may be nil, and its
+// error is returned. By is who acts.
+func (s *Store) Put(ctx context.Context, by string, name Name, parts Parts, edit func(*Key) error) (*Key, error) {
 	var stored Key
 	err := s.change(ctx, func(t *transaction) error {
 		key, ok := t.catalog.Find(name)
@@ -104,8 +105,13 @@ func (s *Store) Put(ctx context.Context, by string, name Name, parts Parts, edit
 		if ok {
 			next = key.clone()
 		}
+		if !fits(&next, parts) {
+			return ErrParts
+		}
 		if edit != nil {
-			edit(&next)
+			if err := edit(&next); err != nil {
+				return err
+			}
 		}
 		next.Name = name
 		if !fits(&next, parts) {
@@ -173,14 +179,16 @@ func (s *Store) Undo(ctx context.Context, name Name) error {
 }
 
 // Edit changes what is known of a key; its name, parts' names and versions stay.
-func (s *Store) Edit(ctx context.Context, name Name, edit func(*Key)) error {
+func (s *Store) Edit(ctx context.Context, name Name, edit func(*Key) error) error {
 	err := s.change(ctx, func(t *transaction) error {
 		key, ok := t.catalog.Find(name)
 		if !ok {
 			return ErrNoKey
 		}
 		next := key.clone()
-		edit(&next)
+		if err := edit(&next); err != nil {
+			return err
+		}
 		if !slices.Equal(next.PartNames(), key.PartNames()) {
 			return ErrParts
 		}

@@ -171,7 +171,7 @@ func TestVersions(t *testing.T) {
 	check("one", "two")
 	must(s.put("prod/A", "three"))
 	check("three", "one")
-	must(s.Edit(t.Context(), name, func(k *Key) { k.Owner = "Ada"; k.Versions = nil }))
+	must(s.Edit(t.Context(), name, func(k *Key) error { k.Owner = "Ada"; k.Versions = nil; return nil }))
 	must(s.Move(t.Context(), name, Name{"dev", "B"}))
 	check("none", "none")
 	if got := s.value("dev/B", Current); got != "three" {
@@ -205,11 +205,13 @@ func TestCrash(t *testing.T) {
 		do      func(s *testStore) error
 		want    []string // current, previous: before and after
 	}{
-		"first":   {nil, func(s *testStore) error { return s.put("prod/A", "1") }, []string{"none none", "1 none"}},
-		"second":  {[]string{"1"}, func(s *testStore) error { return s.put("prod/A", "2") }, []string{"1 none", "2 1"}},
-		"third":   {[]string{"1", "2"}, func(s *testStore) error { return s.put("prod/A", "3") }, []string{"2 1", "3 2"}},
-		"undo":    {[]string{"1", "2"}, func(s *testStore) error { return s.Undo(t.Context(), name) }, []string{"2 1", "1 2"}},
-		"edit":    {[]string{"1"}, func(s *testStore) error { return s.Edit(t.Context(), name, func(k *Key) { k.Owner = "x" }) }, []string{"1 none"}},
+		"first":  {nil, func(s *testStore) error { return s.put("prod/A", "1") }, []string{"none none", "1 none"}},
+		"second": {[]string{"1"}, func(s *testStore) error { return s.put("prod/A", "2") }, []string{"1 none", "2 1"}},
+		"third":  {[]string{"1", "2"}, func(s *testStore) error { return s.put("prod/A", "3") }, []string{"2 1", "3 2"}},
+		"undo":   {[]string{"1", "2"}, func(s *testStore) error { return s.Undo(t.Context(), name) }, []string{"2 1", "1 2"}},
+		"edit": {[]string{"1"}, func(s *testStore) error {
+			return s.Edit(t.Context(), name, func(k *Key) error { k.Owner = "x"; return nil })
+		}, []string{"1 none"}},
 		"move":    {[]string{"1"}, func(s *testStore) error { return s.Move(t.Context(), name, Name{"prod", "B"}) }, []string{"1 none", "none none"}},
 		"removal": {[]string{"1", "2"}, func(s *testStore) error { return s.Remove(t.Context(), name) }, []string{"2 1", "none none"}},
 	}
@@ -268,7 +270,7 @@ func TestTampering(t *testing.T) {
 		"rolled back": {func(t *testing.T, s *testStore, old []byte) { write(t, s, old) }, "not the last one"},
 		"rolled back by one change": {func(t *testing.T, s *testStore, _ []byte) {
 			last := read(t, s)
-			if err := s.Edit(t.Context(), Name{"prod", "A"}, func(k *Key) { k.Owner = "Ada" }); err != nil {
+			if err := s.Edit(t.Context(), Name{"prod", "A"}, func(k *Key) error { k.Owner = "Ada"; return nil }); err != nil {
 				t.Fatal(err)
 			}
 			write(t, s, last)
