@@ -1,0 +1,101 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/keystore"
+)
+
+// generateOptions are the flags of generate, as they were typed.
+type generateOptions struct {
+	details
+	kind string
+	size int
+}
+
+func generateLong() string {
+	var b strings.Builder
+	b.WriteString("Makes a secret and stores it as the current version of a key, unseen. Of a key pair\nthe public half is printed. The kinds are\n\n")
+	for _, k := range keystore.Kinds() {
+		size := ""
+		if k.Unit != "" {
+			size = fmt.Sprintf(" (%d %s)", k.Size, k.Unit)
+		}
+		fmt.Fprintf(&b, "    %-13s %s%s\n", k.Name, k.Title, size)
+	}
+	return b.String()
+}
+
+func kindNames() (names []string) {
+	for _, k := range keystore.Kinds() {
+		names = append(names, k.Name)
+	}
+	return names
+}
+
+func newGenerate(term *terminal) *cobra.Command {
+	var o generateOptions
+	c := &cobra.Command{
+		Use:     "generate ENV/NAME",
+		Short:   "Make a secret and store it",
+		Long:    generateLong(),
+		Example: "  keywright generate dev/SESSION_KEY --kind hex\n  keywright generate prod/BINANCE_KEY --kind ed25519 --provider binance >public.pem",
+		Args:    oneArg("the key's name"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			if c.Flags().Changed("size") && o.size < 1 {
+				return usagef("leave --size out for the usual one", "--size is %d", o.size)
+			}
+			return runGenerate(c.Context(), term, o, args[0])
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.kind, "kind", "alphanumeric", "`KIND` of secret")
+	f.IntVar(&o.size, "size", 0, "`N` characters or bytes of it")
+	o.addFlags(f)
+	complete(c, "kind", kindNames)
+	return c
+}
+
+func runGenerate(ctx context.Context, term *terminal, o generateOptions, arg string) error {
+	name, err := keyName(arg)
+	if err != nil {
+		return err
+	}
+	describe, err := o.apply(time.Now())
+	if err != nil {
+		return err
+	}
+	value, public, err := keystore.Generate(o.kind, o.size)
+	if err != nil {
+		hint := "see 'keywright generate --help'"
+		if errors.Is(err, keystore.ErrKind) {
+			hint = "the kinds are " + strings.Join(kindNames(), ", ")
+		}
+		return usageError{err, hint}
+	}
+	defer value.Wipe()
+	store, err := openStore(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	key, err := store.Put(ctx, actor(), name, keystore.Parts{keystore.SinglePart: value}, func(k *keystore.Key) error {
+		k.Expires = time.Time{} // that was the old version's
+		return describe(k)
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(term.err, "keywright: stored %s, version %d\n", name, key.Versions[0].Number)
+	_, err = fmt.Fprint(term.out, public)
+	return err
+}

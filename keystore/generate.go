@@ -1,0 +1,163 @@
+package keystore
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"math/big"
+	"strings"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+
+	"github.com/keywright/keywright/secret"
+)
+
+// Kind is a kind of secret that can be made.
+type Kind struct {
+	Name  string
+	Title string
+	Unit  string // of its size; empty if it has but one
+	Size  int    // if none is asked for
+	Least int
+
+	make func(size int) (private []byte, public string, err error)
+}
+
+// maxSize bounds what is made, in units.
+const maxSize = 4096
+
+// Kinds are the kinds of secrets that can be made. All randomness is crypto/rand's.
+func Kinds() []Kind {
+	const lower, upper, digits, signs = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", "!#%+:=?@_.-"
+	const bitcoin = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+	encoded := func(encode func([]byte) string) func(int) ([]byte, string, error) {
+		return func(n int) ([]byte, string, error) {
+			b := make([]byte, n)
+			rand.Read(b)
+			defer clear(b)
+			return []byte(encode(b)), "", nil
+		}
+	}
+	from := func(alphabet string, each ...string) func(int) ([]byte, string, error) {
+		return func(n int) ([]byte, string, error) {
+			b, err := characters(n, alphabet, each)
+			return b, "", err
+		}
+	}
+	return []Kind{
+		{"alphanumeric", "letters and digits", "characters", 32, 12, from(lower + upper + digits)},
+		{"password", "letters, digits and signs, some of each", "characters", 24, 12, from(lower+upper+digits+signs, lower, upper, digits, signs)},
+		{"base58", "letters and digits that are not mistaken for others", "characters", 32, 12, from(bitcoin)},
+		{"hex", "random bytes in hexadecimal", "bytes", 32, 8, encoded(hex.EncodeToString)},
+		{"base64", "random bytes in base 64", "bytes", 32, 8, encoded(base64.StdEncoding.EncodeToString)},
+		{"uuid", "a random UUID (RFC 9562, version 4)", "", 0, 0, makeUUID},
+		{"ed25519", "an Ed25519 key pair, PKCS #8", "", 0, 0, keyPair(func() (crypto.Signer, error) { _, k, err := ed25519.GenerateKey(rand.Reader); return k, err })},
+		{"ecdsa-p256", "an ECDSA key pair on P-256, PKCS #8", "", 0, 0, keyPair(func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) })},
+		{"rsa-4096", "an RSA key pair of 4096 bits, PKCS #8", "", 0, 0, keyPair(func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 4096) })},
+		{"secp256k1", "a key pair on secp256k1, in hexadecimal", "", 0, 0, makeSecp256k1},
+	}
+}
+
+// ErrKind says that there is no kind of a name.
+var ErrKind = errors.New("there is no such kind of secret")
+
+// Generate makes a secret of a kind: so many units of it, or the usual number if size is
+// zero. Public is the half of a key pair that may be shown, otherwise empty.
+func Generate(kind string, size int) (private secret.Value, public string, err error) {
+	for _, k := range Kinds() {
+		if k.Name != kind {
+			continue
+		}
+		switch {
+		case size == 0:
+			size = k.Size
+		case k.Unit == "":
+			return private, "", fmt.Errorf("%s has one size", kind)
+		case size < k.Least || size > maxSize:
+			return private, "", fmt.Errorf("%s: %d %s are not %d to %d", kind, size, k.Unit, k.Least, maxSize)
+		}
+		b, public, err := k.make(size)
+		defer clear(b)
+		if err != nil {
+			return private, "", fmt.Errorf("make %s: %w", kind, err)
+		}
+		return secret.New(b), public, nil
+	}
+	return private, "", fmt.Errorf("%w: %s", ErrKind, kind)
+}
+
+// characters are n of an alphabet, each as likely as any other. With classes, texts
+// that have none of some class are thrown away, so that those that stay are as likely
+// as each other.
+func characters(n int, alphabet string, classes []string) ([]byte, error) {
+	b := make([]byte, n)
+	for {
+		for i := range b {
+			k, err := rand.Int(rand.Reader, big.NewInt(int64(len(alphabet))))
+			if err != nil {
+				return nil, err
+			}
+			b[i] = alphabet[k.Int64()]
+		}
+		if hasEach(string(b), classes) {
+			return b, nil
+		}
+	}
+}
+
+func hasEach(text string, classes []string) bool {
+	for _, c := range classes {
+		if !strings.ContainsAny(text, c) {
+			return false
+		}
+	}
+	return true
+}
+
+func makeUUID(int) ([]byte, string, error) {
+	var b [16]byte
+	rand.Read(b[:])
+	b[6] = b[6]&0x0F | 0x40
+	b[8] = b[8]&0x3F | 0x80
+	return fmt.Appendf(nil, "%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:]), "", nil
+}
+
+func keyPair(generate func() (crypto.Signer, error)) func(int) ([]byte, string, error) {
+	return func(int) ([]byte, string, error) {
+		k, err := generate()
+		if err != nil {
+			return nil, "", err
+		}
+		private, err := x509.MarshalPKCS8PrivateKey(k)
+		if err != nil {
+			return nil, "", err
+		}
+		defer clear(private)
+		public, err := x509.MarshalPKIXPublicKey(k.Public())
+		if err != nil {
+			return nil, "", err
+		}
+		return pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+			string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})), nil
+	}
+}
+
+func makeSecp256k1(int) ([]byte, string, error) {
+	k, err := secp256k1.GeneratePrivateKey()
+	if err != nil {
+		return nil, "", err
+	}
+	defer k.Zero()
+	b := k.Serialize()
+	defer clear(b)
+	return []byte(hex.EncodeToString(b)), hex.EncodeToString(k.PubKey().SerializeCompressed()) + "\n", nil
+}

@@ -1,0 +1,104 @@
+package keystore
+
+import (
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/hex"
+	"encoding/pem"
+	"errors"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+)
+
+func TestGenerate(t *testing.T) {
+	shapes := map[string]string{
+		"alphanumeric": `^[0-9A-Za-z]{32}$`,
+		"password":     `^[0-9A-Za-z!#%+:=?@_.-]{24}$`,
+		"base58":       `^[1-9A-HJ-NP-Za-km-z]{32}$`,
+		"hex":          `^[0-9a-f]{64}$`,
+		"base64":       `^[0-9A-Za-z+/]{43}=$`,
+		"uuid":         `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`,
+		"ed25519":      `^-----BEGIN PRIVATE KEY-----\n`,
+		"ecdsa-p256":   `^-----BEGIN PRIVATE KEY-----\n`,
+		"rsa-4096":     `^-----BEGIN PRIVATE KEY-----\n`,
+		"secp256k1":    `^[0-9a-f]{64}$`,
+	}
+	for _, k := range Kinds() {
+		shape := shapes[k.Name]
+		if shape == "" {
+			t.Errorf("%s is not tested", k.Name)
+			continue
+		}
+		seen := map[string]bool{}
+		rounds := 200
+		if strings.HasPrefix(k.Name, "rsa") {
+			rounds = 2
+		}
+		for range rounds {
+			v, public, err := Generate(k.Name, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := string(v.Reveal())
+			if !regexp.MustCompile(shape).MatchString(text) || seen[text] {
+				t.Fatalf("%s: not %s, or seen before", k.Name, shape)
+			}
+			seen[text] = true
+			if strings.Contains(public, text) {
+				t.Fatalf("%s shows its secret", k.Name)
+			}
+			if k.Name == "password" && !hasEach(text, []string{"abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", "!#%+:=?@_.-"}) {
+				t.Fatal("a password lacks a class")
+			}
+		}
+		if k.Unit == "" {
+			if _, _, err := Generate(k.Name, 5); err == nil {
+				t.Errorf("%s took a size", k.Name)
+			}
+			continue
+		}
+		for size, good := range map[int]bool{k.Least - 1: false, k.Least: true, maxSize: true, maxSize + 1: false, -1: false} {
+			if _, _, err := Generate(k.Name, size); (err == nil) != good {
+				t.Errorf("%s, size %d: %v", k.Name, size, err)
+			}
+		}
+	}
+	if _, _, err := Generate("nothing", 0); !errors.Is(err, ErrKind) {
+		t.Errorf("unknown kind: %v", err)
+	}
+}
+
+// TestPairs wants the public half to be that of the private one.
+func TestPairs(t *testing.T) {
+	v, public, err := Generate("ed25519", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	private, _ := pem.Decode(v.Reveal())
+	shown, _ := pem.Decode([]byte(public))
+	key, err := x509.ParsePKCS8PrivateKey(private.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := x509.ParsePKIXPublicKey(shown.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !key.(ed25519.PrivateKey).Public().(ed25519.PublicKey).Equal(want) {
+		t.Error("the halves do not belong together")
+	}
+	v, public, err = Generate("secp256k1", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := hex.DecodeString(string(v.Reveal()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := hex.EncodeToString(secp256k1.PrivKeyFromBytes(raw).PubKey().SerializeCompressed()); got != strings.TrimSpace(public) {
+		t.Error("the halves on secp256k1 do not belong together")
+	}
+}
