@@ -63,11 +63,10 @@ const contentFormat = 1
 
 // Put implements keystore.Items.
 func (f *File) Put(ctx context.Context, name string, value secret.Value) error {
-	doing := "store item " + name
 	if err := keystore.ValidItem(name, value); err != nil {
-		return f.trouble(doing, err)
+		return f.trouble("store an item", err)
 	}
-	return f.change(ctx, doing, func(c *content) bool {
+	return f.change(ctx, "store item "+name, func(c *content) bool {
 		c.Items[name] = bytes.Clone(value.Reveal())
 		return true
 	})
@@ -75,10 +74,10 @@ func (f *File) Put(ctx context.Context, name string, value secret.Value) error {
 
 // Get implements keystore.Items.
 func (f *File) Get(ctx context.Context, name string) (secret.Value, error) {
-	doing := "read item " + name
 	if err := keystore.ValidItem(name, secret.Value{}); err != nil {
-		return secret.Value{}, f.trouble(doing, err)
+		return secret.Value{}, f.trouble("read an item", err)
 	}
+	doing := "read item " + name
 	c, err := f.read(ctx)
 	if err != nil {
 		return secret.Value{}, f.trouble(doing, err)
@@ -93,11 +92,10 @@ func (f *File) Get(ctx context.Context, name string) (secret.Value, error) {
 
 // Delete implements keystore.Items.
 func (f *File) Delete(ctx context.Context, name string) error {
-	doing := "delete item " + name
 	if err := keystore.ValidItem(name, secret.Value{}); err != nil {
-		return f.trouble(doing, err)
+		return f.trouble("delete an item", err)
 	}
-	return f.change(ctx, doing, func(c *content) bool {
+	return f.change(ctx, "delete item "+name, func(c *content) bool {
 		_, ok := c.Items[name]
 		delete(c.Items, name)
 		return ok
