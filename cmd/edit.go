@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 )
 
@@ -135,11 +136,12 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg string) error 
 	if err != nil {
 		return err
 	}
-	store, err := openStore(term, mayAsk)
+	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
 	}
-	if err := store.Edit(ctx, name, change); err != nil {
+	keys.record(ctx, "edit", audit.Granted, name)
+	if err := keys.Edit(ctx, name, change); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: changed %s\n", name)

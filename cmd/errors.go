@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/config"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/scan/files"
@@ -112,6 +113,10 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 		return "a version is kept when the next one is stored", exitFailed, true
 	case errors.Is(err, keystore.ErrExists):
 		return "remove that one first, or choose another name", exitFailed, true
+	case errors.Is(err, audit.ErrNotKept):
+		return "the log begins with the first use of a key", exitFailed, true
+	case errors.Is(err, audit.ErrNoEntry):
+		return "'keywright audit show' numbers them", exitFailed, true
 	case errors.As(err, &tampered):
 		return "put the metadata back from a backup; nothing was changed", exitFailed, true
 	}

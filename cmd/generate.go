@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 )
 
@@ -84,11 +85,12 @@ func runGenerate(ctx context.Context, term *terminal, o generateOptions, arg str
 		return usageError{err, hint}
 	}
 	defer value.Wipe()
-	store, err := openStore(term, mayAsk)
+	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
 	}
-	key, err := store.Put(ctx, actor(), name, keystore.Parts{keystore.SinglePart: value}, func(k *keystore.Key) error {
+	keys.record(ctx, "generate", audit.Granted, name)
+	key, err := keys.Put(ctx, actor(), name, keystore.Parts{keystore.SinglePart: value}, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
 		return describe(k)
 	})

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
 )
@@ -38,7 +39,7 @@ func runGet(ctx context.Context, term *terminal, arg string, previous bool) erro
 	if err != nil {
 		return usageError{err, "a key is written ENV/NAME, a part of it ENV/NAME#PART"}
 	}
-	store, err := openStore(term, mayAsk)
+	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
 	}
@@ -50,6 +51,7 @@ func runGet(ctx context.Context, term *terminal, arg string, previous bool) erro
 		case err != nil:
 			return err
 		case !yes:
+			keys.record(ctx, "get", audit.Refused, ref.Name)
 			fmt.Fprintln(term.err, "keywright: not shown")
 			return outcome(exitFailed)
 		}
@@ -58,7 +60,7 @@ func runGet(ctx context.Context, term *terminal, arg string, previous bool) erro
 	if previous {
 		stage = keystore.Previous
 	}
-	parts, key, err := store.Get(ctx, ref.Name, stage)
+	parts, key, err := keys.Get(ctx, ref.Name, stage)
 	if err != nil {
 		return err
 	}
@@ -67,6 +69,7 @@ func runGet(ctx context.Context, term *terminal, arg string, previous bool) erro
 	if err != nil {
 		return err
 	}
+	keys.record(ctx, "get", audit.Granted, ref.Name)
 	_, err = term.out.Write(value.Reveal())
 	if err == nil && term.outTTY {
 		_, err = term.out.Write([]byte("\n"))

@@ -10,9 +10,11 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"strings"
 
 	"golang.org/x/term"
 
+	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/agefile"
 	"github.com/keywright/keywright/secret"
@@ -58,8 +60,15 @@ const (
 	neverAsk asking = false
 )
 
-// openStore opens the user's keys.
-func openStore(t *terminal, ask asking) (*keystore.Store, error) {
+// keyring is the user's keys, and the record of what is done with them.
+type keyring struct {
+	*keystore.Store
+	log  *audit.Log
+	term *terminal
+}
+
+// openKeys opens the user's keys.
+func openKeys(t *terminal, ask asking) (*keyring, error) {
 	dir, err := keysDir()
 	if err != nil {
 		return nil, err
@@ -68,7 +77,48 @@ func openStore(t *terminal, ask asking) (*keystore.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return keystore.Open(dir, items), nil
+	return &keyring{keystore.Open(dir, items), audit.Open(filepath.Join(dir, "audit"), keeper{items}), t}, nil
+}
+
+// keeper is a backend as the audit log sees it.
+type keeper struct{ keystore.Items }
+
+func (k keeper) Get(ctx context.Context, name string) (secret.Value, error) {
+	v, err := k.Items.Get(ctx, name)
+	if errors.Is(err, keystore.ErrNoItem) {
+		err = fmt.Errorf("%w: %s", audit.ErrNotKept, name)
+	}
+	return v, err
+}
+
+// record writes down what is about to be done, before it is. That it cannot be written
+// is said, and does not keep a user from a key.
+func (k *keyring) record(ctx context.Context, verb string, decision audit.Decision, names ...keystore.Name) {
+	var entries []audit.Entry
+	for _, n := range names {
+		e := who()
+		e.Verb, e.Decision, e.Key, e.Environment = verb, decision, n.String(), n.Env
+		entries = append(entries, e)
+	}
+	k.append(ctx, entries...)
+}
+
+func (k *keyring) append(ctx context.Context, entries ...audit.Entry) {
+	if _, err := k.log.Append(ctx, entries...); err != nil {
+		fmt.Fprintln(k.term.err, "keywright: warning: not in the audit log:", escaped(err.Error()))
+	}
+}
+
+// who is an entry that says who acts, and through which programs.
+func who() audit.Entry {
+	e := audit.Entry{User: "unknown", Process: strings.Join(os.Args[:min(len(os.Args), 2)], " "), Parent: fmt.Sprint(os.Getppid())}
+	if u, err := user.Current(); err == nil {
+		e.User = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		e.Host = host
+	}
+	return e
 }
 
 func backend(t *terminal, dir string, ask asking) (keystore.Items, error) {
@@ -191,17 +241,10 @@ func (t *terminal) controlling() (*os.File, error) {
 	return f, nil
 }
 
-// actor is who acts, for the record.
+// actor is who acts, for the metadata.
 func actor() string {
-	who := "unknown"
-	if u, err := user.Current(); err == nil {
-		who = u.Username
-	}
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return who + "@" + host
+	e := who()
+	return e.User + "@" + e.Host
 }
 
 // keyName reads an argument that names a whole key.

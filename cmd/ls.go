@@ -97,15 +97,15 @@ func envArg(args []string) (string, error) {
 // asking anybody for a password. If the backend does not answer, it says so, and the
 // metadata is not authenticated.
 func lookAtKeys(ctx context.Context, term *terminal, env string) (c *keystore.Catalog, authenticated bool, err error) {
-	store, err := openStore(term, neverAsk)
+	keys, err := openKeys(term, neverAsk)
 	if err != nil {
 		return nil, false, err
 	}
-	c, err = store.Catalog(ctx)
+	c, err = keys.Catalog(ctx)
 	authenticated = err == nil
 	if _, backend := keystore.TroubleOf(err); backend {
 		fmt.Fprintln(term.err, "keywright: not authenticated:", escaped(err.Error()))
-		c, err = store.Glance()
+		c, err = keys.Glance()
 	}
 	if err != nil {
 		return nil, false, err

@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/audit"
 )
 
 func newRm(term *terminal) *cobra.Command {
@@ -28,7 +30,7 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(term, mayAsk)
+	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
 	}
@@ -40,11 +42,13 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool) error {
 		case err != nil:
 			return err
 		case !yes:
+			keys.record(ctx, "rm", audit.Refused, name)
 			fmt.Fprintln(term.err, "keywright: not removed")
 			return outcome(exitFailed)
 		}
 	}
-	if err := store.Remove(ctx, name); err != nil {
+	keys.record(ctx, "rm", audit.Granted, name)
+	if err := keys.Remove(ctx, name); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: removed %s\n", name)
@@ -75,11 +79,12 @@ func runMv(ctx context.Context, term *terminal, from, to string) error {
 	if err != nil {
 		return err
 	}
-	store, err := openStore(term, mayAsk)
+	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
 	}
-	if err := store.Move(ctx, old, next); err != nil {
+	keys.record(ctx, "mv", audit.Granted, old, next)
+	if err := keys.Move(ctx, old, next); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: %s is now %s\n", old, next)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
 )
@@ -68,18 +69,19 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	if err != nil {
 		return err
 	}
-	store, err := openStore(term, mayAsk)
+	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
 	}
 	if o.undo {
-		if err := store.Undo(ctx, name); err != nil {
+		keys.record(ctx, "undo", audit.Granted, name)
+		if err := keys.Undo(ctx, name); err != nil {
 			return err
 		}
 		fmt.Fprintf(term.err, "keywright: the previous version of %s is current again\n", name)
 		return nil
 	}
-	names, err := o.partNames(ctx, store, name)
+	names, err := o.partNames(ctx, keys, name)
 	if err != nil {
 		return err
 	}
@@ -88,7 +90,8 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 		return err
 	}
 	defer parts.Wipe()
-	key, err := store.Put(ctx, actor(), name, parts, func(k *keystore.Key) error {
+	keys.record(ctx, "set", audit.Granted, name)
+	key, err := keys.Put(ctx, actor(), name, parts, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
 		return describe(k)
 	})
@@ -100,7 +103,7 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 }
 
 // partNames are those of the key if there is one, or those that were asked for.
-func (o setOptions) partNames(ctx context.Context, store *keystore.Store, name keystore.Name) ([]string, error) {
+func (o setOptions) partNames(ctx context.Context, keys *keyring, name keystore.Name) ([]string, error) {
 	names := o.parts
 	if len(names) == 0 {
 		names = []string{keystore.SinglePart}
@@ -113,7 +116,7 @@ func (o setOptions) partNames(ctx context.Context, store *keystore.Store, name k
 			return nil, usagef("each part has a name of its own", "--parts names %s twice", quote(n))
 		}
 	}
-	catalog, err := store.Catalog(ctx)
+	catalog, err := keys.Catalog(ctx)
 	if err != nil {
 		return nil, err
 	}

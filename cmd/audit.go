@@ -1,0 +1,274 @@
+package cmd
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/audit"
+)
+
+const auditLong = `Every change and every use of a key through keywright is written into a log before
+it happens: who, when, which key, never a value. The log is a Merkle tree, signed
+with a key that the keychain holds: entries that are altered, dropped or cut off by
+anyone without the keychain are noticed and named. Code that runs as you can read
+the keychain; a checkpoint kept elsewhere is evidence against that, too.
+`
+
+func newAudit(term *terminal) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "audit",
+		Short: "Show and verify what was done with keys",
+		Long:  auditLong,
+		Args:  cobra.ArbitraryArgs,
+		RunE:  runRoot,
+	}
+	c.AddCommand(newAuditShow(term), newAuditVerify(term), newAuditProve(term), newAuditCheck(term), newAuditCheckpoint(term), newAuditKey(term))
+	return c
+}
+
+func newAuditShow(term *terminal) *cobra.Command {
+	var f audit.Filter
+	var format, decision string
+	c := &cobra.Command{
+		Use:   "show",
+		Short: "Show the entries",
+		Long:  "Shows the entries of the log, the oldest first. 'keywright audit verify' says whether\nthey are what was written.\n",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			f.Decision = audit.Decision(decision)
+			return runAuditShow(c.Context(), term, f, format)
+		},
+	}
+	flags := c.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.Environment, "env", "", "only keys of the environment `ENV`")
+	flags.StringVar(&f.Key, "key", "", "only the key `ENV/NAME`")
+	flags.StringVar(&f.Verb, "verb", "", "only `VERB`")
+	flags.StringVar(&decision, "decision", "", "only `WORD`, granted or refused")
+	flags.StringVar(&format, "format", "text", "`FORMAT` is text, json or csv")
+	complete(c, "format", func() []string { return []string{"text", "json", "csv"} })
+	return c
+}
+
+func runAuditShow(ctx context.Context, term *terminal, f audit.Filter, format string) error {
+	print, done := printer(term, format)
+	if print == nil {
+		return usagef("the formats are text, json, csv", "unknown format %s", quote(format))
+	}
+	keys, err := openKeys(term, neverAsk)
+	if err != nil {
+		return err
+	}
+	bad := 0
+	for e, err := range keys.log.Entries(ctx, f) {
+		var fault *audit.Fault
+		switch {
+		case errors.Is(err, audit.ErrErased):
+		case errors.Is(err, audit.ErrSchema), errors.As(err, &fault):
+			bad++
+			fmt.Fprintf(term.err, "keywright: entry %d cannot be shown: %s\n", e.Seq, escaped(err.Error()))
+		case err != nil:
+			return err
+		default:
+			if err := print(e); err != nil {
+				return err
+			}
+		}
+	}
+	if err := done(); err != nil {
+		return err
+	}
+	if bad > 0 {
+		return outcome(exitIncomplete)
+	}
+	return nil
+}
+
+// printer prints entries in a format; nil if there is no such format.
+func printer(term *terminal, format string) (print func(audit.Entry) error, done func() error) {
+	switch format {
+	case "json":
+		e := json.NewEncoder(term.out)
+		return func(x audit.Entry) error { return e.Encode(x) }, func() error { return nil }
+	case "csv":
+		w := csv.NewWriter(term.out)
+		_ = w.Write([]string{"seq", "time", "verb", "decision", "key", "user", "host", "process", "reason"}) // kept by the writer until Flush
+		return func(x audit.Entry) error {
+			return w.Write([]string{strconv.FormatInt(x.Seq, 10), x.Time.Format(time.RFC3339), x.Verb, string(x.Decision), x.Key, x.User, x.Host, x.Process, x.Reason})
+		}, func() error { w.Flush(); return w.Error() }
+	case "text":
+		w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
+		return func(x audit.Entry) error {
+			_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", x.Seq, x.Time.Local().Format("2006-01-02 15:04:05"), escaped(x.Verb), x.Decision, escaped(x.Key), escaped(x.User))
+			return err
+		}, w.Flush
+	}
+	return nil, nil
+}
+
+func newAuditVerify(term *terminal) *cobra.Command {
+	var against string
+	c := &cobra.Command{
+		Use:   "verify",
+		Short: "Verify the log",
+		Long:  "Reads the whole log and compares it with the head in the keychain. The first entry\nthat is not what was written is named, and the exit code is 1.\n",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			return runAuditVerify(c.Context(), term, against)
+		},
+	}
+	c.Flags().StringVar(&against, "against", "", "the log must extend the checkpoint in `FILE`, too")
+	return c
+}
+
+func runAuditVerify(ctx context.Context, term *terminal, against string) error {
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	var r audit.Report
+	if against == "" {
+		r, err = keys.log.Verify(ctx)
+	} else {
+		checkpoint, readErr := os.ReadFile(against)
+		if readErr != nil {
+			return usageError{readErr, "a checkpoint is what 'keywright audit checkpoint' printed"}
+		}
+		r, err = keys.log.VerifyAgainst(ctx, checkpoint)
+	}
+	var fault *audit.Fault
+	if errors.As(err, &fault) {
+		fmt.Fprintf(term.out, "the audit log is not as it was written: %s\n", fault)
+		return outcome(exitFindings)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(term.out, "%s, all as written\n", entries(r.Size))
+	if r.Unacknowledged > 0 || r.Unfinished > 0 {
+		fmt.Fprintf(term.out, "and %s of a command that was interrupted\n", entries(r.Unacknowledged))
+	}
+	return nil
+}
+
+func entries(n int64) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return strconv.FormatInt(n, 10) + " entries"
+}
+
+func newAuditProve(term *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "prove N",
+		Short: "Print a proof of one entry",
+		Long:  "Prints a proof that entry N is in the log, which shows nothing of any other entry.\nWith the log's public key, 'keywright audit check' and other programs can check it\nwithout the log.\n",
+		Args:  oneArg("an entry's number"),
+		RunE: func(c *cobra.Command, args []string) error {
+			n, err := strconv.ParseInt(args[0], 10, 64)
+			if err != nil || n < 0 {
+				return usagef("'keywright audit show' numbers them", "%s is not an entry's number", quote(args[0]))
+			}
+			keys, err := openKeys(term, mayAsk)
+			if err != nil {
+				return err
+			}
+			proof, err := keys.log.Prove(c.Context(), n)
+			if err != nil {
+				return err
+			}
+			_, err = term.out.Write(proof)
+			return err
+		},
+	}
+}
+
+func newAuditCheck(term *terminal) *cobra.Command {
+	var key string
+	c := &cobra.Command{
+		Use:   "check FILE",
+		Short: "Check a proof",
+		Long:  "Checks a proof that 'keywright audit prove' printed, against the public key of the\nlog, and prints the entry. Neither the log nor a keychain is needed.\n",
+		Args:  oneArg("a file with a proof"),
+		RunE:  func(_ *cobra.Command, args []string) error { return runAuditCheck(term, args[0], key) },
+	}
+	c.Flags().StringVar(&key, "key", "", "the log's public `KEY`, as 'keywright audit key' prints it")
+	return c
+}
+
+func runAuditCheck(term *terminal, file, key string) error {
+	if key == "" {
+		return usagef("get it from whoever keeps the log: keywright audit key", "--key is needed: the one in the proof proves nothing")
+	}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return usageError{err, "a proof is what 'keywright audit prove' printed"}
+	}
+	proved, err := audit.CheckProof(data, key)
+	if errors.Is(err, audit.ErrProof) {
+		fmt.Fprintln(term.out, escaped(err.Error()))
+		return outcome(exitFindings)
+	}
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(term.err, "keywright: entry %d of a log of %s\n", proved.Entry.Seq, entries(proved.Size))
+	e := json.NewEncoder(term.out)
+	e.SetIndent("", "  ")
+	return e.Encode(proved.Entry)
+}
+
+func newAuditCheckpoint(term *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "checkpoint",
+		Short: "Print the signed head of the log",
+		Long:  "Prints the newest head of the log, signed, to be kept where you cannot change it.\n'keywright audit verify --against' shows later that the log extends it.\n",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return printFromLog(c.Context(), term, (*audit.Log).Checkpoint)
+		},
+	}
+}
+
+func newAuditKey(term *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "key",
+		Short: "Print the log's public key",
+		Long:  "Prints the public key of the log, for those who check its proofs and checkpoints.\n",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return printFromLog(c.Context(), term, func(l *audit.Log, ctx context.Context) ([]byte, error) {
+				key, err := l.PublicKey(ctx)
+				return []byte(key + "\n"), err
+			})
+		},
+	}
+}
+
+func printFromLog(ctx context.Context, term *terminal, get func(*audit.Log, context.Context) ([]byte, error)) error {
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	text, err := get(keys.log, ctx)
+	if err != nil {
+		return err
+	}
+	_, err = term.out.Write(text)
+	return err
+}
