@@ -41,13 +41,16 @@ func Root() *cobra.Command { return newRoot(systemTerminal()) }
 func newRoot(term *terminal) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "keywright",
-		Short: "Find leaked credentials in files and Git history",
+		Short: "Find leaked credentials, and keep keys out of files",
 		Long: `keywright finds credentials that leaked into files and into a Git repository's
 whole history, says where each one came in and who brought it, and what was and
-was not read.
+was not read. It keeps keys, one set for each environment, and a record of what
+was done with them.
 
     keywright scan            scan the repository in the current directory
     keywright scan --staged   scan what is about to be committed
+    keywright set dev/TOKEN   store a key
+    keywright status          say which keys need attention
 `,
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,
