@@ -21,7 +21,7 @@ const module = "github.com/keywright/keywright"
 // docs/design.md, and almost none is ever worth adding upwards.
 var mayImport = map[string][]string{
 	".":   {"cmd"},
-	"cmd": {"audit", "config", "keystore", "keystore/agefile", "keystore/keychain", "internal/launch", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
+	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/keychain", "internal/launch", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
 
 	"scan":             {"secret"},
 	"scan/match":       {"scan"},
@@ -45,6 +45,7 @@ var mayImport = map[string][]string{
 	"secret":           {},
 	"internal/durable": {"secret"},
 	"internal/launch":  {"secret"},
+	"internal/edit":    {"secret"},
 
 	// Programs for building and measuring, which nothing imports.
 	"internal/tools/manual": {"cmd"},

@@ -1,0 +1,212 @@
+// Package edit reads files that people keep keys in, and says where in them each value
+// stands.
+package edit
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"github.com/keywright/keywright/secret"
+)
+
+// Variable is an assignment in a .env file.
+type Variable struct {
+	Name  string
+	Value secret.Value
+	Line  int // where it begins, from 1
+}
+
+// Problem is a line that could not be taken. It shows nothing of the line but, perhaps,
+// the variable's name.
+type Problem struct {
+	Line int
+	Why  string
+}
+
+func (p Problem) String() string { return fmt.Sprintf("line %d: %s", p.Line, p.Why) }
+
+// Dotenv reads a .env file: lines NAME=value, with "export" before them or not, and
+// comments. A value is bare up to the end of the line or a comment (" #"), or stands in
+// single quotes as it is, or in double quotes with \n, \r, \t, \", \\ and \$; quoted
+// values may have several lines. Loaders differ in what they make of variables in values
+// that are not in single quotes, so that such lines are not taken. Of two lines for one
+// name the second is not taken.
+func Dotenv(data []byte) (variables []Variable, problems []Problem) {
+	d := dotenv{rest: bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF")), line: 1, seen: map[string]int{}}
+	for len(d.rest) > 0 {
+		v, why := d.next()
+		switch {
+		case why != "":
+			problems = append(problems, Problem{v.Line, why})
+		case v.Name != "":
+			d.seen[v.Name] = v.Line
+			variables = append(variables, v)
+		}
+	}
+	return variables, problems
+}
+
+// dotenv is a file that is being read.
+type dotenv struct {
+	rest []byte
+	line int
+	seen map[string]int
+}
+
+// next reads a line, or more if a value has more. Without a name there is nothing on it,
+// or why says what is wrong.
+func (d *dotenv) next() (v Variable, why string) {
+	v.Line = d.line
+	text := bytes.TrimLeft(firstLine(d.rest), " \t")
+	if len(text) == 0 || text[0] == '#' {
+		d.skip(len(firstLine(d.rest)))
+		return v, ""
+	}
+	at := len(firstLine(d.rest)) - len(text) // where the assignment begins
+	if word, ok := bytes.CutPrefix(text, []byte("export")); ok && len(word) > 0 && (word[0] == ' ' || word[0] == '\t') {
+		trimmed := bytes.TrimLeft(word, " \t")
+		at += len(text) - len(trimmed)
+		text = trimmed
+	}
+	name, _, ok := bytes.Cut(text, []byte("="))
+	if !ok {
+		d.skip(len(firstLine(d.rest)))
+		return v, "no assignment NAME=value"
+	}
+	bare := strings.TrimRight(string(name), " \t")
+	if !isName(bare) {
+		d.skip(len(firstLine(d.rest)))
+		return v, "what stands before '=' is not the name of a variable"
+	}
+	at += len(name) + 1
+	for at < len(d.rest) && (d.rest[at] == ' ' || d.rest[at] == '\t') {
+		at++
+	}
+	value, n, why := readValue(d.rest[at:])
+	defer clear(value)
+	d.skip(at + n)
+	first, again := d.seen[bare]
+	switch {
+	case why != "":
+		return v, bare + ": " + why
+	case again:
+		return v, fmt.Sprintf("%s: line %d sets it already", bare, first)
+	case bytes.IndexByte(value, 0) >= 0:
+		return v, bare + ": its value holds a NUL, which no variable can"
+	}
+	v.Name, v.Value = bare, secret.New(value)
+	return v, ""
+}
+
+// skip moves behind n bytes and the rest of their line.
+func (d *dotenv) skip(n int) {
+	n += len(firstLine(d.rest[n:]))
+	if n < len(d.rest) {
+		n++ // the line break
+	}
+	d.line += bytes.Count(d.rest[:n], []byte("\n"))
+	d.rest = d.rest[n:]
+}
+
+// firstLine is what stands before the first line break, without a carriage return.
+func firstLine(b []byte) []byte {
+	if i := bytes.IndexByte(b, '\n'); i >= 0 {
+		b = b[:i]
+	}
+	return b
+}
+
+// isName reports whether a name is one that shells take.
+func isName(s string) bool {
+	for i, c := range []byte(s) {
+		if !(c == '_' || 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || i > 0 && '0' <= c && c <= '9') {
+			return false
+		}
+	}
+	return s != ""
+}
+
+// readValue reads a value and says how many bytes it takes, quotes included.
+func readValue(b []byte) (value []byte, n int, why string) {
+	if len(b) == 0 {
+		return nil, 0, ""
+	}
+	switch quote := b[0]; quote {
+	case '\'', '"':
+		value, n, why = readQuoted(b, quote)
+		if why != "" {
+			return value, n, why
+		}
+		after := bytes.TrimSpace(firstLine(b[n:]))
+		if len(after) > 0 && after[0] != '#' {
+			return value, n, "something follows the closing quote"
+		}
+		return value, n, ""
+	}
+	line := firstLine(b)
+	text := line
+	for i := range text {
+		if text[i] == '#' && (i == 0 || text[i-1] == ' ' || text[i-1] == '\t') {
+			text = text[:i]
+			break
+		}
+	}
+	text = bytes.TrimRight(text, " \t\r")
+	if expands(text) {
+		return nil, len(line), "its value refers to another variable; in single quotes it would stand for itself"
+	}
+	return bytes.Clone(text), len(line), ""
+}
+
+func readQuoted(b []byte, quote byte) (value []byte, n int, why string) {
+	const noEnd = "its closing quote is missing"
+	if quote == '\'' {
+		end := bytes.IndexByte(b[1:], quote)
+		if end < 0 {
+			return nil, len(firstLine(b)), noEnd
+		}
+		return withoutCR(b[1 : 1+end]), end + 2, ""
+	}
+	variable := false
+	for i := 1; i < len(b); i++ {
+		switch c := b[i]; {
+		case c == '"':
+			if variable {
+				return value, i + 1, "its value refers to another variable; in single quotes it would stand for itself"
+			}
+			return withoutCR(value), i + 1, ""
+		case c == '\\' && i+1 < len(b):
+			i++
+			switch b[i] {
+			case 'n':
+				value = append(value, '\n')
+			case 'r':
+				value = append(value, '\r')
+			case 't':
+				value = append(value, '\t')
+			case '"', '\\', '$':
+				value = append(value, b[i])
+			default:
+				value = append(value, '\\', b[i])
+			}
+		default:
+			variable = variable || c == '$' && expands(b[i:min(i+3, len(b))])
+			value = append(value, c)
+		}
+	}
+	return value, len(firstLine(b)), noEnd
+}
+
+// withoutCR is a copy in which line breaks have no carriage return.
+func withoutCR(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }
+
+// expands reports whether text holds what loaders may take for a variable.
+func expands(text []byte) bool {
+	for i := range len(text) - 1 {
+		if text[i] == '$' && (text[i+1] == '{' || text[i+1] == '(' || isName(string(text[i+1:i+2]))) && (i == 0 || text[i-1] != '\\') {
+			return true
+		}
+	}
+	return false
+}
