@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -105,6 +106,8 @@ func condition(name string) (bool, error) {
 	switch name {
 	case "root":
 		return os.Geteuid() == 0, nil
+	case "modes": // files have permissions that chmod sets
+		return runtime.GOOS != "windows", nil
 	}
 	return false, fmt.Errorf("unknown condition %q", name)
 }

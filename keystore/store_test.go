@@ -428,3 +428,33 @@ func FuzzCatalog(f *testing.F) {
 		}
 	})
 }
+
+func TestCheck(t *testing.T) {
+	s := newTestStore(t)
+	for _, v := range []string{"1", "2", "3"} {
+		if err := s.put("prod/A", v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c, err := s.Check(t.Context())
+	if err != nil || c.Keys != 1 || c.Versions != 2 || len(c.Ailments) > 0 {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	catalog, err := s.Catalog(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k := &catalog.Keys[0]
+	current, _ := k.Version(Current)
+	previous, _ := k.Version(Previous)
+	delete(s.mem.items, current.Item)
+	s.mem.items[previous.Item] = "garbage"
+	c, err = s.Check(t.Context())
+	if err != nil || len(c.Ailments) != 2 || !strings.Contains(c.Ailments[0].String(), "prod/A, current version: its secrets are gone") {
+		t.Errorf("%+v, %v", c, err)
+	}
+	s.mem.items[previous.Item] = string(Parts{"other": secret.New(nil)}.pack().Reveal())
+	if c, _ = s.Check(t.Context()); len(c.Ailments) != 2 || !errors.Is(c.Ailments[1].Err, ErrParts) {
+		t.Errorf("%+v", c)
+	}
+}

@@ -1,0 +1,121 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/keystore"
+)
+
+const doctorLong = `Looks whether the keys are in order: that the backend answers, that the metadata is
+what keywright wrote, that every version of every key can be read, and that the audit
+log verifies. It changes nothing, and shows no value.
+`
+
+func newDoctor(term *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "doctor",
+		Short: "Check that the keys are in order",
+		Long:  doctorLong,
+		Args:  noArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return runDoctor(c.Context(), term) },
+	}
+}
+
+func runDoctor(ctx context.Context, term *terminal) error {
+	dir, err := keysDir()
+	if err != nil {
+		return err
+	}
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	d := &doctor{term: term}
+	d.say("keys are in %s", dir)
+	d.permissions(dir)
+	if err := d.keys(ctx, keys); err != nil {
+		return err
+	}
+	if err := d.audit(ctx, keys); err != nil {
+		return err
+	}
+	if d.wrong > 0 {
+		return outcome(exitFailed)
+	}
+	return nil
+}
+
+// doctor counts what is wrong.
+type doctor struct {
+	term  *terminal
+	wrong int
+}
+
+func (d *doctor) say(format string, args ...any) {
+	fmt.Fprintln(d.term.out, "ok     ", escaped(fmt.Sprintf(format, args...)))
+}
+
+func (d *doctor) complain(hint, format string, args ...any) {
+	d.wrong++
+	fmt.Fprintln(d.term.out, "WRONG  ", escaped(fmt.Sprintf(format, args...)))
+	if hint != "" {
+		fmt.Fprintln(d.term.out, "       ", hint)
+	}
+}
+
+// permissions wants nobody else to have access to the keys' directory.
+func (d *doctor) permissions(dir string) {
+	info, err := os.Stat(dir)
+	if err != nil || isWindows || info.Mode().Perm()&0o077 == 0 {
+		return
+	}
+	d.complain("chmod 700 "+quote(dir), "others have access to the directory of the keys")
+}
+
+func (d *doctor) keys(ctx context.Context, keys *keyring) error {
+	c, err := keys.Check(ctx)
+	var tampered *keystore.TamperError
+	_, backend := keystore.TroubleOf(err)
+	switch {
+	case errors.As(err, &tampered), backend:
+		_, hint, _ := explain(err)
+		d.complain(hint, "%v", err)
+		return nil
+	case err != nil:
+		return err
+	}
+	d.say("the metadata is authentic")
+	for _, a := range c.Ailments {
+		d.complain("keywright set "+a.Name.String()+" stores it anew", "%v", a)
+	}
+	if len(c.Ailments) == 0 {
+		d.say("%s in %s can be read", plural(c.Keys, "key"), plural(c.Versions, "version"))
+	}
+	if c.Loose > 0 {
+		d.say("%s left over, to be removed with the next change", plural(c.Loose, "item"))
+	}
+	return nil
+}
+
+func (d *doctor) audit(ctx context.Context, keys *keyring) error {
+	r, err := keys.log.Verify(ctx)
+	var fault *audit.Fault
+	_, backend := keystore.TroubleOf(err)
+	switch {
+	case errors.As(err, &fault):
+		d.complain("see docs/keystore.md for what that means", "the audit log: %v", fault)
+	case backend:
+		d.complain("", "the audit log cannot be verified: %v", err)
+	case err != nil:
+		return err
+	default:
+		d.say("the audit log has %s, all as written", entries(r.Size))
+	}
+	return nil
+}
