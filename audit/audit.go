@@ -57,8 +57,8 @@
 // a crash leaves: it is reported as inserted. A head that the keychain stored late,
 // over a newer one, is mended in the same way.
 //
-// A log is made by making empty files, then the key, then the head. A key without a
-// head is a log whose making was interrupted, if the files are empty.
+// A log is made by making empty files, then the head, then the key: where there is a
+// key there is everything.
 package audit
 
 import (
@@ -255,7 +255,7 @@ func (g *growing) add(r record) error {
 
 // create makes an empty log, unless there is one whose key is lost.
 func (l *Log) create(ctx context.Context) (*key, error) {
-	if err := l.refuseOrphans(KeyLost); err != nil {
+	if err := l.refuseOrphans(); err != nil {
 		return nil, err
 	}
 	for _, name := range []string{entriesFile, hashesFile} {
@@ -263,11 +263,14 @@ func (l *Log) create(ctx context.Context) (*key, error) {
 			return nil, err
 		}
 	}
-	return l.start(ctx)
+	if err := l.putHead(ctx, emptyTree()); err != nil {
+		return nil, err
+	}
+	return l.startKey(ctx)
 }
 
-// start keeps a new key, and the head of an empty log.
-func (l *Log) start(ctx context.Context) (*key, error) {
+// startKey keeps a new key.
+func (l *Log) startKey(ctx context.Context) (*key, error) {
 	k, v, err := newKey()
 	if err != nil {
 		return nil, err
@@ -275,15 +278,14 @@ func (l *Log) start(ctx context.Context) (*key, error) {
 	if err := l.keep.Put(ctx, KeyItem, v); err != nil {
 		return nil, fmt.Errorf("keep the log's signing key: %w", err)
 	}
-	return k, l.putHead(ctx, emptyTree())
+	return k, nil
 }
 
-// refuseOrphans returns a Fault if there are entries: what belongs to them is not in
-// the keychain.
-func (l *Log) refuseOrphans(kind Kind) error {
+// refuseOrphans returns a Fault if there are entries, whose key is not there.
+func (l *Log) refuseOrphans() error {
 	size, err := l.size(entriesFile)
 	if err == nil && size > 0 {
-		err = &Fault{Kind: kind}
+		err = &Fault{Kind: KeyLost}
 	}
 	return err
 }

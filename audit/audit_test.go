@@ -397,3 +397,83 @@ func TestRestart(t *testing.T) {
 		t.Errorf("the key is the same, %v", err)
 	}
 }
+
+// A log whose key or head was lost can be begun again too.
+func TestRestartWithoutKey(t *testing.T) {
+	for _, items := range []map[string]string{nil, {KeyItem: "damaged", HeadItem: "damaged"}} {
+		l, _, keep := build(t, 5)
+		keep.items = items
+		if err := l.Restart(t.Context(), Entry{Follows: "as the backup says"}); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := l.Verify(t.Context()); err != nil || r.Size != 1 {
+			t.Errorf("%+v, %v", r, err)
+		}
+		if _, err := l.Append(t.Context(), entry(1)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+var errLocked = errors.New("the keychain is locked")
+
+// locked is a keychain that does not answer.
+type locked struct{}
+
+func (locked) Get(context.Context, string) (secret.Value, error) { return secret.Value{}, errLocked }
+func (locked) Put(context.Context, string, secret.Value) error   { return errLocked }
+
+// Without the keychain nothing is written, and entries can be shown.
+func TestLockedKeychain(t *testing.T) {
+	l, dir, _ := build(t, 5)
+	before := read(t, filepath.Join(dir, entriesFile))
+	l.keep = locked{}
+	for name, err := range map[string]error{
+		"Append":     second(l.Append(t.Context(), entry(5))),
+		"Verify":     second(l.Verify(t.Context())),
+		"Checkpoint": second(l.Checkpoint(t.Context())),
+		"Prove":      second(l.Prove(t.Context(), 1)),
+		"Erase":      second(l.Erase(t.Context(), time.Now())),
+		"Restart":    l.Restart(t.Context(), Entry{}),
+	} {
+		if !errors.Is(err, errLocked) {
+			t.Errorf("%s gives %v", name, err)
+		}
+	}
+	if got := reasons(t, l); len(got) != 5 {
+		t.Errorf("%d entries", len(got))
+	}
+	if string(read(t, filepath.Join(dir, entriesFile))) != string(before) {
+		t.Error("the file was touched")
+	}
+}
+
+func TestCancelled(t *testing.T) {
+	l, _, _ := build(t, 5)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := l.Append(ctx, entry(5)); !errors.Is(err, context.Canceled) {
+		t.Errorf("Append gives %v", err)
+	}
+	for _, err := range l.Entries(ctx, Filter{}) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("Entries gives %v", err)
+		}
+	}
+}
+
+func TestNewerSchema(t *testing.T) {
+	body, err := entry(0).encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := strings.Replace(string(body), `{"schema":0`, `{"schema":2,"new":1`, 1)
+	if _, err := decodeEntry([]byte(newer)); !errors.Is(err, ErrSchema) {
+		t.Errorf("%v", err)
+	}
+	for _, bad := range []string{"", "{}", "null", string(body) + "{}", strings.Replace(newer, "2", "1", 1), strings.Replace(string(body), `"schema":0`, `"schema":1`, 1) + " "} {
+		if _, err := decodeEntry([]byte(bad)); err == nil {
+			t.Errorf("%q was taken", bad)
+		}
+	}
+}

@@ -16,7 +16,7 @@ const (
 	BadHashes                  // the entries are right, but not the hash stored with this one
 	Forked                     // the entries are authentic, but not those that the head names
 	KeyLost                    // there are entries, and no signing key in the keychain
-	HeadLost                   // there are entries, and no head in the keychain
+	HeadLost                   // there is a signing key, and no head in the keychain
 )
 
 // Fault says that a log is not as keywright left it, and what is the first sign of
@@ -48,7 +48,7 @@ func (f *Fault) Error() string {
 	case KeyLost:
 		return "the log has entries, but its signing key is not in the keychain"
 	case HeadLost:
-		return "the log has entries, but its head is not in the keychain"
+		return "the log has a signing key, but its head is not in the keychain"
 	}
 	return fmt.Sprintf("fault %d at entry %d", f.Kind, f.Seq)
 }

@@ -77,11 +77,11 @@ func (l *Log) key(ctx context.Context) (*key, error) {
 	return parseKey(v)
 }
 
-// head reads the newest head. Without one, it is that of an empty log, or a Fault.
+// head reads the newest head of a log that has a key. That there is none is a Fault.
 func (l *Log) head(ctx context.Context) (tlog.Tree, error) {
 	v, err := l.keep.Get(ctx, HeadItem)
 	if errors.Is(err, ErrNotKept) {
-		return emptyTree(), l.refuseOrphans(HeadLost)
+		return tlog.Tree{}, &Fault{Kind: HeadLost}
 	}
 	if err != nil {
 		return tlog.Tree{}, fmt.Errorf("read the log's head: %w", err)

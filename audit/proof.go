@@ -3,6 +3,7 @@ package audit
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -96,6 +97,11 @@ func openCheckpoint(checkpoint []byte, public string) (tlog.Tree, error) {
 	}
 	if err != nil {
 		return tlog.Tree{}, fmt.Errorf("read checkpoint: %w", err)
+	}
+	for _, s := range n.Sigs { // note lets the last bits of an encoding vary
+		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
+			return tlog.Tree{}, fmt.Errorf("read checkpoint: %w", err)
+		}
 	}
 	origin, tree, err := parseTree(n.Text)
 	if err == nil && origin != v.Name() {

@@ -98,12 +98,9 @@ func (l *Log) restart(ctx context.Context, e Entry) error {
 			return err
 		}
 	}
-	k, v, err := newKey()
+	k, err := l.startKey(ctx)
 	if err != nil {
 		return err
-	}
-	if err := l.keep.Put(ctx, KeyItem, v); err != nil {
-		return fmt.Errorf("keep the log's signing key: %w", err)
 	}
 	hashes, err := l.hashes(0)
 	if err != nil {

@@ -32,7 +32,8 @@ func (f Filter) selects(e Entry) bool {
 // of the keychain, and so authenticates nothing: Verify does. Beside an error that
 // concerns one entry stands an Entry with no more than its number, and the iteration
 // goes on: the error matches [ErrErased] or [ErrSchema], or is a [*Fault] for what is
-// no entry. A last line without an end is left out: it was never recorded.
+// no entry, as may be left at the end by an interrupted append. A last line without an
+// end is left out: it was never recorded.
 func (l *Log) Entries(ctx context.Context, filter Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		file, err := l.disk.open(entriesFile)

@@ -268,51 +268,60 @@ func TestVerifyAgainst(t *testing.T) {
 // Whatever byte of a file is changed, and wherever a file ends, Verify says so, and
 // names no entry behind that place; nothing panics.
 func TestEveryByte(t *testing.T) {
-	b := newLab(t, 3)
-	whole := map[string][]byte{entriesFile: []byte(strings.Join(b.entries, "")), hashesFile: b.hashes}
-	try := func(what string, name string, data []byte, most int64) {
+	m := newMachine(1)
+	if err := m.append(t, 4); err != nil {
+		t.Fatal(err)
+	}
+	public, err := m.log.PublicKey(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := m.disk.files[entriesFile].data
+	try := func(what, name string, data []byte, most int64) {
 		t.Helper()
-		write(t, filepath.Join(b.dir, name), data)
-		_, err := b.log.Verify(t.Context())
+		m.disk.set(name, data)
 		var f *Fault
-		if !errors.As(err, &f) || f.Seq > most {
+		if _, err := m.log.Verify(t.Context()); !errors.As(err, &f) || f.Seq > most {
 			t.Errorf("%s of %s: %v", what, name, err)
 		}
-		for range b.log.Entries(t.Context(), Filter{}) {
+		for range m.log.Entries(t.Context(), Filter{}) {
 		}
-		if p, err := b.log.Prove(t.Context(), most); err == nil {
-			public, _ := b.log.PublicKey(t.Context())
+		if p, err := m.log.Prove(t.Context(), 3); err == nil {
 			if _, err := CheckProof(p, public); err != nil {
 				t.Errorf("%s of %s: a wrong proof", what, name)
 			}
 		}
 	}
-	for name, data := range whole {
+	for _, name := range []string{entriesFile, hashesFile} {
+		data := m.disk.files[name].data
 		for i := range data {
-			most := int64(bytes.Count(whole[entriesFile][:min(i, len(whole[entriesFile]))], []byte("\n")))
-			if name == hashesFile {
-				most = badHash(int64(i / 32)).Seq
+			most := badHash(int64(i / 32)).Seq
+			if name == entriesFile {
+				most = int64(bytes.Count(lines[:i], []byte("\n")))
 			}
 			try("cut", name, data[:i], most)
 			changed := bytes.Clone(data)
 			changed[i] ^= 1 << (i % 8)
 			try("change", name, changed, most)
 		}
-		b.reset(t)
+		m.disk.set(name, data)
 	}
 }
 
-// A log cut anywhere is not appended to, unless nothing acknowledged is missing.
+// A log cut anywhere is not appended to: something acknowledged is missing.
 func TestAppendToCut(t *testing.T) {
-	b := newLab(t, 4)
-	whole := []byte(strings.Join(b.entries, ""))
+	m := newMachine(1)
+	if err := m.append(t, 4); err != nil {
+		t.Fatal(err)
+	}
+	whole := m.disk.files[entriesFile].data
 	for i := range whole {
-		write(t, filepath.Join(b.dir, entriesFile), whole[:i])
+		m.disk.set(entriesFile, whole[:i])
 		var f *Fault
-		if _, err := b.log.Append(t.Context(), entry(4)); !errors.As(err, &f) || f.Kind != CutOff {
+		if err := m.append(t, 1); !errors.As(err, &f) || f.Kind != CutOff {
 			t.Fatalf("cut at %d: %v", i, err)
 		}
-		if got := read(t, filepath.Join(b.dir, entriesFile)); !bytes.Equal(got, whole[:i]) {
+		if got := m.disk.files[entriesFile].data; !bytes.Equal(got, whole[:i]) {
 			t.Fatalf("cut at %d: the file was touched", i)
 		}
 	}

@@ -45,7 +45,7 @@ func (l *Log) Verify(ctx context.Context) (Report, error) {
 func (l *Log) verify(ctx context.Context) (Report, error) {
 	k, err := l.key(ctx)
 	if errors.Is(err, ErrNotKept) {
-		return Report{Root: emptyTree().Hash}, l.refuseOrphans(KeyLost)
+		return Report{Root: emptyTree().Hash}, l.refuseOrphans()
 	}
 	if err != nil {
 		return Report{}, err
@@ -175,8 +175,10 @@ func (v *verifier) judge(hashBytes int64) error {
 		return v.explain()
 	}
 	if v.next < v.head.N {
-		whole := v.badHash == nil && hashBytes == tlog.StoredHashCount(v.next)*tlog.HashSize
-		return &Fault{map[bool]Kind{true: RolledBack, false: CutOff}[whole], v.next}
+		if v.badHash == nil && hashBytes == tlog.StoredHashCount(v.next)*tlog.HashSize {
+			return &Fault{RolledBack, v.next}
+		}
+		return &Fault{CutOff, v.next}
 	}
 	root, err := v.tree.root(v.head.N)
 	if err != nil {
