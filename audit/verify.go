@@ -71,8 +71,8 @@ func (l *Log) verify(ctx context.Context) (Report, error) {
 	if err := v.judge(hashes.Size()); err != nil {
 		return Report{}, err
 	}
-	adopted := int64(len(v.tail.records))
-	return Report{head.N, head.Hash, adopted, entries.Size() - v.tail.end}, nil
+	rest := v.behind()
+	return Report{head.N, head.Hash, int64(len(rest.records)), entries.Size() - rest.end}, nil
 }
 
 // verifier goes through the lines of a log once. Until the first that is not the
@@ -86,7 +86,7 @@ type verifier struct {
 	end     int64 // of the last good one, in bytes
 	tree    frontier
 	badHash *Fault // the first stored hash that is wrong
-	tail    tail   // what lies behind the head
+	tail    *tail  // what lies behind the head; see behind
 
 	broken bool // a line below the head was not the next record
 	first  lineKind
@@ -113,18 +113,20 @@ func (v *verifier) read(ctx context.Context, entries file) error {
 			return err
 		}
 	}
-	if v.next == v.head.N && v.tail.key == nil {
-		v.tail = tail{key: v.key, next: v.next, end: v.end}
-	}
 	return nil
+}
+
+// behind is the tail, which begins where the records that the head names end.
+func (v *verifier) behind() *tail {
+	if v.tail == nil {
+		v.tail = &tail{key: v.key, next: v.next, end: v.end}
+	}
+	return v.tail
 }
 
 func (v *verifier) line(line []byte) error {
 	if !v.broken && v.next == v.head.N {
-		if v.tail.key == nil {
-			v.tail = tail{key: v.key, next: v.next, end: v.end}
-		}
-		return v.tail.take(line)
+		return v.behind().take(line)
 	}
 	kind := lineKind{-1, bytes.HasSuffix(line, []byte("\n"))}
 	r, err := parseRecord(line)
@@ -191,7 +193,7 @@ func (v *verifier) judge(hashBytes int64) error {
 		return v.badHash
 	}
 	// Hashes behind the head are those of entries that an interrupted append left.
-	if most := tlog.StoredHashCount(v.tail.next); hashBytes > most*tlog.HashSize {
+	if most := tlog.StoredHashCount(v.behind().next); hashBytes > most*tlog.HashSize {
 		return badHash(most)
 	}
 	return nil
