@@ -128,7 +128,11 @@ func (k *Keychain) change(ctx context.Context, do func(*operation) error) (err e
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
+	defer func() {
+		if unlockErr := unlock(); err == nil {
+			err = unlockErr
+		}
+	}()
 	return do(o)
 }
 

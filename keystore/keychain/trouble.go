@@ -57,8 +57,8 @@ func diagnose(err error) (keystore.Trouble, error) {
 	var exit *exec.ExitError
 	switch {
 	case errors.As(err, &known):
-		if err == error(known) {
-			err = known.err
+		if known.err == nil || err == error(known) {
+			return known.trouble, known.err
 		}
 		return known.trouble, err
 	case errors.Is(err, context.DeadlineExceeded):
