@@ -31,7 +31,7 @@ func need(t *testing.T, programs ...string) {
 		if os.Getenv("KEYWRIGHT_REQUIRE_SERVICES") == "1" {
 			t.Fatalf("%s is not installed, and KEYWRIGHT_REQUIRE_SERVICES=1", p)
 		}
-		t.Skipf("%s is not installed", p)
+		t.Skipf("%s is not installed (the packages gnome-keyring, dbus and libsecret-tools have all)", p)
 	}
 }
 
@@ -211,6 +211,18 @@ func (s *fakeService) Prompt(string) *dbus.Error {
 	return nil
 }
 
+func (s *fakeService) asks() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.changeAsks
+}
+
+func (s *fakeService) prompts() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.prompted
+}
+
 // complete ends a prompt.
 func (s *fakeService) complete(path dbus.ObjectPath, dismissed bool, result any) {
 	_ = s.conn.Emit(path, promptCompleted, dismissed, dbus.MakeVariant(result))
@@ -234,7 +246,7 @@ func (s *fakeService) CreateItem(properties map[string]dbus.Variant, secret fake
 			return noObject, noObject, err
 		}
 	}
-	if s.changeAsks {
+	if s.asks() {
 		return noObject, fakePrompt, nil
 	}
 	attributes, _ := properties[itemInterface+".Attributes"].Value().(map[string]string)
@@ -261,7 +273,7 @@ func (s *fakeService) add(attributes map[string]string, secret fakeSecret) dbus.
 			return item.secret, nil
 		},
 		"Delete": func() (dbus.ObjectPath, *dbus.Error) {
-			if s.changeAsks {
+			if s.asks() {
 				return fakePrompt, nil
 			}
 			s.mu.Lock()
@@ -422,7 +434,9 @@ func TestDismissedChange(t *testing.T) {
 	if err := k.Put(t.Context(), "x", value(100)); err != nil {
 		t.Fatal(err)
 	}
+	s.mu.Lock()
 	s.changeAsks = true
+	s.mu.Unlock()
 	wantTrouble(t, k.Put(t.Context(), "x", value(5000)), keystore.Dismissed)
 	wantTrouble(t, k.Delete(t.Context(), "x"), keystore.Dismissed)
 	if got, err := k.Get(t.Context(), "x"); err != nil || got.Len() != 100 {
@@ -447,8 +461,8 @@ func TestPromptAnswered(t *testing.T) {
 	s.start()
 	k, told := realKeychain(t, 10*time.Second), 0
 	k.options.Waiting = func() { told++ }
-	if err := k.Put(t.Context(), "x", value(100)); err != nil || told != 1 || s.prompted != 1 {
-		t.Errorf("%v, told %d times, %d prompts", err, told, s.prompted)
+	if err := k.Put(t.Context(), "x", value(100)); err != nil || told != 1 || s.prompts() != 1 {
+		t.Errorf("%v, told %d times, %d prompts", err, told, s.prompts())
 	}
 }
 
@@ -460,8 +474,8 @@ func TestNoPrompt(t *testing.T) {
 	k := realKeychain(t, 300*time.Millisecond)
 	k.options.NoPrompt = true
 	each(t, k, func(_ string, err error) { wantTrouble(t, err, keystore.Locked) })
-	if s.prompted != 0 {
-		t.Errorf("%d prompts", s.prompted)
+	if n := s.prompts(); n != 0 {
+		t.Errorf("%d prompts", n)
 	}
 	s.mu.Lock()
 	s.locked = false
@@ -506,7 +520,8 @@ func TestDeleteTakesAll(t *testing.T) {
 		s.add(map[string]string{"service": service, "username": "x"}, fakeSecret{fakeSession, nil, []byte("v"), ""})
 	}
 	k := realKeychain(t, time.Second)
-	if err := k.Delete(t.Context(), "x"); err != nil || len(s.items) != 0 {
-		t.Errorf("%d left, %v", len(s.items), err)
+	err := k.Delete(t.Context(), "x")
+	if left, _ := s.SearchItems(map[string]string{"service": service, "username": "x"}); err != nil || len(left) != 0 {
+		t.Errorf("%d left, %v", len(left), err)
 	}
 }

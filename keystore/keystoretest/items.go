@@ -13,6 +13,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
@@ -223,12 +225,14 @@ func names(t *testing.T, items keystore.Items) {
 				continue
 			}
 			checkError(t, err, value)
-			if text := err.Error(); len(text) > 500 || strings.ContainsAny(text, "\x00\n\u200b\xff") {
+			if text := err.Error(); len(text) > 500 || strings.ContainsFunc(text, unprintable) {
 				t.Errorf("%s under the name %.80q: cannot be shown to a user: %.600q", doing, name, text)
 			}
 		}
 	}
 }
+
+func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r) }
 
 func tooLarge(t *testing.T, items keystore.Items) {
 	name := newName(t, items)
