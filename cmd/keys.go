@@ -11,19 +11,21 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/agefile"
+	"github.com/keywright/keywright/keystore/keychain"
 	"github.com/keywright/keywright/secret"
 )
 
 // The environment says where keys are kept: it is the same for every verb, and a
 // repository cannot change it.
 const (
-	envHome       = "KEYWRIGHT_HOME"            // the directory of the metadata and of what is encrypted
+	envHome       = "KEYWRIGHT_HOME"            // the directory of all but what the keychain holds
 	envKeystore   = "KEYWRIGHT_KEYSTORE"        // keychain (the default) or agefile
 	envIdentity   = "KEYWRIGHT_IDENTITY_FILE"   // of agefile: a file with an identity of age
 	envPassphrase = "KEYWRIGHT_PASSPHRASE_FILE" // of agefile: a file with the passphrase
@@ -123,11 +125,28 @@ func who() audit.Entry {
 
 func backend(t *terminal, dir string, ask asking) (keystore.Items, error) {
 	switch kind := os.Getenv(envKeystore); kind {
+	case "", "keychain":
+		return keychain.New(keychainOptions(t, dir, ask)), nil
 	case "agefile":
 		return agefile.New(filepath.Join(dir, "keys.age"), opener(t, dir, ask)), nil
 	default:
 		return nil, usagef("it is keychain or agefile", "%s is %s", envKeystore, quote(kind))
 	}
+}
+
+// quickly is how long a verb waits for a keychain that it may not open for the user.
+const quickly = 3 * time.Second
+
+func keychainOptions(t *terminal, dir string, ask asking) keychain.Options {
+	o := keychain.Options{Dir: filepath.Join(dir, "sealed")}
+	if !ask {
+		o.NoPrompt, o.Timeout = true, quickly
+		return o
+	}
+	o.Waiting = func() {
+		fmt.Fprintln(t.err, "keywright: waiting for the keychain; it may be asking for a password in another window")
+	}
+	return o
 }
 
 // opener is how an encrypted file is opened: with an identity, a passphrase in a file,
