@@ -34,7 +34,10 @@ func (o *operation) encode(name string, value secret.Value) (stored, file string
 		return base + base64.StdEncoding.EncodeToString(b), "", nil
 	}
 	p, err := o.seal(name, value)
-	return p.String(), p.file, err
+	if err != nil {
+		return "", "", err
+	}
+	return p.reveal(), p.file, nil
 }
 
 // plain reports whether every system and tool takes a value as it is. An empty one

@@ -3,6 +3,7 @@ package keychain
 import (
 	"bytes"
 	"context"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -265,6 +266,51 @@ func TestGnomeDies(t *testing.T) {
 	}
 }
 
+const crashing = "KEYWRIGHT_TEST_CRASHING"
+
+// TestGnomeCrash kills a process that stores values, large ones and small, at any
+// moment. The item is there afterwards, whole, and can be replaced.
+func TestGnomeCrash(t *testing.T) {
+	if !gnome(t) {
+		return
+	}
+	k := gnomeKeychain(0)
+	if os.Getenv(crashing) != "" {
+		for i := 0; ; i++ {
+			if err := k.Put(t.Context(), "x", value(10+i%3*5000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if err := k.Put(t.Context(), "x", value(10)); err != nil {
+		t.Fatal(err)
+	}
+	for range 12 {
+		c := keystoretest.Rerun(t, []string{crashing + "=1"})
+		if err := c.Start(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(80*time.Millisecond + rand.N(150*time.Millisecond))
+		_ = c.Process.Kill()
+		if err := c.Wait(); err == nil || !strings.Contains(err.Error(), "killed") {
+			t.Errorf("the process ended by itself: %v", err)
+		}
+		got, err := k.Get(t.Context(), "x")
+		if err != nil || !bytes.Equal(got.Reveal(), value(got.Len()).Reveal()) || got.Len()%5000 != 10 {
+			t.Errorf("%d bytes, %v", got.Len(), err)
+		}
+	}
+	if err := k.Put(t.Context(), "x", value(5000)); err != nil {
+		t.Error(err)
+	}
+	if err := k.Delete(t.Context(), "x"); err != nil {
+		t.Error(err)
+	}
+	if left := sealedFiles(t, k); len(left) != 0 {
+		t.Errorf("left over: %v", left)
+	}
+}
+
 // TestGnomeCost compares reading through this package with reading through the
 // library alone.
 func TestGnomeCost(t *testing.T) {
@@ -276,7 +322,7 @@ func TestGnomeCost(t *testing.T) {
 	stores := medians(20,
 		func() error { return k.Put(t.Context(), "small", small) },
 		func() error { return k.Put(t.Context(), "large", large) })
-	reads := medians(200,
+	reads := medians(100,
 		func() error { _, err := keyring.Get(service, "small"); return err },
 		func() error { _, err := k.Get(t.Context(), "small"); return err },
 		func() error { _, err := k.Get(t.Context(), "large"); return err })

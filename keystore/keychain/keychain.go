@@ -204,20 +204,15 @@ func (o *operation) load(name string) (secret.Value, error) {
 
 // delete removes the item of a name, and all its like: a tool that stores more
 // attributes can have made a second one. Nothing that the library says is believed
-// until reading finds none.
+// until reading finds none. Then all files go, those of failed calls as well.
 func (o *operation) delete(name string) error {
-	old, err := o.sealedIn(name)
-	if err != nil {
-		return err
-	}
 	for range maxTries {
 		if err := o.drop(name); err != nil && !errors.Is(err, keystore.ErrNoItem) {
 			return err
 		}
 		_, err := o.get(name)
 		if errors.Is(err, keystore.ErrNoItem) {
-			o.sweep(name, "")
-			return o.unlink(old)
+			return o.removeAll(name)
 		}
 		if err != nil {
 			return fmt.Errorf("see whether it is gone: %w", err)

@@ -470,6 +470,31 @@ func TestLateStore(t *testing.T) {
 	})
 }
 
+// A reader that has the item, but not yet the file that it points to, when a writer
+// replaces both, reads the new value. So it does when the item is deleted.
+func TestReplacedWhileReading(t *testing.T) {
+	f := newFake()
+	k := openFake(t, f, 0)
+	writer := newKeychain(k.options, &fake{items: f.items}, unwatched)
+	if err := k.Put(t.Context(), "x", value(5000)); err != nil {
+		t.Fatal(err)
+	}
+	change := func(do func() error) {
+		f.after = func(string, string) error {
+			f.after = nil
+			return do()
+		}
+	}
+	change(func() error { return writer.Put(t.Context(), "x", value(6000)) })
+	if got, err := k.Get(t.Context(), "x"); err != nil || got.Len() != 6000 {
+		t.Errorf("replaced: %d bytes, %v", got.Len(), err)
+	}
+	change(func() error { return writer.Delete(t.Context(), "x") })
+	if _, err := k.Get(t.Context(), "x"); !errors.Is(err, keystore.ErrNoItem) {
+		t.Errorf("deleted: %v", err)
+	}
+}
+
 func TestRefusedStoreLeavesNoFile(t *testing.T) {
 	f := newFake()
 	k := openFake(t, f, 0)
@@ -512,6 +537,12 @@ func TestStaleFilesGo(t *testing.T) {
 	files := strings.Join(sealedFiles(t, k), " ")
 	if strings.Contains(files, "stale") || !strings.Contains(files, recent) || !strings.Contains(files, filePrefix("y")) {
 		t.Errorf("files: %s", files)
+	}
+	if err := k.Delete(t.Context(), "x"); err != nil {
+		t.Fatal(err)
+	}
+	if left := sealedFiles(t, k); len(left) != 1 || !strings.Contains(left[0], filePrefix("y")) {
+		t.Errorf("after deleting: %v", left)
 	}
 }
 

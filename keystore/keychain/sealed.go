@@ -46,8 +46,8 @@ type pointer struct {
 	key  secret.Value
 }
 
-// String is what the keychain is given: it reveals the key.
-func (p pointer) String() string {
+// reveal is the pointer as the keychain holds it, with the key.
+func (p pointer) reveal() string {
 	return sealed + p.file + ":" + base64.StdEncoding.EncodeToString(p.key.Reveal())
 }
 
@@ -150,7 +150,7 @@ func (o *operation) files(name string) ([]string, error) {
 	return files, nil
 }
 
-// sweep removes what calls that failed have left of an item.
+// sweep removes what failed calls have left of an item, apart from the file to keep.
 func (o *operation) sweep(name, keep string) {
 	files, _ := o.files(name)
 	for _, f := range files {
@@ -160,17 +160,20 @@ func (o *operation) sweep(name, keep string) {
 	}
 }
 
-// unlink removes a file, if there is one of this name.
-func (o *operation) unlink(file string) error {
-	if file == "" {
-		return nil
+// removeAll removes every file of an item.
+func (o *operation) removeAll(name string) error {
+	files, err := o.files(name)
+	if err != nil {
+		return err
 	}
-	if err := os.Remove(o.path(file)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("remove the sealed value: %w", err)
+	for _, f := range files {
+		if err := os.Remove(o.path(f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove a sealed value: %w", err)
+		}
 	}
 	return nil
 }
 
-// remove is unlink where failing does no harm: nobody has the key any more, and
-// sweep tries again. Windows keeps a file that is being read.
-func (o *operation) remove(file string) { _ = o.unlink(file) }
+// remove removes a file that no item points to. That it fails does no harm: nobody
+// has the key, and sweep tries again. Windows keeps a file that is being read.
+func (o *operation) remove(file string) { _ = os.Remove(o.path(file)) }
