@@ -471,7 +471,7 @@ func TestNoPrompt(t *testing.T) {
 	s := &fakeService{t: t, bus: startBus(t)}
 	s.locked, s.unlockAsks, s.prompt = true, true, dismiss
 	s.start()
-	k := realKeychain(t, 300*time.Millisecond)
+	k := realKeychain(t, 5*time.Second)
 	k.options.NoPrompt = true
 	each(t, k, func(_ string, err error) { wantTrouble(t, err, keystore.Locked) })
 	if n := s.prompts(); n != 0 {
