@@ -48,6 +48,7 @@ type Masker struct {
 	words *words
 	err   error // of the writer below, which every later call repeats
 	timer *time.Timer
+	due   time.Time // when what is held has waited for long enough
 
 	node   int32     // what the bytes seen so far end with
 	seen   int64     // how many bytes were written to the Masker
@@ -143,6 +144,7 @@ func (m *Masker) Write(p []byte) (int, error) {
 		return 0, m.err
 	}
 	if len(m.held) > 0 {
+		m.due = time.Now().Add(holdFor)
 		m.timer.Reset(holdFor)
 	} else {
 		m.timer.Stop()
@@ -166,7 +168,9 @@ func (m *Masker) Close() error {
 func (m *Masker) tired() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.pass(0)
+	if !time.Now().Before(m.due) { // no Write came just before
+		m.pass(0)
+	}
 }
 
 // look notes which stretches of the next bytes, and of those that are held, to hide.

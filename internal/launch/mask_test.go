@@ -269,6 +269,7 @@ func TestMaskAfterWaiting(t *testing.T) {
 	m := newMasker(&out, newWords(asWords("abcdefgh", "abcdefghij")))
 	for _, p := range []string{"<abcdefgh", "i", "j>", "<abcdefgh", "ix>", "abc", "x"} {
 		m.Write([]byte(p))
+		m.due = time.Time{}
 		m.tired()
 	}
 	m.Close()
@@ -288,6 +289,7 @@ func TestMaskReportsErrors(t *testing.T) {
 	if _, err := m.Write([]byte("abc")); err != nil {
 		t.Errorf("held back: %v", err)
 	}
+	m.due = time.Time{}
 	m.tired()
 	if _, err := m.Write([]byte("d")); !errors.Is(err, errBroken) {
 		t.Errorf("after waiting: %v", err)
