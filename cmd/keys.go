@@ -98,11 +98,15 @@ func (k keeper) Get(ctx context.Context, name string) (secret.Value, error) {
 func (k *keyring) record(ctx context.Context, verb string, decision audit.Decision, names ...keystore.Name) {
 	var entries []audit.Entry
 	for _, n := range names {
-		e := who()
-		e.Verb, e.Decision, e.Key, e.Environment = verb, decision, n.String(), n.Env
-		entries = append(entries, e)
+		entries = append(entries, entryFor(verb, decision, n))
 	}
 	k.append(ctx, entries...)
+}
+
+func entryFor(verb string, decision audit.Decision, n keystore.Name) audit.Entry {
+	e := who()
+	e.Verb, e.Decision, e.Key, e.Environment = verb, decision, n.String(), n.Env
+	return e
 }
 
 func (k *keyring) append(ctx context.Context, entries ...audit.Entry) {

@@ -11,8 +11,11 @@ import "context"
 // With Mask, with FIFOs, with streams that are neither files nor nil, and on Windows,
 // Exec is Run.
 func Exec(ctx context.Context, c Command) (Result, error) {
-	if !replaceable(c) {
+	if !InPlace(c) {
 		return Run(ctx, c)
 	}
 	return Result{}, replace(ctx, c)
 }
+
+// InPlace reports whether Exec lets a command take keywright's place.
+func InPlace(c Command) bool { return replaceable(c) }

@@ -1,0 +1,203 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/internal/launch"
+	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/secret"
+)
+
+// runOptions are the flags of run, as they were typed.
+type runOptions struct {
+	env   string
+	only  []string
+	files bool
+	mask  bool
+}
+
+const runLong = `Starts a program and hands it the keys of an environment, as variables. They are in
+the memory and the environment of the program and of what it starts, and nowhere
+else. Variables that begin with KEYWRIGHT_ are taken from it. Each use goes on record
+before the program starts.
+
+A part goes into the variable that 'keywright edit --variable' gave it; otherwise the
+one named like the key, with the part behind it if there are several: DB_PASSWORD.
+With --files each is a file instead, whose path is in NAME_FILE.
+
+The program's exit status is keywright's. Before it starts, keywright's own are 125 if
+the keys cannot be had, 126 if the program cannot be executed, 127 if it is not there.
+`
+
+func newRun(term *terminal) *cobra.Command {
+	var o runOptions
+	c := &cobra.Command{
+		Use:     "run --env ENV [flags] -- PROGRAM [ARGUMENT...]",
+		Short:   "Run a program with the keys of an environment",
+		Long:    runLong,
+		Example: "  keywright run --env dev -- ./bot\n  keywright run --env prod --only BINANCE,DB --mask -- make deploy",
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			return runRun(c.Context(), term, o, args)
+		},
+	}
+	f := c.Flags()
+	f.SetInterspersed(false)
+	f.SortFlags = false
+	f.StringVar(&o.env, "env", "", "the `ENV` whose keys are handed over")
+	f.StringSliceVar(&o.only, "only", nil, "only the keys in `LIST` (names, without the environment)")
+	f.BoolVar(&o.files, "files", false, "hand the values over as files, their paths in NAME_FILE")
+	f.BoolVar(&o.mask, "mask", false, "replace the values in the program's output: against accidents, no more")
+	return c
+}
+
+func runRun(ctx context.Context, term *terminal, o runOptions, args []string) error {
+	if o.env == "" {
+		return usagef("for example: keywright run --env dev -- ./bot", "--env is needed")
+	}
+	if err := keystore.ValidEnv(o.env); err != nil {
+		return usageError{err, "for example: --env dev"}
+	}
+	if len(args) == 0 {
+		return usagef("for example: keywright run --env "+o.env+" -- ./bot", "no program is given")
+	}
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	values, names, err := o.gather(ctx, keys)
+	if err != nil {
+		return ownFailure(term, err)
+	}
+	command := launch.Command{
+		Argv: args, Env: withoutOurs(os.Environ()), Mask: o.mask, Secrets: values,
+		Stdin: term.in, Stdout: term.out, Stderr: term.err,
+	}
+	if o.files {
+		command.Secrets, command.Files = nil, values
+	}
+	keys.recordRun(ctx, &command, names)
+	// The program gets the signals: what ended with the first interrupt would end it.
+	result, err := launch.Exec(context.WithoutCancel(ctx), command)
+	var failed *launch.Error
+	if errors.As(err, &failed) {
+		fmt.Fprintf(term.err, "keywright: error: %s\n", escaped(err.Error()))
+		return outcome(failed.Code)
+	}
+	if err != nil {
+		fmt.Fprintf(term.err, "keywright: warning: %s\n", escaped(err.Error()))
+	}
+	return outcome(result.Code)
+}
+
+// ownFailure says why nothing was started.
+func ownFailure(term *terminal, err error) error {
+	if conclude(term, err) == exitUsage {
+		return outcome(exitUsage)
+	}
+	return outcome(launch.CodeOwn)
+}
+
+// recordRun puts on record who gets the keys, before that happens, and which process
+// that is: where it takes keywright's place, that is known before.
+func (k *keyring) recordRun(ctx context.Context, c *launch.Command, names []keystore.Name) {
+	if launch.InPlace(*c) {
+		c.Started = func(p launch.Process) error {
+			k.append(ctx, uses(names, childOf(p))...)
+			return nil
+		}
+		return
+	}
+	k.append(ctx, uses(names, nil)...)
+	c.Started = func(p launch.Process) error {
+		e := who()
+		e.Verb, e.Result, e.Environment, e.Child = "run", "started", names[0].Env, childOf(p)
+		k.append(ctx, e)
+		return nil
+	}
+}
+
+func uses(names []keystore.Name, child *audit.Child) []audit.Entry {
+	entries := make([]audit.Entry, len(names))
+	for i, n := range names {
+		entries[i] = entryFor("run", audit.Granted, n)
+		entries[i].Child = child
+	}
+	return entries
+}
+
+func childOf(p launch.Process) *audit.Child {
+	return &audit.Child{PID: p.PID, Started: time.Now(), Boot: p.Boot}
+}
+
+// gather reads the keys that the program gets, by variable.
+func (o runOptions) gather(ctx context.Context, keys *keyring) (map[string]secret.Value, []keystore.Name, error) {
+	catalog, err := keys.Catalog(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, only := range o.only {
+		if _, ok := catalog.Find(keystore.Name{Env: o.env, Key: only}); !ok {
+			return nil, nil, usagef("'keywright ls "+o.env+"' names those there are", "--only: there is no key %s/%s", o.env, only)
+		}
+	}
+	values, of := map[string]secret.Value{}, map[string]keystore.Name{}
+	var names []keystore.Name
+	for i := range catalog.Keys {
+		k := &catalog.Keys[i]
+		if k.Env != o.env || len(o.only) > 0 && !slices.Contains(o.only, k.Name.Key) {
+			continue
+		}
+		parts, now, err := keys.Get(ctx, k.Name, keystore.Current)
+		if err != nil {
+			return nil, nil, err
+		}
+		names = append(names, k.Name)
+		for _, p := range now.Parts {
+			variable := variableOf(now, p)
+			if other, taken := of[variable]; taken {
+				return nil, nil, usagef("give one of them another: keywright edit "+k.Name.String()+" --variable "+p.Name+"=NAME",
+					"%s and %s both go into the variable %s", other, k.Name, variable)
+			}
+			values[variable], of[variable] = parts[p.Name], k.Name
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil, usagef("'keywright ls' names the keys there are", "there is no key in %s", o.env)
+	}
+	return values, names, nil
+}
+
+// variableOf is the variable that a part of a key goes into.
+func variableOf(k *keystore.Key, p keystore.Part) string {
+	if p.Variable != "" {
+		return p.Variable
+	}
+	name := k.Name.Key
+	if len(k.Parts) > 1 {
+		name += "_" + p.Name
+	}
+	upper := strings.ToUpper(strings.NewReplacer("-", "_", ".", "_").Replace(name))
+	if '0' <= upper[0] && upper[0] <= '9' {
+		upper = "_" + upper
+	}
+	return upper
+}
+
+// withoutOurs takes keywright's own variables out of an environment: they say how to
+// open the keys.
+func withoutOurs(env []string) []string {
+	return slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(strings.ToUpper(e), "KEYWRIGHT_") })
+}
