@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -104,14 +105,24 @@ func printer(term *terminal, format string) (print func(audit.Entry) error, done
 		return func(x audit.Entry) error { return e.Encode(x) }, func() error { return nil }
 	case "csv":
 		w := csv.NewWriter(term.out)
-		_ = w.Write([]string{"seq", "time", "verb", "decision", "key", "user", "host", "process", "reason"}) // kept by the writer until Flush
+		_ = w.Write([]string{"seq", "time", "verb", "decision", "key", "version", "user", "host", "process", "reason"}) // kept by the writer until Flush
 		return func(x audit.Entry) error {
-			return w.Write([]string{strconv.FormatInt(x.Seq, 10), x.Time.Format(time.RFC3339), x.Verb, string(x.Decision), x.Key, x.User, x.Host, x.Process, x.Reason})
+			return w.Write([]string{strconv.FormatInt(x.Seq, 10), x.Time.Format(time.RFC3339), x.Verb, string(x.Decision), x.Key, x.Version, x.User, x.Host, x.Process, x.Reason})
 		}, func() error { w.Flush(); return w.Error() }
 	case "text":
 		w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
 		return func(x audit.Entry) error {
-			_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", x.Seq, x.Time.Local().Format("2006-01-02 15:04:05"), escaped(x.Verb), x.Decision, escaped(x.Key), escaped(x.User))
+			key, outcome := escaped(x.Key), string(x.Decision)
+			if x.Version != "" {
+				key += " v" + escaped(x.Version)
+			}
+			if x.Result != "" {
+				outcome = escaped(x.Result)
+			}
+			if x.Child != nil {
+				key = strings.TrimSpace(key + fmt.Sprintf(" to process %d", x.Child.PID))
+			}
+			_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", x.Seq, x.Time.Local().Format("2006-01-02 15:04:05"), escaped(x.User), escaped(x.Verb), outcome, key)
 			return err
 		}, w.Flush
 	}

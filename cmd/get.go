@@ -69,7 +69,7 @@ func runGet(ctx context.Context, term *terminal, arg string, previous bool) erro
 	if err != nil {
 		return err
 	}
-	keys.record(ctx, "get", audit.Granted, ref.Name)
+	keys.append(ctx, use("get", key, stage))
 	_, err = term.out.Write(value.Reveal())
 	if err == nil && term.outTTY {
 		_, err = term.out.Write([]byte("\n"))

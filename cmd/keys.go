@@ -10,6 +10,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
@@ -93,8 +94,8 @@ func (k keeper) Get(ctx context.Context, name string) (secret.Value, error) {
 	return v, err
 }
 
-// record writes down what is about to be done, before it is. That it cannot be written
-// is said, and does not keep a user from a key.
+// record writes down what is about to be done to keys, before it is. That it cannot be
+// written is said, and does not keep a user from a key.
 func (k *keyring) record(ctx context.Context, verb string, decision audit.Decision, names ...keystore.Name) {
 	var entries []audit.Entry
 	for _, n := range names {
@@ -106,6 +107,15 @@ func (k *keyring) record(ctx context.Context, verb string, decision audit.Decisi
 func entryFor(verb string, decision audit.Decision, n keystore.Name) audit.Entry {
 	e := who()
 	e.Verb, e.Decision, e.Key, e.Environment = verb, decision, n.String(), n.Env
+	return e
+}
+
+// use is the entry for secrets of a version that are about to be handed out.
+func use(verb string, k *keystore.Key, stage keystore.Stage) audit.Entry {
+	e := entryFor(verb, audit.Granted, k.Name)
+	if v, ok := k.Version(stage); ok {
+		e.Version = strconv.Itoa(v.Number)
+	}
 	return e
 }
 

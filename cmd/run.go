@@ -77,7 +77,7 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if err != nil {
 		return err
 	}
-	values, names, err := o.gather(ctx, keys)
+	values, uses, err := o.gather(ctx, keys)
 	if err != nil {
 		return ownFailure(term, err)
 	}
@@ -88,7 +88,7 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if o.files {
 		command.Secrets, command.Files = nil, values
 	}
-	keys.recordRun(ctx, &command, names)
+	keys.recordRun(ctx, &command, uses)
 	// The program gets the signals: what ended with the first interrupt would end it.
 	result, err := launch.Exec(context.WithoutCancel(ctx), command)
 	var failed *launch.Error
@@ -112,38 +112,33 @@ func ownFailure(term *terminal, err error) error {
 
 // recordRun puts on record who gets the keys, before that happens, and which process
 // that is: where it takes keywright's place, that is known before.
-func (k *keyring) recordRun(ctx context.Context, c *launch.Command, names []keystore.Name) {
+func (k *keyring) recordRun(ctx context.Context, c *launch.Command, uses []audit.Entry) {
 	if launch.InPlace(*c) {
 		c.Started = func(p launch.Process) error {
-			k.append(ctx, uses(names, childOf(p))...)
+			for i := range uses {
+				uses[i].Child = childOf(p)
+			}
+			k.append(ctx, uses...)
 			return nil
 		}
 		return
 	}
-	k.append(ctx, uses(names, nil)...)
+	k.append(ctx, uses...)
 	c.Started = func(p launch.Process) error {
 		e := who()
-		e.Verb, e.Result, e.Environment, e.Child = "run", "started", names[0].Env, childOf(p)
+		e.Verb, e.Result, e.Environment, e.Child = "run", "started", uses[0].Environment, childOf(p)
 		k.append(ctx, e)
 		return nil
 	}
-}
-
-func uses(names []keystore.Name, child *audit.Child) []audit.Entry {
-	entries := make([]audit.Entry, len(names))
-	for i, n := range names {
-		entries[i] = entryFor("run", audit.Granted, n)
-		entries[i].Child = child
-	}
-	return entries
 }
 
 func childOf(p launch.Process) *audit.Child {
 	return &audit.Child{PID: p.PID, Started: time.Now(), Boot: p.Boot}
 }
 
-// gather reads the keys that the program gets, by variable.
-func (o runOptions) gather(ctx context.Context, keys *keyring) (map[string]secret.Value, []keystore.Name, error) {
+// gather reads the keys that the program gets, by variable, and what goes on record of
+// that.
+func (o runOptions) gather(ctx context.Context, keys *keyring) (map[string]secret.Value, []audit.Entry, error) {
 	catalog, err := keys.Catalog(ctx)
 	if err != nil {
 		return nil, nil, err
@@ -154,7 +149,7 @@ func (o runOptions) gather(ctx context.Context, keys *keyring) (map[string]secre
 		}
 	}
 	values, of := map[string]secret.Value{}, map[string]keystore.Name{}
-	var names []keystore.Name
+	var uses []audit.Entry
 	for i := range catalog.Keys {
 		k := &catalog.Keys[i]
 		if k.Env != o.env || len(o.only) > 0 && !slices.Contains(o.only, k.Name.Key) {
@@ -164,7 +159,7 @@ func (o runOptions) gather(ctx context.Context, keys *keyring) (map[string]secre
 		if err != nil {
 			return nil, nil, err
 		}
-		names = append(names, k.Name)
+		uses = append(uses, use("run", now, keystore.Current))
 		for _, p := range now.Parts {
 			variable := variableOf(now, p)
 			if other, taken := of[variable]; taken {
@@ -174,10 +169,10 @@ func (o runOptions) gather(ctx context.Context, keys *keyring) (map[string]secre
 			values[variable], of[variable] = parts[p.Name], k.Name
 		}
 	}
-	if len(names) == 0 {
+	if len(uses) == 0 {
 		return nil, nil, usagef("'keywright ls' names the keys there are", "there is no key in %s", o.env)
 	}
-	return values, names, nil
+	return values, uses, nil
 }
 
 // variableOf is the variable that a part of a key goes into.
