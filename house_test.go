@@ -21,7 +21,7 @@ const module = "github.com/keywright/keywright"
 // docs/design.md, and almost none is ever worth adding upwards.
 var mayImport = map[string][]string{
 	".":   {"cmd"},
-	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/keychain", "internal/launch", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
+	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/backup", "keystore/keychain", "internal/launch", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
 
 	"scan":             {"secret"},
 	"scan/match":       {"scan"},
@@ -39,6 +39,7 @@ var mayImport = map[string][]string{
 	"keystore/keystoretest": {"keystore", "secret"},
 	"keystore/keychain":     {"keystore", "secret", "internal/durable"},
 	"keystore/agefile":      {"keystore", "secret", "internal/durable"},
+	"keystore/backup":       {"keystore", "secret"},
 	"audit":                 {"secret", "internal/durable"},
 
 	"config":           {"scan", "secret", "internal/durable"},

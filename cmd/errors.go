@@ -16,6 +16,7 @@ import (
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/config"
 	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/keystore/backup"
 	"github.com/keywright/keywright/scan/files"
 	"github.com/keywright/keywright/scan/gitrepo"
 	"github.com/keywright/keywright/scan/pipeline"
@@ -111,6 +112,8 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 		return "'keywright ls' names the keys there are", exitFailed, true
 	case errors.Is(err, keystore.ErrNoVersion):
 		return "a version is kept when the next one is stored", exitFailed, true
+	case errors.Is(err, backup.ErrLocked):
+		return "a backup opens with what it was locked with: --passphrase-file, or --identity", exitFailed, true
 	case errors.Is(err, keystore.ErrExists):
 		return "remove that one first, or choose another name", exitFailed, true
 	case errors.Is(err, audit.ErrNotKept):

@@ -173,7 +173,7 @@ func opener(t *terminal, dir string, may asking) agefile.Opener {
 		if !may {
 			return secret.Value{}, errNotAsked
 		}
-		return t.askPassphrase(fresh)
+		return t.askPassphraseOf("the keys", fresh)
 	}
 	if file := os.Getenv(envPassphrase); file != "" {
 		ask = func(context.Context, bool) (secret.Value, error) { return readLine(file) }
@@ -197,13 +197,13 @@ var (
 	errNotAsked = errors.New("this command does not ask for a passphrase")
 )
 
-// askPassphrase asks at the controlling terminal; a fresh passphrase twice.
-func (t *terminal) askPassphrase(fresh bool) (secret.Value, error) {
+// askPassphraseOf asks at the controlling terminal; for a fresh passphrase twice.
+func (t *terminal) askPassphraseOf(what string, fresh bool) (secret.Value, error) {
 	if !fresh {
-		return t.askSecret("Passphrase of the keys: ")
+		return t.askSecret("Passphrase of " + what + ": ")
 	}
 	for {
-		first, err := t.askSecret("New passphrase for the keys: ")
+		first, err := t.askSecret("New passphrase for " + what + ": ")
 		if err != nil {
 			return first, err
 		}

@@ -144,7 +144,7 @@ func printKeys(term *terminal, l listing, env string) error {
 	}
 	w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
 	for _, k := range l.Keys {
-		notes := []string{"v" + fmt.Sprint(k.Version), age(k.Created, time.Now()) + " old"}
+		notes := []string{"v" + fmt.Sprint(k.Version), ageOf(k.Created, time.Now()) + " old"}
 		if !slices.Equal(k.Parts, []string{keystore.SinglePart}) {
 			notes = append(notes, strings.Join(k.Parts, ","))
 		}
@@ -156,8 +156,8 @@ func printKeys(term *terminal, l listing, env string) error {
 	return w.Flush()
 }
 
-// age is a span of time in the unit that tells most.
-func age(since, now time.Time) string {
+// ageOf is a span of time in the unit that tells most.
+func ageOf(since, now time.Time) string {
 	switch d := now.Sub(since); {
 	case d < time.Hour:
 		return fmt.Sprintf("%d min", max(0, int(d.Minutes())))

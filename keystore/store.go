@@ -246,8 +246,9 @@ func (s *Store) Remove(ctx context.Context, name Name) error {
 // transaction is one change of the metadata.
 type transaction struct {
 	*state
-	store *Store
-	ctx   context.Context
+	store   *Store
+	ctx     context.Context
+	written []string // items that belong to a version once the change is saved
 }
 
 // change runs do under the lock, on the authenticated metadata, and saves what it made
@@ -262,13 +263,14 @@ func (s *Store) change(ctx context.Context, do func(*transaction) error) (err er
 	if err != nil {
 		return err
 	}
-	t := &transaction{state, s, ctx}
+	t := &transaction{state: state, store: s, ctx: ctx}
 	if err := t.sweep(); err != nil {
 		return err
 	}
 	if err := do(t); err != nil {
 		return err
 	}
+	state.catalog.Loose = slices.DeleteFunc(state.catalog.Loose, func(l Loose) bool { return slices.Contains(t.written, l.Item) })
 	if err := s.save(ctx, state); err != nil {
 		return err
 	}
@@ -311,7 +313,8 @@ func (t *transaction) retire(k *Key, stage Stage) {
 	})
 }
 
-// write stores parts as a new item. Its name is in the metadata before it is written.
+// write stores parts as a new item. Its name is in the metadata before it is written,
+// as that of a loose one until the change is saved.
 func (t *transaction) write(parts Parts) (item string, err error) {
 	var b [16]byte
 	rand.Read(b[:])
@@ -325,6 +328,60 @@ func (t *transaction) write(parts Parts) (item string, err error) {
 	if err := t.store.items.Put(t.ctx, item, packed); err != nil {
 		return "", err
 	}
-	t.catalog.Loose = slices.DeleteFunc(t.catalog.Loose, func(l Loose) bool { return l.Item == item })
+	t.written = append(t.written, item)
 	return item, nil
+}
+
+// Each calls do for every key with the secrets of its versions, by their numbers. It
+// stops at the first error.
+func (s *Store) Each(ctx context.Context, do func(k Key, versions map[int]Parts) error) error {
+	catalog, err := s.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	for i := range catalog.Keys {
+		k := &catalog.Keys[i]
+		versions := map[int]Parts{}
+		for _, v := range k.Versions {
+			value, err := s.items.Get(ctx, v.Item)
+			if err != nil {
+				return &KeyError{"read", k.Name, err}
+			}
+			if versions[v.Number], err = unpack(value); err != nil {
+				return &KeyError{"read", k.Name, err}
+			}
+		}
+		if err := do(k.clone(), versions); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Restore stores a key as Each gave it, under new items. There must be none of its name.
+func (s *Store) Restore(ctx context.Context, k Key, versions map[int]Parts) error {
+	err := s.change(ctx, func(t *transaction) error {
+		if _, taken := t.catalog.Find(k.Name); taken {
+			return ErrExists
+		}
+		restored := k.clone()
+		for i := range restored.Versions {
+			v := &restored.Versions[i]
+			parts, ok := versions[v.Number]
+			if !ok || !fits(&restored, parts) {
+				return ErrParts
+			}
+			item, err := t.write(parts)
+			if err != nil {
+				return err
+			}
+			v.Item = item
+		}
+		t.catalog.put(restored)
+		return t.catalog.check()
+	})
+	if err != nil {
+		return &KeyError{"restore", k.Name, err}
+	}
+	return nil
 }

@@ -212,7 +212,11 @@ func TestCrash(t *testing.T) {
 		"edit": {[]string{"1"}, func(s *testStore) error {
 			return s.Edit(t.Context(), name, func(k *Key) error { k.Owner = "x"; return nil })
 		}, []string{"1 none"}},
-		"move":    {[]string{"1"}, func(s *testStore) error { return s.Move(t.Context(), name, Name{"prod", "B"}) }, []string{"1 none", "none none"}},
+		"move": {[]string{"1"}, func(s *testStore) error { return s.Move(t.Context(), name, Name{"prod", "B"}) }, []string{"1 none", "none none"}},
+		"restore": {nil, func(s *testStore) error {
+			k := Key{Name: name, Parts: []Part{{Name: SinglePart}}, LastNumber: 2, Versions: []Version{{Number: 2, Stage: Current}, {Number: 1, Stage: Previous}}}
+			return s.Restore(t.Context(), k, map[int]Parts{1: single("1"), 2: single("2")})
+		}, []string{"none none", "2 1"}},
 		"removal": {[]string{"1", "2"}, func(s *testStore) error { return s.Remove(t.Context(), name) }, []string{"2 1", "none none"}},
 	}
 	for what, op := range operations {

@@ -1,0 +1,226 @@
+package cmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"filippo.io/age"
+	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/internal/durable"
+	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/keystore/backup"
+	"github.com/keywright/keywright/secret"
+)
+
+// lockOptions are the flags that say how a backup is locked.
+type lockOptions struct {
+	passphrase string // a file with it
+	recipient  string // backup
+	identity   string // restore: a file with it
+}
+
+const backupLong = `Writes all keys, of every environment and with all their versions, into one file that
+is encrypted with age. It is locked with a passphrase, which is asked for at the
+terminal, or to a recipient. The file holds all but the signing key of the audit log.
+`
+
+func newBackup(term *terminal) *cobra.Command {
+	var o lockOptions
+	c := &cobra.Command{
+		Use:     "backup FILE",
+		Short:   "Write all keys into an encrypted file",
+		Long:    backupLong,
+		Example: "  keywright backup keys.backup\n  keywright backup keys.backup --recipient age1...",
+		Args:    oneArg("the file"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			return runBackup(c.Context(), term, o, args[0])
+		},
+	}
+	c.Flags().SortFlags = false
+	c.Flags().StringVar(&o.recipient, "recipient", "", "lock it to `AGE1...`, a public key of age")
+	c.Flags().StringVar(&o.passphrase, "passphrase-file", "", "lock it with the first line of `FILE`")
+	c.MarkFlagsMutuallyExclusive("recipient", "passphrase-file")
+	return c
+}
+
+func runBackup(ctx context.Context, term *terminal, o lockOptions, file string) error {
+	if _, err := os.Lstat(file); err == nil {
+		return usagef("move it away, or choose another name", "%s is there already", quote(file))
+	}
+	to, err := o.backupRecipient(term)
+	if err != nil {
+		return err
+	}
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	catalog, err := keys.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	var names []keystore.Name
+	for i := range catalog.Keys {
+		names = append(names, catalog.Keys[i].Name)
+	}
+	keys.record(ctx, "backup", audit.Granted, names...)
+	checkpoint, err := keys.log.Checkpoint(ctx)
+	if err != nil && !errors.Is(err, audit.ErrNotKept) {
+		fmt.Fprintln(term.err, "keywright: warning: without a checkpoint of the audit log:", escaped(err.Error()))
+	}
+	n := 0
+	const private = 0o600
+	err = durable.WriteFile(file, func(w io.Writer) (err error) {
+		n, err = backup.Write(ctx, w, to, keys.Store, string(checkpoint), time.Now())
+		return err
+	}, private)
+	if err != nil {
+		return fmt.Errorf("back up to %s: %w", quote(file), err)
+	}
+	fmt.Fprintf(term.err, "keywright: %s in %s\n", plural(n, "key"), quote(file))
+	return nil
+}
+
+func (o lockOptions) backupRecipient(term *terminal) (age.Recipient, error) {
+	if o.recipient != "" {
+		r, err := age.ParseX25519Recipient(o.recipient)
+		if err != nil {
+			return nil, usagef("age-keygen prints one: age1...", "--recipient: %s is none of age's", quote(o.recipient))
+		}
+		return r, nil
+	}
+	phrase, err := o.phrase(term, true)
+	if err != nil {
+		return nil, err
+	}
+	r, err := age.NewScryptRecipient(string(phrase.Reveal()))
+	if err != nil {
+		return nil, usagef("choose one that nobody guesses", "the passphrase is empty")
+	}
+	return r, nil
+}
+
+func (o lockOptions) phrase(term *terminal, fresh bool) (secret.Value, error) {
+	if o.passphrase != "" {
+		v, err := readLine(o.passphrase)
+		if err != nil {
+			return v, usageError{err, "check the path"}
+		}
+		return v, nil
+	}
+	v, err := term.askPassphraseOf("the backup", fresh)
+	if errors.Is(err, errNobody) {
+		return v, usageError{err, "give a passphrase with --passphrase-file"}
+	}
+	return v, err
+}
+
+const restoreLong = `Stores the keys of a backup, with all their versions. Keys that are there already are
+left alone and named; the exit code is 3 then. Where there is no audit log yet, the
+new one's first entry names where the old one stood.
+`
+
+func newRestore(term *terminal) *cobra.Command {
+	var o lockOptions
+	c := &cobra.Command{
+		Use:     "restore FILE",
+		Short:   "Store the keys of a backup",
+		Long:    restoreLong,
+		Example: "  keywright restore keys.backup",
+		Args:    oneArg("the file"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			return runRestore(c.Context(), term, o, args[0])
+		},
+	}
+	c.Flags().SortFlags = false
+	c.Flags().StringVar(&o.identity, "identity", "", "open it with the identity of age in `FILE`")
+	c.Flags().StringVar(&o.passphrase, "passphrase-file", "", "open it with the first line of `FILE`")
+	c.MarkFlagsMutuallyExclusive("identity", "passphrase-file")
+	return c
+}
+
+func runRestore(ctx context.Context, term *terminal, o lockOptions, file string) error {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return usageError{fmt.Errorf("restore %s: %w", quote(file), bare(err)), "check the path"}
+	}
+	with, err := o.restoreIdentity(term)
+	if err != nil {
+		return err
+	}
+	b, err := backup.Read(bytes.NewReader(data), with)
+	if err != nil {
+		return fmt.Errorf("restore %s: %w", quote(file), err)
+	}
+	defer b.Wipe()
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	keys.citeLog(ctx, b.Checkpoint)
+	keys.record(ctx, "restore", audit.Granted, b.Names()...)
+	restored, left := 0, 0
+	for _, name := range b.Names() {
+		switch err := b.Restore(ctx, keys.Store, name); {
+		case errors.Is(err, keystore.ErrExists):
+			left++
+			fmt.Fprintf(term.err, "keywright: left alone: %s is there already\n", name)
+		case err != nil:
+			return err
+		default:
+			restored++
+		}
+	}
+	fmt.Fprintf(term.err, "keywright: restored %s\n", plural(restored, "key"))
+	if left > 0 {
+		return outcome(exitIncomplete)
+	}
+	return nil
+}
+
+// citeLog begins an audit log with where the log stood that a backup comes from.
+func (k *keyring) citeLog(ctx context.Context, checkpoint string) {
+	if _, err := k.log.PublicKey(ctx); !errors.Is(err, audit.ErrNotKept) {
+		return
+	}
+	e := who()
+	e.Verb, e.Follows = "restore", checkpoint
+	k.append(ctx, e)
+}
+
+func (o lockOptions) restoreIdentity(term *terminal) (age.Identity, error) {
+	if o.identity != "" {
+		data, err := os.ReadFile(o.identity)
+		if err != nil {
+			return nil, usageError{fmt.Errorf("read identity: %w", err), "check the path"}
+		}
+		defer clear(data)
+		all, err := age.ParseIdentities(bytes.NewReader(data))
+		if err != nil || len(all) != 1 {
+			return nil, usagef("age-keygen makes one", "%s does not hold an identity of age", quote(o.identity))
+		}
+		return all[0], nil
+	}
+	phrase, err := o.phrase(term, false)
+	if err != nil {
+		return nil, err
+	}
+	id, err := age.NewScryptIdentity(string(phrase.Reveal()))
+	if err != nil {
+		return nil, usagef("it is the one that the backup was made with", "the passphrase is empty")
+	}
+	return id, nil
+}

@@ -1,0 +1,161 @@
+// Package backup writes all keys of a store into one file that is encrypted with age,
+// and reads them back.
+package backup
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"filippo.io/age"
+
+	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/secret"
+)
+
+// content is what a backup holds, as JSON: keys with their versions, and where the audit
+// log stood. The log's signing key is not among it: a copy could go on with the log.
+type content struct {
+	Format     int       `json:"format"`
+	Made       time.Time `json:"made"`
+	Checkpoint string    `json:"checkpoint,omitempty"` // of the audit log, signed
+	Keys       []saved   `json:"keys"`
+}
+
+type saved struct {
+	Key     keystore.Key                 `json:"key"`
+	Secrets map[int]map[string]plainText `json:"secrets"` // by version and part
+}
+
+// plainText is a secret on its way into or out of the encrypted file.
+type plainText []byte
+
+const (
+	format = 1
+
+	// maxBackup bounds what is read into memory.
+	maxBackup = 1 << 30
+)
+
+// Write encrypts the keys of a store, with all their versions, to a recipient. Checkpoint
+// is that of the audit log; it may be empty. It returns how many keys there are.
+func Write(ctx context.Context, w io.Writer, to age.Recipient, store *keystore.Store, checkpoint string, now time.Time) (int, error) {
+	c := content{Format: format, Made: now.UTC(), Checkpoint: checkpoint}
+	defer c.wipe()
+	err := store.Each(ctx, func(k keystore.Key, versions map[int]keystore.Parts) error {
+		s := saved{k, map[int]map[string]plainText{}}
+		for n, parts := range versions {
+			s.Secrets[n] = map[string]plainText{}
+			for name, v := range parts {
+				s.Secrets[n][name] = bytes.Clone(v.Reveal())
+			}
+		}
+		c.Keys = append(c.Keys, s)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	plain, err := json.Marshal(c)
+	if err != nil {
+		return 0, fmt.Errorf("encode backup: %w", err)
+	}
+	defer clear(plain)
+	e, err := age.Encrypt(w, to)
+	if err != nil {
+		return 0, fmt.Errorf("encrypt backup: %w", err)
+	}
+	if _, err := e.Write(plain); err != nil {
+		return 0, fmt.Errorf("write backup: %w", err)
+	}
+	if err := e.Close(); err != nil {
+		return 0, fmt.Errorf("write backup: %w", err)
+	}
+	return len(c.Keys), nil
+}
+
+func (c *content) wipe() {
+	for _, k := range c.Keys {
+		for _, parts := range k.Secrets {
+			for _, b := range parts {
+				clear(b)
+			}
+		}
+	}
+}
+
+// The errors of Read.
+var (
+	ErrNoBackup = errors.New("it is not a backup, or damaged")
+	ErrLocked   = errors.New("the passphrase or identity does not open it")
+	ErrFormat   = errors.New("it was written by another version of keywright")
+)
+
+// Backup is one that was read.
+type Backup struct {
+	Made       time.Time
+	Checkpoint string
+
+	content content
+}
+
+// Read decrypts a backup. The error matches one of those above, or is one of reading.
+func Read(r io.Reader, with age.Identity) (*Backup, error) {
+	d, err := age.Decrypt(r, with)
+	var wrong *age.NoIdentityMatchError
+	switch {
+	case errors.As(err, &wrong):
+		return nil, ErrLocked
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrNoBackup, err)
+	}
+	plain, err := io.ReadAll(io.LimitReader(d, maxBackup))
+	defer clear(plain)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrNoBackup, err)
+	}
+	var c content
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return nil, ErrNoBackup // the error of the library may quote what it read
+	}
+	if c.Format != format {
+		return nil, fmt.Errorf("%w: format %d", ErrFormat, c.Format)
+	}
+	return &Backup{c.Made, c.Checkpoint, c}, nil
+}
+
+// Names are those of the keys.
+func (b *Backup) Names() []keystore.Name {
+	names := make([]keystore.Name, len(b.content.Keys))
+	for i := range b.content.Keys {
+		names[i] = b.content.Keys[i].Key.Name
+	}
+	return names
+}
+
+// Restore stores a key of the backup, with all its versions. There must be none of its
+// name: otherwise the error matches keystore.ErrExists.
+func (b *Backup) Restore(ctx context.Context, store *keystore.Store, name keystore.Name) error {
+	for i := range b.content.Keys {
+		s := &b.content.Keys[i]
+		if s.Key.Name != name {
+			continue
+		}
+		versions := map[int]keystore.Parts{}
+		for n, parts := range s.Secrets {
+			versions[n] = keystore.Parts{}
+			for part, v := range parts {
+				versions[n][part] = secret.New(v)
+			}
+		}
+		return store.Restore(ctx, s.Key, versions)
+	}
+	return &keystore.KeyError{Doing: "restore", Name: name, Err: keystore.ErrNoKey}
+}
+
+// Wipe overwrites the secrets.
+func (b *Backup) Wipe() { b.content.wipe() }
