@@ -111,9 +111,9 @@ const (
 // that signals cancel. When ctx is done the child gets SIGTERM, and after Command.Grace
 // SIGKILL (Windows knows only the latter).
 //
-// The error is an *Error if nothing was started or Command.Started failed. Otherwise
-// Result is right even beside an error, which then tells of the output, or of a FIFO,
-// only. No goroutine, file or descriptor is left, unless the system cannot end a read
+// The error holds an *Error (see errors.As) if nothing was started or Command.Started
+// failed. Otherwise Result is right even beside an error, which then tells of the
+// output, or of a FIFO, only. No goroutine, file or descriptor is left, unless the system cannot end a read
 // (Windows) or Stdin is no file and does not return. Only one Run or Exec may be on its
 // way to the start at a time, as descriptors for the child are inheritable meanwhile.
 func Run(ctx context.Context, c Command) (Result, error) {
@@ -154,8 +154,8 @@ type prepared struct {
 	files delivery
 }
 
-// prepare checks a command and makes all that its start needs. All its errors are of
-// type *Error; when it returns one, nothing is left over.
+// prepare checks a command and makes all that its start needs. All its errors hold an
+// *Error; when it returns one, nothing is left over.
 func prepare(ctx context.Context, c Command, deliver deliverer) (prepared, error) {
 	if err := ctx.Err(); err != nil {
 		return prepared{}, own(fmt.Errorf("start %s: %w", called(c), err))
