@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -88,6 +89,9 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if o.files {
 		command.Secrets, command.Files = nil, values
 	}
+	if o.mask {
+		warnUnmasked(term, values)
+	}
 	keys.recordRun(ctx, &command, uses)
 	// The program gets the signals: what ended with the first interrupt would end it.
 	result, err := launch.Exec(context.WithoutCancel(ctx), command)
@@ -96,10 +100,19 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 		fmt.Fprintf(term.err, "keywright: error: %s\n", escaped(err.Error()))
 		return outcome(failed.Code)
 	}
-	if err != nil {
+	if err != nil && !closedPipe(err) {
 		fmt.Fprintf(term.err, "keywright: warning: %s\n", escaped(err.Error()))
 	}
 	return outcome(result.Code)
+}
+
+// warnUnmasked names the values that are too short to be masked.
+func warnUnmasked(term *terminal, values map[string]secret.Value) {
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if values[name].Len() < launch.MinMask {
+			fmt.Fprintf(term.err, "keywright: warning: %s is not masked: it has less than %d bytes\n", name, launch.MinMask)
+		}
+	}
 }
 
 // ownFailure says why nothing was started.
