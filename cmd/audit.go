@@ -17,11 +17,12 @@ import (
 	"github.com/keywright/keywright/audit"
 )
 
-const auditLong = `Every change and every use of a key through keywright is written into a log before
-it happens: who, when, which key, never a value. The log is a Merkle tree, signed
-with a key that the keychain holds: entries that are altered, dropped or cut off by
-anyone without the keychain are noticed and named. Code that runs as you can read
-the keychain; a checkpoint kept elsewhere is evidence against that, too.
+const auditLong = `Every change and every use of a key through keywright is written into a log
+before it happens: who, when, which key, never a value. The log is a Merkle
+tree, signed with a key that the keychain holds: entries that are altered,
+dropped or cut off by anyone without the keychain are noticed and named. Code
+that runs as you can read the keychain; a checkpoint kept elsewhere is
+evidence against that, too.
 `
 
 func newAudit(term *terminal) *cobra.Command {
@@ -42,7 +43,7 @@ func newAuditShow(term *terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show",
 		Short: "Show the entries",
-		Long:  "Shows the entries of the log, the oldest first. 'keywright audit verify' says whether\nthey are what was written.\n",
+		Long:  "Shows the entries of the log, the oldest first. 'keywright audit verify' says\nwhether they are what was written.\n",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := checkEmpty(c.Flags()); err != nil {
@@ -134,7 +135,7 @@ func newAuditVerify(term *terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "verify",
 		Short: "Verify the log",
-		Long:  "Reads the whole log and compares it with the head in the keychain. The first entry\nthat is not what was written is named, and the exit code is 1.\n",
+		Long:  "Reads the whole log and compares it with the head in the keychain. The first\nentry that is not what was written is named, and the exit code is 1.\n",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := checkEmpty(c.Flags()); err != nil {
@@ -188,7 +189,7 @@ func newAuditProve(term *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use:   "prove N",
 		Short: "Print a proof of one entry",
-		Long:  "Prints a proof that entry N is in the log, which shows nothing of any other entry.\nWith the log's public key, 'keywright audit check' and other programs can check it\nwithout the log.\n",
+		Long:  "Prints a proof that entry N is in the log, which shows nothing of any other\nentry. With the log's public key, 'keywright audit check' and other programs\ncan check it without the log.\n",
 		Args:  oneArg("an entry's number"),
 		RunE: func(c *cobra.Command, args []string) error {
 			n, err := strconv.ParseInt(args[0], 10, 64)
@@ -214,7 +215,7 @@ func newAuditCheck(term *terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "check FILE",
 		Short: "Check a proof",
-		Long:  "Checks a proof that 'keywright audit prove' printed, against the public key of the\nlog, and prints the entry. Neither the log nor a keychain is needed.\n",
+		Long:  "Checks a proof that 'keywright audit prove' printed, against the public key of\nthe log, and prints the entry. Neither the log nor a keychain is needed.\n",
 		Args:  oneArg("a file with a proof"),
 		RunE:  func(_ *cobra.Command, args []string) error { return runAuditCheck(term, args[0], key) },
 	}
@@ -248,7 +249,7 @@ func newAuditCheckpoint(term *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use:   "checkpoint",
 		Short: "Print the signed head of the log",
-		Long:  "Prints the newest head of the log, signed, to be kept where you cannot change it.\n'keywright audit verify --against' shows later that the log extends it.\n",
+		Long:  "Prints the newest head of the log, signed, to be kept where you cannot change\nit. 'keywright audit verify --against' shows later that the log extends it.\n",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return printFromLog(c.Context(), term, (*audit.Log).Checkpoint)
@@ -260,7 +261,7 @@ func newAuditKey(term *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use:   "key",
 		Short: "Print the log's public key",
-		Long:  "Prints the public key of the log, for those who check its proofs and checkpoints.\n",
+		Long:  "Prints the public key of the log, for those who check its proofs and\ncheckpoints.\n",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return printFromLog(c.Context(), term, func(l *audit.Log, ctx context.Context) ([]byte, error) {

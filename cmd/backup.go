@@ -26,9 +26,10 @@ type lockOptions struct {
 	identity   string // restore: a file with it
 }
 
-const backupLong = `Writes all keys, of every environment and with all their versions, into one file that
-is encrypted with age. It is locked with a passphrase, which is asked for at the
-terminal, or to a recipient. The file holds all but the signing key of the audit log.
+const backupLong = `Writes all keys, of every environment and with all their versions, into one
+file that is encrypted with age. It is locked with a passphrase, which is
+asked for at the terminal, or to a recipient. The file holds all but the
+signing key of the audit log.
 `
 
 func newBackup(term *terminal) *cobra.Command {
@@ -125,9 +126,9 @@ func (o lockOptions) phrase(term *terminal, fresh bool) (secret.Value, error) {
 	return v, err
 }
 
-const restoreLong = `Stores the keys of a backup, with all their versions. Keys that are there already are
-left alone and named; the exit code is 3 then. Where there is no audit log yet, the
-new one's first entry names where the old one stood.
+const restoreLong = `Stores the keys of a backup, with all their versions. Keys that are there
+already are left alone and named; the exit code is 3 then. Where there is no
+audit log yet, the new one's first entry names where the old one stood.
 `
 
 func newRestore(term *terminal) *cobra.Command {

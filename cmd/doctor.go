@@ -12,9 +12,9 @@ import (
 	"github.com/keywright/keywright/keystore"
 )
 
-const doctorLong = `Looks whether the keys are in order: that the backend answers, that the metadata is
-what keywright wrote, that every version of every key can be read, and that the audit
-log verifies. It changes nothing, and shows no value.
+const doctorLong = `Looks whether the keys are in order: that the backend answers, that the
+metadata is what keywright wrote, that every version of every key can be read,
+and that the audit log verifies. It changes nothing, and shows no value.
 `
 
 func newDoctor(term *terminal) *cobra.Command {

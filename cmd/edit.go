@@ -36,7 +36,7 @@ func (d *details) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&d.rotateEvery, "rotate-every", "", "replace it every so many `DAYS`: 90d")
 	f.StringSliceVar(&d.scopes, "scopes", nil, "what it may do, `LIST`")
 	f.StringSliceVar(&d.tags, "tags", nil, "`LIST` of words to find it by")
-	f.StringArrayVar(&d.variables, "variable", nil, "`PART=NAME`: the variable that 'run' sets for a part (may be repeated)")
+	f.StringArrayVar(&d.variables, "variable", nil, "`PART=NAME`, a variable for a part (may be repeated)")
 }
 
 // apply is the change of a key that the flags mean.

@@ -37,9 +37,9 @@ const (
 const exitStatus = `
 EXIT STATUS
     0    done; for a scan: nothing found, and everything was read
-    1    credentials were found
+    1    credentials were found; a key is due; the audit log is not as written
     2    the command line or the configuration is wrong
-    3    nothing was found, but not everything could be read
+    3    nothing was found, but not everything could be read, or stored
     4    the operation failed
     130  interrupted; what was found until then is printed
 `

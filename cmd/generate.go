@@ -22,7 +22,7 @@ type generateOptions struct {
 
 func generateLong() string {
 	var b strings.Builder
-	b.WriteString("Makes a secret and stores it as the current version of a key, unseen. Of a key pair\nthe public half is printed. The kinds are\n\n")
+	b.WriteString("Makes a secret and stores it as the current version of a key, unseen. Of a key\npair the public half is printed. The kinds are\n\n")
 	for _, k := range keystore.Kinds() {
 		size := ""
 		if k.Unit != "" {
@@ -46,7 +46,7 @@ func newGenerate(term *terminal) *cobra.Command {
 		Use:     "generate ENV/NAME",
 		Short:   "Make a secret and store it",
 		Long:    generateLong(),
-		Example: "  keywright generate dev/SESSION_KEY --kind hex\n  keywright generate prod/BINANCE_KEY --kind ed25519 --provider binance >public.pem",
+		Example: "  keywright generate dev/SESSION_KEY --kind hex\n  keywright generate prod/BOT_KEY --kind ed25519 >public.pem",
 		Args:    oneArg("the key's name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkEmpty(c.Flags()); err != nil {

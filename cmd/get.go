@@ -13,9 +13,9 @@ import (
 	"github.com/keywright/keywright/secret"
 )
 
-const getLong = `Prints the value of a key, of the version that is current. A key with several parts
-is asked for one of them: ENV/NAME#part. The value is printed as it is, without a
-line break at its end; at a terminal only after a yes.
+const getLong = `Prints the value of a key, of the version that is current. A key with several
+parts is asked for one of them: ENV/NAME#part. The value is printed as it is,
+without a line break at its end; at a terminal only after a yes.
 `
 
 func newGet(term *terminal) *cobra.Command {

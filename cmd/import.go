@@ -14,10 +14,10 @@ import (
 	"github.com/keywright/keywright/keystore"
 )
 
-const importLong = `Stores each variable of a .env file as a key of an environment, under the variable's
-name. The file stays as it is: remove it when the keys work. A key that is there
-already is left alone, unless --replace says otherwise. Each line that could not be
-taken is named, and the exit code is 3 then.
+const importLong = `Stores each variable of a .env file as a key of an environment, under the
+variable's name. The file stays as it is: remove it when the keys work. A key
+that is there already is left alone, unless --replace says otherwise. Each
+line that could not be taken is named, and the exit code is 3 then.
 `
 
 // importOptions are the flags of import, as they were typed.

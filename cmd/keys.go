@@ -171,7 +171,7 @@ func opener(t *terminal, dir string, may asking) agefile.Opener {
 	}
 	ask := func(_ context.Context, fresh bool) (secret.Value, error) {
 		if !may {
-			return secret.Value{}, errNotAsked
+			return secret.Value{}, agefile.ErrNotAsked
 		}
 		return t.askPassphraseOf("the keys", fresh)
 	}
@@ -192,10 +192,7 @@ func readLine(file string) (secret.Value, error) {
 	return secret.New(bytes.TrimSuffix(line, []byte("\r"))), nil
 }
 
-var (
-	errNobody   = errors.New("there is no terminal to ask at")
-	errNotAsked = errors.New("this command does not ask for a passphrase")
-)
+var errNobody = errors.New("there is no terminal to ask at")
 
 // askPassphraseOf asks at the controlling terminal; for a fresh passphrase twice.
 func (t *terminal) askPassphraseOf(what string, fresh bool) (secret.Value, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -103,8 +104,8 @@ func lookAtKeys(ctx context.Context, term *terminal, env string) (c *keystore.Ca
 	}
 	c, err = keys.Catalog(ctx)
 	authenticated = err == nil
-	if _, backend := keystore.TroubleOf(err); backend {
-		fmt.Fprintln(term.err, "keywright: not authenticated:", escaped(err.Error()))
+	if trouble := (*keystore.BackendError)(nil); errors.As(err, &trouble) {
+		fmt.Fprintf(term.err, "keywright: not authenticated: %s %s\n", escaped(trouble.Backend), trouble.Trouble)
 		c, err = keys.Glance()
 	}
 	if err != nil {

@@ -15,8 +15,8 @@ func newRm(term *terminal) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "rm ENV/NAME",
 		Short: "Remove a key",
-		Long: `Removes a key with all its versions. That cannot be undone, so it asks; without a
-terminal it wants --yes. At its provider the key goes on to work.
+		Long: `Removes a key with all its versions. That cannot be undone, so it asks;
+without a terminal it wants --yes. At its provider the key goes on to work.
 `,
 		Args: oneArg("the key's name"),
 		RunE: func(c *cobra.Command, args []string) error { return runRm(c.Context(), term, args[0], yes) },
@@ -59,7 +59,7 @@ func newMv(term *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use:   "mv ENV/NAME ENV/NAME",
 		Short: "Rename a key",
-		Long:  "Gives a key another name, or moves it to another environment, with all its versions.\n",
+		Long:  "Gives a key another name, or moves it to another environment, with all its\nversions.\n",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 2 {
 				return nil

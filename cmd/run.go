@@ -26,17 +26,19 @@ type runOptions struct {
 	mask  bool
 }
 
-const runLong = `Starts a program and hands it the keys of an environment, as variables. They are in
-the memory and the environment of the program and of what it starts, and nowhere
-else. Variables that begin with KEYWRIGHT_ are taken from it. Each use goes on record
-before the program starts.
+const runLong = `Starts a program and hands it the keys of an environment, as variables. They
+are in the memory and the environment of the program and of what it starts,
+and nowhere else. Variables that begin with KEYWRIGHT_ are taken from it. Each
+use goes on record before the program starts.
 
-A part goes into the variable that 'keywright edit --variable' gave it; otherwise the
-one named like the key, with the part behind it if there are several: DB_PASSWORD.
-With --files each is a file instead, whose path is in NAME_FILE.
+A part goes into the variable that 'keywright edit --variable' gave it;
+otherwise the one named like the key, with the part behind it if there are
+several: DB_PASSWORD. With --files each is a file instead, whose path is in
+NAME_FILE.
 
-The program's exit status is keywright's. Before it starts, keywright's own are 125 if
-the keys cannot be had, 126 if the program cannot be executed, 127 if it is not there.
+The program's exit status is keywright's. Before it starts, keywright's own
+are 125 if the keys cannot be had, 126 if the program cannot be executed, 127
+if it is not there.
 `
 
 func newRun(term *terminal) *cobra.Command {
@@ -60,7 +62,7 @@ func newRun(term *terminal) *cobra.Command {
 	f.StringVar(&o.env, "env", "", "the `ENV` whose keys are handed over")
 	f.StringSliceVar(&o.only, "only", nil, "only the keys in `LIST` (names, without the environment)")
 	f.BoolVar(&o.files, "files", false, "hand the values over as files, their paths in NAME_FILE")
-	f.BoolVar(&o.mask, "mask", false, "replace the values in the program's output: against accidents, no more")
+	f.BoolVar(&o.mask, "mask", false, "show *** for the values in the program's output")
 	return c
 }
 

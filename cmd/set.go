@@ -28,9 +28,9 @@ type setOptions struct {
 const setLong = `Stores a key, or a new version of one. The version before it is kept and can be
 had back with --undo; the one before that goes.
 
-Each part is asked for at the terminal, without echo. Where standard input is not
-a terminal it is read instead: the value of a key with one part, without the line
-break at its end, or a line 'part=value' for each part.
+Each part is asked for at the terminal, without echo. Where standard input is
+not a terminal it is read instead: the value of a key with one part, without
+the line break at its end, or a line 'part=value' for each part.
 `
 
 const setExample = `  keywright set prod/STRIPE_KEY --expires 90d

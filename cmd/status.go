@@ -19,9 +19,9 @@ type statusOptions struct {
 	format string
 }
 
-const statusLong = `Says which keys need attention: those that have expired or will soon, and those
-that are older than they are meant to become. Values are neither shown nor asked
-for.
+const statusLong = `Says which keys need attention: those that have expired or will soon, and
+those that are older than they are meant to become. Values are neither shown
+nor asked for.
 `
 
 func newStatus(term *terminal) *cobra.Command {

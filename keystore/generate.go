@@ -56,7 +56,7 @@ func Kinds() []Kind {
 	return []Kind{
 		{"alphanumeric", "letters and digits", "characters", 32, 12, from(lower + upper + digits)},
 		{"password", "letters, digits and signs, some of each", "characters", 24, 12, from(lower+upper+digits+signs, lower, upper, digits, signs)},
-		{"base58", "letters and digits that are not mistaken for others", "characters", 32, 12, from(bitcoin)},
+		{"base58", "letters and digits that are not mistaken", "characters", 32, 12, from(bitcoin)},
 		{"hex", "random bytes in hexadecimal", "bytes", 32, 8, encoded(hex.EncodeToString)},
 		{"base64", "random bytes in base 64", "bytes", 32, 8, encoded(base64.StdEncoding.EncodeToString)},
 		{"uuid", "a random UUID (RFC 9562, version 4)", "", 0, 0, makeUUID},

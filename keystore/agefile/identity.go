@@ -66,7 +66,7 @@ func (p *Passphrase) Identity(ctx context.Context, make bool) (*age.X25519Identi
 	}
 	phrase, err := p.Ask(ctx, false)
 	if err != nil {
-		return nil, &problem{keystore.Dismissed, err}
+		return nil, notGiven(err)
 	}
 	key, err := age.NewScryptIdentity(string(phrase.Reveal()))
 	if err != nil {
@@ -84,10 +84,21 @@ func (p *Passphrase) Identity(ctx context.Context, make bool) (*age.X25519Identi
 	return parseIdentity(plain, p.Path)
 }
 
+// ErrNotAsked is what Passphrase.Ask returns if nobody is to be asked.
+var ErrNotAsked = errors.New("nobody was asked for the passphrase")
+
+// notGiven is the problem of a passphrase that was not given.
+func notGiven(err error) error {
+	if errors.Is(err, ErrNotAsked) {
+		return &problem{keystore.Locked, err}
+	}
+	return &problem{keystore.Dismissed, err}
+}
+
 func (p *Passphrase) create(ctx context.Context) (*age.X25519Identity, error) {
 	phrase, err := p.Ask(ctx, true)
 	if err != nil {
-		return nil, &problem{keystore.Dismissed, err}
+		return nil, notGiven(err)
 	}
 	recipient, err := age.NewScryptRecipient(string(phrase.Reveal()))
 	if err != nil {
