@@ -27,6 +27,7 @@ func TestMain(m *testing.M) {
 	if role := os.Getenv(roleVariable); role != "" {
 		os.Exit(play(role, os.Args[1:]))
 	}
+	restartWithDefaults()
 	os.Exit(m.Run())
 }
 

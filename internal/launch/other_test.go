@@ -24,3 +24,5 @@ func TestExecWaits(t *testing.T) {
 		t.Errorf("got %+v, %v", got, err)
 	}
 }
+
+func restartWithDefaults() {}

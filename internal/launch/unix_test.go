@@ -511,3 +511,18 @@ func TestExecFails(t *testing.T) {
 		t.Errorf("got %+v, %v, %q", got, err, out)
 	}
 }
+
+// restartedVariable says that the tests were started anew.
+const restartedVariable = "LAUNCH_TEST_RESTARTED"
+
+// restartWithDefaults starts the tests anew if they were started with signals ignored,
+// as nohup does: children would ignore them, too. A program cannot undo that itself.
+func restartWithDefaults() {
+	ignored := signal.Ignored(syscall.SIGHUP) || signal.Ignored(syscall.SIGINT) || signal.Ignored(syscall.SIGQUIT)
+	env, err := exec.LookPath("env")
+	if !ignored || err != nil || os.Getenv(restartedVariable) != "" {
+		return
+	}
+	argv := append([]string{"env", "--default-signal=HUP,INT,QUIT", os.Args[0]}, os.Args[1:]...)
+	_ = syscall.Exec(env, argv, append(os.Environ(), restartedVariable+"=1")) // where env can't, tests say what fails
+}
