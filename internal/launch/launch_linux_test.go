@@ -48,8 +48,10 @@ func terminalSession(t *testing.T, env ...string) (s *session, outside *os.File,
 	outside, inside := openTerminal(t)
 	s = newSession(t, &syscall.SysProcAttr{Setsid: true, Setctty: true, Ctty: 0}, inside, append(env, roleVariable+"=shell"), "signals")
 	inside.Close()
-	job, _ = strconv.Atoi(s.expect("job", "started"))
-	child, _ = strconv.Atoi(s.expect("ready", "started"))
+	// The shell and the child are two processes: either may speak first.
+	said := s.expectAll([]string{"job", "ready"}, "started")
+	job, _ = strconv.Atoi(said["job"])
+	child, _ = strconv.Atoi(said["ready"])
 	if job == 0 || child == 0 {
 		t.Fatal("no PIDs")
 	}
@@ -99,8 +101,10 @@ func TestTerminalStops(t *testing.T) {
 	for range 2 {
 		press(t, terminal, 'Z'-'@')
 		s.expect("job stopped")
-		if got := state(t, child); got != "T" {
-			t.Errorf("the child is in state %s", got)
+		for end := time.Now().Add(5 * time.Second); state(t, child) != "T"; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the child is in state %s", state(t, child))
+			}
 		}
 		s.expect("continued")
 		time.Sleep(settle)

@@ -14,6 +14,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -224,6 +225,27 @@ func (s *session) expect(want string, pass ...string) string {
 			s.t.Fatalf("no %q", want)
 		}
 	}
+}
+
+// expectAll is expect for several lines, in any order.
+func (s *session) expectAll(want []string, pass ...string) map[string]string {
+	s.t.Helper()
+	said := map[string]string{}
+	for len(said) < len(want) {
+		select {
+		case line, ok := <-s.lines:
+			word, rest, _ := strings.Cut(line, " ")
+			switch {
+			case ok && slices.Contains(want, word):
+				said[word] = strings.TrimSpace(rest)
+			case !ok || !slices.Contains(pass, word):
+				s.t.Fatalf("got %q (%v), want one of %q", line, ok, want)
+			}
+		case <-time.After(10 * time.Second):
+			s.t.Fatalf("no more of %q than %v", want, said)
+		}
+	}
+	return said
 }
 
 func (s *session) kill(pid int, sig syscall.Signal) {
