@@ -80,7 +80,7 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if err != nil {
 		return err
 	}
-	values, uses, err := o.gather(ctx, keys)
+	values, uses, err := keys.gather(ctx, "run", o.env, o.only)
 	if err != nil {
 		return ownFailure(term, err)
 	}
@@ -151,41 +151,41 @@ func childOf(p launch.Process) *audit.Child {
 	return &audit.Child{PID: p.PID, Started: time.Now(), Boot: p.Boot}
 }
 
-// gather reads the keys that the program gets, by variable, and what goes on record of
-// that.
-func (o runOptions) gather(ctx context.Context, keys *keyring) (map[string]secret.Value, []audit.Entry, error) {
-	catalog, err := keys.Catalog(ctx)
+// gather reads the keys of an environment, or only those of some names, by variable, and
+// makes the entries that go on record.
+func (k *keyring) gather(ctx context.Context, verb, env string, only []string) (map[string]secret.Value, []audit.Entry, error) {
+	catalog, err := k.Catalog(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, only := range o.only {
-		if _, ok := catalog.Find(keystore.Name{Env: o.env, Key: only}); !ok {
-			return nil, nil, usagef("'keywright ls "+o.env+"' names those there are", "--only: there is no key %s/%s", o.env, only)
+	for _, name := range only {
+		if _, ok := catalog.Find(keystore.Name{Env: env, Key: name}); !ok {
+			return nil, nil, usagef("'keywright ls "+env+"' names those there are", "--only: there is no key %s/%s", env, name)
 		}
 	}
 	values, of := map[string]secret.Value{}, map[string]keystore.Name{}
 	var uses []audit.Entry
 	for i := range catalog.Keys {
-		k := &catalog.Keys[i]
-		if k.Env != o.env || len(o.only) > 0 && !slices.Contains(o.only, k.Name.Key) {
+		key := &catalog.Keys[i]
+		if key.Env != env || len(only) > 0 && !slices.Contains(only, key.Name.Key) {
 			continue
 		}
-		parts, now, err := keys.Get(ctx, k.Name, keystore.Current)
+		parts, now, err := k.Get(ctx, key.Name, keystore.Current)
 		if err != nil {
 			return nil, nil, err
 		}
-		uses = append(uses, use("run", now, keystore.Current))
+		uses = append(uses, use(verb, now, keystore.Current))
 		for _, p := range now.Parts {
 			variable := variableOf(now, p)
 			if other, taken := of[variable]; taken {
-				return nil, nil, usagef("give one of them another: keywright edit "+k.Name.String()+" --variable "+p.Name+"=NAME",
-					"%s and %s both go into the variable %s", other, k.Name, variable)
+				return nil, nil, usagef("give one of them another: keywright edit "+key.Name.String()+" --variable "+p.Name+"=NAME",
+					"%s and %s both go into the variable %s", other, key.Name, variable)
 			}
-			values[variable], of[variable] = parts[p.Name], k.Name
+			values[variable], of[variable] = parts[p.Name], key.Name
 		}
 	}
 	if len(uses) == 0 {
-		return nil, nil, usagef("'keywright ls' names the keys there are", "there is no key in %s", o.env)
+		return nil, nil, usagef("'keywright ls' names the keys there are", "there is no key in %s", env)
 	}
 	return values, uses, nil
 }

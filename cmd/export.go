@@ -1,0 +1,99 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/internal/durable"
+	"github.com/keywright/keywright/internal/edit"
+	"github.com/keywright/keywright/keystore"
+)
+
+// exportOptions are the flags of export, as they were typed.
+type exportOptions struct {
+	format string
+	output string
+	only   []string
+	yes    bool
+}
+
+const exportLong = `Prints the keys of an environment, in clear, in a format that another tool reads.
+What was exported is out of keywright's hands: it asks before, and without a
+terminal it wants --yes-plaintext. To hand keys to a program, 'keywright run'
+is better.
+`
+
+func newExport(term *terminal) *cobra.Command {
+	var o exportOptions
+	c := &cobra.Command{
+		Use:     "export ENV",
+		Short:   "Print the keys of an environment for another tool",
+		Long:    exportLong,
+		Example: "  keywright export dev --format kubernetes --yes-plaintext | kubectl apply -f -",
+		Args:    oneArg("an environment"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			return runExport(c.Context(), term, o, args[0])
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.format, "format", "dotenv", "`FORMAT` is "+strings.Join(edit.Formats(), ", "))
+	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, for you alone to read")
+	f.StringSliceVar(&o.only, "only", nil, "only the keys in `LIST` (names, without the environment)")
+	f.BoolVar(&o.yes, "yes-plaintext", false, "do not ask")
+	complete(c, "format", edit.Formats)
+	return c
+}
+
+func runExport(ctx context.Context, term *terminal, o exportOptions, env string) error {
+	if err := keystore.ValidEnv(env); err != nil {
+		return usageError{err, "for example: keywright export dev"}
+	}
+	if !slices.Contains(edit.Formats(), o.format) {
+		return usagef("the formats are "+strings.Join(edit.Formats(), ", "), "unknown format %s", quote(o.format))
+	}
+	if !o.yes {
+		yes, err := term.askYes("Export the keys of " + env + " in clear?")
+		switch {
+		case errors.Is(err, errNobody):
+			return usageError{err, "to export without being asked: --yes-plaintext"}
+		case err != nil:
+			return err
+		case !yes:
+			fmt.Fprintln(term.err, "keywright: not exported")
+			return outcome(exitFailed)
+		}
+	}
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	values, uses, err := keys.gather(ctx, "export", env, o.only)
+	if err != nil {
+		return err
+	}
+	text, err := edit.Write(o.format, values)
+	defer clear(text)
+	if err != nil {
+		return usageError{err, "choose another --format, or leave it out with --only"}
+	}
+	keys.append(ctx, uses...)
+	if o.output == "" {
+		_, err = term.out.Write(text)
+		return err
+	}
+	const private = 0o600
+	if err := durable.WriteFile(o.output, func(w io.Writer) error { _, err := w.Write(text); return err }, private); err != nil {
+		return fmt.Errorf("export to %s: %w", quote(o.output), err)
+	}
+	return nil
+}
