@@ -154,38 +154,32 @@ func childOf(p launch.Process) *audit.Child {
 // gather reads the keys of an environment, or only those of some names, by variable, and
 // makes the entries that go on record.
 func (k *keyring) gather(ctx context.Context, verb, env string, only []string) (map[string]secret.Value, []audit.Entry, error) {
-	catalog, err := k.Catalog(ctx)
+	opened, err := k.Select(ctx, func(key *keystore.Key) bool {
+		return key.Env == env && (len(only) == 0 || slices.Contains(only, key.Name.Key))
+	})
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, name := range only {
-		if _, ok := catalog.Find(keystore.Name{Env: env, Key: name}); !ok {
+		if !slices.ContainsFunc(opened, func(o keystore.Opened) bool { return o.Key.Name.Key == name }) {
 			return nil, nil, usagef("'keywright ls "+env+"' names those there are", "--only: there is no key %s/%s", env, name)
 		}
 	}
+	if len(opened) == 0 {
+		return nil, nil, usagef("'keywright ls' names the keys there are", "there is no key in %s", env)
+	}
 	values, of := map[string]secret.Value{}, map[string]keystore.Name{}
 	var uses []audit.Entry
-	for i := range catalog.Keys {
-		key := &catalog.Keys[i]
-		if key.Env != env || len(only) > 0 && !slices.Contains(only, key.Name.Key) {
-			continue
-		}
-		parts, now, err := k.Get(ctx, key.Name, keystore.Current)
-		if err != nil {
-			return nil, nil, err
-		}
-		uses = append(uses, use(verb, now, keystore.Current))
-		for _, p := range now.Parts {
-			variable := variableOf(now, p)
+	for _, o := range opened {
+		uses = append(uses, use(verb, o.Key, keystore.Current))
+		for _, p := range o.Key.Parts {
+			variable := variableOf(o.Key, p)
 			if other, taken := of[variable]; taken {
-				return nil, nil, usagef("give one of them another: keywright edit "+key.Name.String()+" --variable "+p.Name+"=NAME",
-					"%s and %s both go into the variable %s", other, key.Name, variable)
+				return nil, nil, usagef("give one of them another: keywright edit "+o.Key.Name.String()+" --variable "+p.Name+"=NAME",
+					"%s and %s both go into the variable %s", other, o.Key.Name, variable)
 			}
-			values[variable], of[variable] = parts[p.Name], key.Name
+			values[variable], of[variable] = o.Parts[p.Name], o.Key.Name
 		}
-	}
-	if len(uses) == 0 {
-		return nil, nil, usagef("'keywright ls' names the keys there are", "there is no key in %s", env)
 	}
 	return values, uses, nil
 }

@@ -50,14 +50,10 @@ func (s *Store) Check(ctx context.Context) (Checkup, error) {
 var errLost = errors.New("its secrets are gone")
 
 func (s *Store) checkVersion(ctx context.Context, k *Key, v Version) error {
-	value, err := s.items.Get(ctx, v.Item)
+	parts, err := s.parts(ctx, v)
 	if errors.Is(err, ErrNoItem) {
 		return errLost
 	}
-	if err != nil {
-		return err
-	}
-	parts, err := unpack(value)
 	if err != nil {
 		return err
 	}

@@ -65,32 +65,77 @@ func (s *Store) Glance() (*Catalog, error) { return s.unchecked() }
 
 // Get returns the secrets of a version of a key, and what is known of the key.
 func (s *Store) Get(ctx context.Context, name Name, stage Stage) (Parts, *Key, error) {
+	found, err := s.read(ctx, stage, func(k *Key) bool { return k.Name == name })
+	switch {
+	case err != nil:
+		var known *KeyError
+		if !errors.As(err, &known) {
+			err = &KeyError{"read", name, err}
+		}
+		return nil, nil, err
+	case len(found) == 0:
+		return nil, nil, &KeyError{"read", name, ErrNoKey}
+	}
+	return found[0].Parts, found[0].Key, nil
+}
+
+// Opened is a key with the secrets of one of its versions.
+type Opened struct {
+	Key   *Key
+	Parts Parts
+}
+
+// Select returns the current versions of the keys that want says yes to, all as they
+// were at one moment, in the order of their names.
+func (s *Store) Select(ctx context.Context, want func(*Key) bool) ([]Opened, error) {
+	return s.read(ctx, Current, want)
+}
+
+func (s *Store) read(ctx context.Context, stage Stage, want func(*Key) bool) ([]Opened, error) {
 	for try := 0; ; try++ {
 		catalog, err := s.Catalog(ctx)
 		if err != nil {
-			return nil, nil, &KeyError{"read", name, err}
+			return nil, err
 		}
-		key, ok := catalog.Find(name)
-		if !ok {
-			return nil, nil, &KeyError{"read", name, ErrNoKey}
-		}
-		v, ok := key.Version(stage)
-		if !ok {
-			return nil, nil, &KeyError{"read", name, ErrNoVersion}
-		}
-		value, err := s.items.Get(ctx, v.Item)
+		found, err := s.open(ctx, catalog, stage, want)
 		if errors.Is(err, ErrNoItem) && try == 0 {
 			continue // it may have been replaced since the catalog was read
 		}
-		if err != nil {
-			return nil, nil, &KeyError{"read", name, err}
-		}
-		parts, err := unpack(value)
-		if err != nil {
-			return nil, nil, &KeyError{"read", name, &BackendError{Backend: "the store", Doing: "read item " + v.Item, Trouble: Damaged, Err: err}}
-		}
-		return parts, key, nil
+		return found, err
 	}
+}
+
+func (s *Store) open(ctx context.Context, catalog *Catalog, stage Stage, want func(*Key) bool) (found []Opened, err error) {
+	for i := range catalog.Keys {
+		k := &catalog.Keys[i]
+		if !want(k) {
+			continue
+		}
+		v, ok := k.Version(stage)
+		if !ok {
+			return nil, &KeyError{"read", k.Name, ErrNoVersion}
+		}
+		parts, err := s.parts(ctx, v)
+		if err != nil {
+			return nil, &KeyError{"read", k.Name, err}
+		}
+		found = append(found, Opened{k, parts})
+	}
+	return found, nil
+}
+
+// parts reads the secrets of a version.
+func (s *Store) parts(ctx context.Context, v Version) (Parts, error) {
+	value, err := s.items.Get(ctx, v.Item)
+	if err != nil {
+		return nil, err
+	}
+	defer value.Wipe()
+	parts, err := unpack(value)
+	if err != nil {
+		return nil, &BackendError{Backend: "the store", Doing: "read item " + v.Item, Trouble: Damaged, Err: err}
+	}
+	return parts, nil
 }
 
 // Put stores a new version of a key, made current, and makes the key if there is none.
@@ -343,11 +388,7 @@ func (s *Store) Each(ctx context.Context, do func(k Key, versions map[int]Parts)
 		k := &catalog.Keys[i]
 		versions := map[int]Parts{}
 		for _, v := range k.Versions {
-			value, err := s.items.Get(ctx, v.Item)
-			if err != nil {
-				return &KeyError{"read", k.Name, err}
-			}
-			if versions[v.Number], err = unpack(value); err != nil {
+			if versions[v.Number], err = s.parts(ctx, v); err != nil {
 				return &KeyError{"read", k.Name, err}
 			}
 		}
