@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
@@ -217,14 +218,14 @@ func (t *terminal) askPassphraseOf(what string, fresh bool) (secret.Value, error
 
 // askSecret asks for a secret at the controlling terminal, without echo.
 func (t *terminal) askSecret(prompt string) (secret.Value, error) {
-	tty, err := t.controlling()
+	tty, err := openTTY()
 	if err != nil {
 		return secret.Value{}, err
 	}
-	defer tty.Close()
-	fmt.Fprint(tty, prompt)
-	b, err := term.ReadPassword(int(tty.Fd()))
-	fmt.Fprintln(tty)
+	defer tty.close()
+	fmt.Fprint(tty.out, prompt)
+	b, err := term.ReadPassword(int(tty.in.Fd()))
+	fmt.Fprintln(tty.out)
 	if err != nil {
 		return secret.Value{}, fmt.Errorf("read from the terminal: %w", err)
 	}
@@ -234,41 +235,50 @@ func (t *terminal) askSecret(prompt string) (secret.Value, error) {
 
 // askYes asks a question at the controlling terminal; only y and yes are a yes.
 func (t *terminal) askYes(question string) (bool, error) {
-	tty, err := t.controlling()
+	tty, err := openTTY()
 	if err != nil {
 		return false, err
 	}
-	defer tty.Close()
-	fmt.Fprint(tty, question+" [y/N] ")
-	var answer []byte
-	for one := make([]byte, 1); len(answer) < 100; {
-		n, err := tty.Read(one)
-		if n > 0 && one[0] == '\n' {
-			break
-		}
-		answer = append(answer, one[:n]...)
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				return false, fmt.Errorf("read from the terminal: %w", err)
-			}
-			break
-		}
+	defer tty.close()
+	fmt.Fprint(tty.out, question+" [y/N] ")
+	answer, err := bufio.NewReader(io.LimitReader(tty.in, 1024)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return false, fmt.Errorf("read from the terminal: %w", err)
 	}
-	word := string(bytes.ToLower(bytes.TrimSpace(answer)))
+	word := strings.ToLower(strings.TrimSpace(answer))
 	return word == "y" || word == "yes", nil
 }
 
-// controlling opens the terminal that the user sits at, whatever the streams are.
-func (t *terminal) controlling() (*os.File, error) {
-	name := "/dev/tty"
-	if isWindows {
-		name = "CON"
+// tty is the terminal that the user sits at, whatever the streams are.
+type tty struct{ in, out *os.File }
+
+// openTTY opens the controlling terminal. On Windows its two directions have names of
+// their own. The error is errNobody if there is none.
+func openTTY() (tty, error) {
+	if !isWindows {
+		f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+		if err != nil {
+			return tty{}, errNobody
+		}
+		return tty{f, f}, nil
 	}
-	f, err := os.OpenFile(name, os.O_RDWR, 0)
+	in, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
 	if err != nil {
-		return nil, errNobody
+		return tty{}, errNobody
 	}
-	return f, nil
+	out, err := os.OpenFile("CONOUT$", os.O_RDWR, 0)
+	if err != nil {
+		in.Close()
+		return tty{}, errNobody
+	}
+	return tty{in, out}, nil
+}
+
+func (t tty) close() {
+	t.in.Close()
+	if t.out != t.in {
+		t.out.Close()
+	}
 }
 
 // actor is who acts, for the metadata.
