@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"github.com/keywright/keywright/scan"
 )
@@ -280,6 +281,19 @@ func TestReadErrorIsAGap(t *testing.T) {
 	}
 	if docs := c.docs["f"]; len(docs) != 1 || docs[0].Stamp != (Stamp{}) {
 		t.Errorf("got %+v: a stamp stands for what was not read", docs)
+	}
+}
+
+// A file that was changed a moment ago may change again and keep its stamp.
+func TestSettled(t *testing.T) {
+	now := time.Unix(1_000, 0)
+	for age, want := range map[time.Duration]bool{-time.Hour: false, 0: false, time.Second: false, settling: false, settling + 1: true, time.Hour: true} {
+		if s := (Stamp{Inode: 1, Changed: now.Add(-age).UnixNano()}); s.Settled(now) != want {
+			t.Errorf("changed %v ago: settled is %v", age, !want)
+		}
+	}
+	if (Stamp{}).Settled(now) {
+		t.Error("no stamp is settled")
 	}
 }
 
