@@ -56,8 +56,9 @@ type Document struct {
 	// be viewed is decided from it, in every chunk alike.
 	Head []byte
 
-	// Stamp is the file's before it was read; zero if the system has none, or if it
-	// could not be read to its end.
+	// Stamp is the file's before it was read; zero if the system has none, if the file
+	// was changed so shortly before that it may keep its stamp when it is changed again,
+	// or if it could not be read to its end.
 	Stamp Stamp
 
 	// Worker numbers the goroutine that calls visit, from 0 to Options.Workers-1.
@@ -77,9 +78,10 @@ type Stamp struct {
 // settling is longer than any usual file system rounds its times.
 const settling = 2 * time.Second
 
-// Settled reports whether a file with this stamp, read now, will have another when it
-// is written to again. One that was changed a moment ago may not, as clocks are coarse.
-func (s Stamp) Settled(now time.Time) bool {
+// settled reports whether a file that has this stamp now will have another when it is
+// written to from now on. One that was changed a moment ago may not, as clocks are
+// coarse: what is asked must be asked before the file is read, not after.
+func (s Stamp) settled(now time.Time) bool {
 	return s != Stamp{} && s.Changed < now.Add(-settling).UnixNano()
 }
 

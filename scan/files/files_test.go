@@ -288,12 +288,38 @@ func TestReadErrorIsAGap(t *testing.T) {
 func TestSettled(t *testing.T) {
 	now := time.Unix(1_000, 0)
 	for age, want := range map[time.Duration]bool{-time.Hour: false, 0: false, time.Second: false, settling: false, settling + 1: true, time.Hour: true} {
-		if s := (Stamp{Inode: 1, Changed: now.Add(-age).UnixNano()}); s.Settled(now) != want {
+		if s := (Stamp{Inode: 1, Changed: now.Add(-age).UnixNano()}); s.settled(now) != want {
 			t.Errorf("changed %v ago: settled is %v", age, !want)
 		}
 	}
-	if (Stamp{}).Settled(now) {
+	if (Stamp{}).settled(now) {
 		t.Error("no stamp is settled")
+	}
+}
+
+// A file that was fresh when it was opened has no stamp, however long it took to read.
+func TestFreshHasNoStamp(t *testing.T) {
+	for try := 0; ; try++ {
+		root := plant(t, map[string]string{"fresh": "x"})
+		written := time.Now()
+		var opened time.Duration
+		visit := func(d Document) error {
+			opened = time.Since(written)
+			time.Sleep(settling + 100*time.Millisecond)
+			if d.Stamp != (Stamp{}) && opened < settling {
+				t.Errorf("opened %v after it was written: %+v", opened, d.Stamp)
+			}
+			return nil
+		}
+		if _, err := ReadFiles(context.Background(), root, []string{"fresh"}, Options{}, visit); err != nil {
+			t.Fatal(err)
+		}
+		if opened < settling {
+			return
+		}
+		if try == 5 {
+			t.Fatal("the machine is too slow to open a file that it has just written")
+		}
 	}
 }
 
@@ -303,6 +329,7 @@ func TestKnown(t *testing.T) {
 		t.Skip("files have no stamps")
 	}
 	root := plant(t, map[string]string{"known": "12345", "new": "x"})
+	time.Sleep(settling + 100*time.Millisecond)
 	first := collector{}
 	if _, err := ReadFiles(context.Background(), root, []string{"known", "new"}, Options{}, first.visit); err != nil {
 		t.Fatal(err)

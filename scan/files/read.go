@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"syscall"
+	"time"
 )
 
 // worker reads files one after the other into a buffer that it keeps.
@@ -33,7 +34,11 @@ func (w *worker) file(ctx context.Context, name, path string) error {
 			return nil
 		}
 	}
+	now := time.Now()
 	f, size, stamp, err := openRegular(name)
+	if !stamp.settled(now) {
+		stamp = Stamp{}
+	}
 	if err != nil {
 		w.refused(path, err)
 		return nil

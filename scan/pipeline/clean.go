@@ -9,7 +9,6 @@ import (
 	"hash"
 	"slices"
 	"sort"
-	"time"
 
 	"github.com/keywright/keywright/scan/files"
 )
@@ -89,7 +88,7 @@ func (c *cleanFiles) known(path string, s files.Stamp, worker int) bool {
 func (c *cleanFiles) saw(d *files.Document, found bool) {
 	w := &c.workers[d.Worker]
 	w.hit = found || w.hit && !d.First
-	if d.Last && !w.hit && d.Stamp.Settled(time.Now()) {
+	if d.Last && !w.hit && d.Stamp != (files.Stamp{}) {
 		w.clean = append(w.clean, w.digest(d.Path, d.Stamp))
 	}
 }
