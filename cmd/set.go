@@ -49,6 +49,9 @@ func newSet(term *terminal) *cobra.Command {
 			if err := checkEmpty(c.Flags()); err != nil {
 				return err
 			}
+			if o.undo && c.Flags().NFlag() > 1 {
+				return usagef("'keywright edit' changes what is known of the key", "--undo takes no other flag")
+			}
 			return runSet(c.Context(), term, o, args[0])
 		},
 	}

@@ -92,10 +92,15 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 	} else {
 		err = printDue(term, due, len(catalog.Keys), now)
 	}
-	if err == nil && o.fail && len(due) > 0 {
+	switch {
+	case err != nil || !o.fail:
+		return err
+	case len(due) > 0:
 		return outcome(exitFindings)
+	case !authenticated: // nobody can vouch for it that nothing is due
+		return outcome(exitIncomplete)
 	}
-	return err
+	return nil
 }
 
 func printDue(term *terminal, due []keystore.Due, keys int, now time.Time) error {
