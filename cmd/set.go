@@ -26,7 +26,7 @@ type setOptions struct {
 }
 
 const setLong = `Stores a key, or a new version of one. The version before it is kept and can be
-had back with --undo; the one before that goes.
+had back with --undo; the one before that goes. The expiry is not carried over.
 
 Each part is asked for at the terminal, without echo. Where standard input is
 not a terminal it is read instead: the value of a key with one part, without

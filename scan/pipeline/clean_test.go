@@ -53,6 +53,17 @@ func TestCleanFiles(t *testing.T) {
 	}
 
 	scanned("all files are new")
+	written := time.Now() // later than they were
+	for _, name := range []string{"a", "b", "c", "d/f", "untracked", "large", "large-leak", "leak"} {
+		path := filepath.Join(g.dir, name)
+		if err := os.Chmod(path, 0o600); err != nil { // a change, for the system
+			t.Fatal(err)
+		}
+	}
+	scanned("changed a moment ago")
+	if n := remembered(); n != 0 && time.Since(written) < 2*time.Second {
+		t.Errorf("%d files are remembered that may still change unseen", n)
+	}
 	time.Sleep(2100 * time.Millisecond) // longer than a file settles
 	scanned("settled")
 	if n := remembered(); n != 6 {
