@@ -21,10 +21,11 @@ const module = "github.com/keywright/keywright"
 // docs/design.md, and almost none is ever worth adding upwards.
 var mayImport = map[string][]string{
 	".":   {"cmd"},
-	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/backup", "keystore/keychain", "internal/launch", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
+	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/backup", "keystore/keychain", "internal/launch", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/held", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
 
 	"scan":             {"secret"},
-	"scan/match":       {"scan"},
+	"scan/held":        {"scan", "scan/proof", "secret"},
+	"scan/match":       {"scan", "scan/held"},
 	"scan/proof":       {"scan"},
 	"scan/rules":       {"scan", "scan/proof"},
 	"scan/files":       {"scan"},
@@ -33,7 +34,7 @@ var mayImport = map[string][]string{
 	"scan/fingerprint": {"scan", "secret"},
 	"scan/cache":       {"scan", "secret", "internal/durable"},
 	"scan/report":      {"scan", "secret"},
-	"scan/pipeline":    {"config", "scan", "scan/cache", "scan/files", "scan/fingerprint", "scan/gitrepo", "scan/match", "scan/packfile", "secret", "internal/durable"},
+	"scan/pipeline":    {"config", "scan", "scan/cache", "scan/files", "scan/fingerprint", "scan/gitrepo", "scan/held", "scan/match", "scan/packfile", "secret", "internal/durable"},
 
 	"keystore":              {"secret", "internal/durable"},
 	"keystore/keystoretest": {"keystore", "secret"},

@@ -17,7 +17,16 @@ type Finding struct {
 	Redacted    string
 	Secret      secret.Value
 	Parts       []Part
+	Held        []Held  // what of the user's own keys it is, or holds
 	Places      []Place // sorted; never empty
+}
+
+// Held says which of the keys that the user holds a value is.
+type Held struct {
+	Key     string    // as keys are written: "prod/BINANCE"
+	Part    string    // of the key
+	Version string    // "current", "pending", "previous" or "retired"
+	Died    time.Time // when it was retired; zero if it was not
 }
 
 // Part is one part of a finding. Public parts are printed as they are.

@@ -11,6 +11,11 @@ type Verdict struct {
 	Reasons    []string
 	PublicID   string
 
+	// Held are the keys that the user holds of which the match is one, by their
+	// numbers in the engine's set. Via is how the value is encoded, if it is.
+	Held []int32
+	Via  string
+
 	// Anchor is where the rule was asked; [DepStart, DepEnd) are the bytes that
 	// the answer depends on, with DepStart -1 or DepEnd len+1 where it depends on
 	// the object starting or ending there.

@@ -20,6 +20,7 @@ import (
 	"sync"
 
 	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/held"
 )
 
 // Engine is a set of rules made ready. It is immutable and safe for concurrent
@@ -33,6 +34,7 @@ type Engine struct {
 	runs     *runs
 	gates    []bool // by literal and prober: whether a parser waits for it
 	digest   func() string
+	held     *heldKeys // nil if none are looked for
 }
 
 // use says that a rule is asked where a literal stands.
@@ -48,7 +50,7 @@ type reach struct{ back, ahead int }
 // anchor is where rules are asked: a literal's occurrence, or a run's beginning.
 type anchor struct {
 	pos  int32
-	lit  uint16 // index into uses, or len(uses)+index into probers
+	lit  uint16 // index into uses, or len(uses)+index into probers, or the next for held keys
 	size uint16 // of a run: the bytes from pos that bound it, one beyond its end
 }
 
@@ -181,12 +183,20 @@ func (e *Engine) Rules() map[string]*scan.Rule {
 	for _, c := range e.rules {
 		m[c.ID] = c.Rule
 	}
+	if e.held != nil {
+		m[e.held.rule.ID] = e.held.rule
+	}
 	return m
 }
 
 // Digest names the rules and the engine: two engines with one digest, in one
 // version of the program, give the same verdicts.
-func (e *Engine) Digest() string { return e.digest() }
+func (e *Engine) Digest() string {
+	if e.held != nil {
+		return e.digest() + "-" + e.held.set.Name()
+	}
+	return e.digest()
+}
 
 // maxOpening bounds a block's opening, in bytes.
 const maxOpening = 64
@@ -201,7 +211,7 @@ func (e *Engine) index(lits []sought) {
 		}
 	}
 	e.runs = newRuns(e.probers, len(e.uses))
-	e.gates = make([]bool, len(e.uses)+len(e.probers))
+	e.gates = make([]bool, len(e.uses)+len(e.probers)+1)
 	for i, uses := range e.uses {
 		e.gates[i] = slices.ContainsFunc(uses, func(u use) bool { return u.rule.Object != nil })
 	}
@@ -308,15 +318,22 @@ func (e *Engine) addRun(c *rule) {
 // [from, to).
 func (e *Engine) find(data []byte, from, to int, out []anchor) []anchor {
 	out = e.literals.find(data, from, to, out)
-	return e.runs.find(data, from, to, out)
+	out = e.runs.find(data, from, to, out)
+	if e.held != nil {
+		out = e.held.find(data, from, to, out)
+	}
+	return out
 }
 
 // extent is how many bytes before and from its position an anchor itself
 // consists of: if they lie in one copy, the anchor stands in the base too. A run
 // includes the bytes that bound it.
 func (e *Engine) extent(a anchor) (before, after int) {
-	if int(a.lit) < len(e.uses) {
+	switch {
+	case int(a.lit) < len(e.uses):
 		return 0, e.literals.extents[a.lit].size
+	case e.isHeld(a):
+		return 0, held.Window
 	}
 	return e.reach[a.lit].back, int(a.size)
 }
@@ -324,8 +341,11 @@ func (e *Engine) extent(a anchor) (before, after int) {
 // depends is how many bytes before and from its position decide whether any rule
 // looks further at an anchor.
 func (e *Engine) depends(a anchor) (before, after int) {
-	if int(a.lit) < len(e.uses) {
+	switch {
+	case int(a.lit) < len(e.uses):
 		return e.reach[a.lit].back, max(e.reach[a.lit].ahead, e.literals.extents[a.lit].size)
+	case e.isHeld(a):
+		return e.held.set.Reach()
 	}
 	return e.extent(a)
 }

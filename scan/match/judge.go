@@ -19,6 +19,9 @@ var allowComments = [...][]byte{[]byte("keywright:allow"), []byte("gitleaks:allo
 // confidence means that a rule looked further than the anchor's reach and found
 // nothing: its interval matters when the object changes.
 func (e *Engine) judge(hot *automata, data []byte, a anchor, out []scan.Verdict) []scan.Verdict {
+	if e.isHeld(a) {
+		return e.held.judge(data, int(a.pos), out)
+	}
 	if int(a.lit) >= len(e.uses) {
 		return e.judgeRun(data, a, out)
 	}

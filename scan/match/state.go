@@ -19,14 +19,15 @@ type State struct {
 
 // Size is the number of bytes that the state takes in memory, roughly.
 func (s *State) Size() int {
-	const state, verdict = 96, 200
+	const state, verdict = 96, 240
 	return state + 8*len(s.anchors) + verdict*len(s.verdicts)
 }
 
 // Verdicts are the verdicts on the object with overlaps settled, in the order of
 // their secrets. Offsets refer to Text.
 func (s *State) Verdicts() []scan.Verdict {
-	return settle(s.All())
+	rules, held := apart(s.All())
+	return name(settle(rules), held)
 }
 
 // All are the verdicts before overlaps are settled.
@@ -206,7 +207,7 @@ func (d *delta) seek(pos int) int {
 // bounded by other words now.
 func (d *delta) again(c scan.Copy, a anchor) {
 	k := int(a.lit) - len(d.e.uses)
-	if k < 0 || d.e.probers[k].alphabet != scan.Words {
+	if k < 0 || d.e.isHeld(a) || d.e.probers[k].alphabet != scan.Words {
 		return
 	}
 	at := int(a.pos) + c.Start - c.Base
@@ -260,6 +261,7 @@ func moved(at, shift, from, to int) int {
 const (
 	literalsGap = 48
 	runsGap     = 96
+	heldGap     = 32
 )
 
 // scan looks for anchors in what is new: between copies, at their seams, and at
@@ -267,6 +269,9 @@ const (
 func (d *delta) scan(copies []scan.Copy) {
 	d.regions(copies, literalsGap, d.e.literals.find)
 	d.regions(copies, runsGap, d.e.runs.find)
+	if h := d.e.held; h != nil {
+		d.regions(copies, heldGap, h.find)
+	}
 }
 
 // regions gives find what is new, and copies between that are shorter than the gap.
