@@ -43,6 +43,7 @@ type recognition struct {
 	reasons    []string
 	publicID   string
 	parts      []part
+	held       []int32 // keys that the user holds, by their numbers in the engine's set
 	allowed    bool
 }
 
@@ -57,7 +58,7 @@ type sighting struct {
 	secret int
 	rec    *recognition
 	span   position
-	via    string // the encoding, if it is not UTF-8
+	via    string // the encodings, if it is not plain UTF-8, between spaces
 }
 
 // position is where a secret stands: lines and columns from 1, the end behind the
@@ -107,7 +108,12 @@ func (c *collector) sightings(data []byte, verdicts []scan.Verdict) []sighting {
 
 func (c *collector) sighting(text []byte, v *scan.Verdict, p position, via string) sighting {
 	value := secret.New(text[v.Secret().Start:v.Secret().End])
-	r := &recognition{rule: v.Rule, confidence: v.Confidence, proof: v.Proof, reasons: v.Reasons, publicID: v.PublicID, allowed: v.Allowed}
+	if plain := c.engine.HeldText(text, v); plain != nil {
+		value = secret.New(plain)
+		clear(plain)
+	}
+	via = strings.TrimSpace(via + " " + v.Via)
+	r := &recognition{rule: v.Rule, confidence: v.Confidence, proof: v.Proof, reasons: v.Reasons, publicID: v.PublicID, held: v.Held, allowed: v.Allowed}
 	for _, span := range v.Parts[1:] {
 		pv := secret.New(text[span.Start:span.End])
 		r.parts = append(r.parts, part{scanPart(v.Rule, span.Role, pv), pv.Digest(c.key[:])})
@@ -125,6 +131,7 @@ func (c *collector) sighting(text []byte, v *scan.Verdict, p position, via strin
 // sameAnswer reports whether two verdicts on a text say the same of the same values.
 func sameAnswer(text []byte, a, b *scan.Verdict) bool {
 	return a.Rule == b.Rule && a.Confidence == b.Confidence && a.Proof == b.Proof && a.PublicID == b.PublicID && a.Allowed == b.Allowed &&
+		a.Via == b.Via && slices.Equal(a.Held, b.Held) &&
 		slices.Equal(a.Reasons, b.Reasons) && slices.EqualFunc(a.Parts, b.Parts, func(p, q scan.Span) bool {
 		return p.Role == q.Role && bytes.Equal(text[p.Start:p.End], text[q.Start:q.End])
 	})
@@ -145,7 +152,7 @@ func (c *collector) number(digest [32]byte) int {
 // r itself if it is the first. The caller holds the lock.
 func (c *collector) recognise(n int, r *recognition) *recognition {
 	c.secrets[n].best = max(c.secrets[n].best, r.confidence)
-	key := fmt.Sprintf("%d %s %d %d %v %q %q", n, r.rule.ID, r.confidence, r.proof, r.allowed, r.reasons, r.publicID)
+	key := fmt.Sprintf("%d %s %d %d %v %q %q %d", n, r.rule.ID, r.confidence, r.proof, r.allowed, r.reasons, r.publicID, r.held)
 	for _, p := range r.parts {
 		key += fmt.Sprintf(" %s %x", p.Role, p.digest)
 	}

@@ -84,8 +84,26 @@ func (r *run) finding(n int, all []*found) (f scan.Finding, visible bool) {
 	for _, p := range best.parts {
 		f.Parts = append(f.Parts, p.Part)
 	}
+	f.Held = r.heldBy(all)
 	f.Places = placesOf(all)
 	return f, true
+}
+
+// heldBy are the keys of the user that places of one secret are of.
+func (r *run) heldBy(all []*found) (held []scan.Held) {
+	var numbers []int32
+	var last *recognition
+	for _, f := range all {
+		if f.rec != last && f.rec.held != nil {
+			numbers = append(numbers, f.rec.held...)
+		}
+		last = f.rec
+	}
+	slices.Sort(numbers)
+	for _, n := range slices.Compact(numbers) {
+		held = append(held, r.collect.engine.Held(n))
+	}
+	return held
 }
 
 // heard are the places that neither comments nor patterns silence, in the memory of
@@ -121,7 +139,7 @@ func placesOf(all []*found) []scan.Place {
 		*place = f.place
 		place.Line, place.Column, place.EndLine, place.EndColumn = f.span.line, f.span.column, f.span.endLine, f.span.endColumn
 		if f.via != "" {
-			place.Via = []string{f.via}
+			place.Via = strings.Fields(f.via)
 		}
 	}
 	return places

@@ -18,6 +18,7 @@ import (
 	"github.com/keywright/keywright/scan/cache"
 	"github.com/keywright/keywright/scan/files"
 	"github.com/keywright/keywright/scan/gitrepo"
+	"github.com/keywright/keywright/scan/held"
 	"github.com/keywright/keywright/scan/match"
 )
 
@@ -45,8 +46,9 @@ type Options struct {
 	Since   time.Time // of history, only commits from then on
 
 	Builtin   []*scan.Rule
-	Table     string   // of the built-in rules, for match.NewWith
-	Rules     []string // patterns of rule ids
+	Table     string    // of the built-in rules, for match.NewWith
+	Held      *held.Set // the user's keys to look for, too; nil for none
+	Rules     []string  // patterns of rule ids
 	Level     scan.Confidence
 	Exclude   []string // patterns of paths
 	NoIgnore  bool
@@ -180,11 +182,14 @@ func (r *run) prepare(ctx context.Context) error {
 	if r.store != nil {
 		r.store.MaxObject = r.maxObject()
 	}
-	rules, err := r.config.SelectRules(r.Builtin, r.Rules)
+	rules, hold, err := r.selectRules()
 	if err != nil {
 		return err
 	}
 	engine, err := match.NewWith(rules, r.Table)
+	if err == nil && hold {
+		engine.Hold(r.Held)
+	}
 	if err != nil {
 		return &config.Error{File: config.FileName, Problem: err.Error(), Advice: "'Rules of your own' in docs/config.md says what an expression needs"}
 	}
@@ -196,6 +201,20 @@ func (r *run) prepare(ctx context.Context) error {
 	}
 	r.collect, r.names = newCollector(engine, key), newNames(engine.Rules())
 	return nil
+}
+
+// selectRules are the rules that are asked for, and whether the held keys are, too.
+func (r *run) selectRules() (rules []*scan.Rule, hold bool, err error) {
+	all := r.Builtin
+	if r.Held != nil {
+		all = append(slices.Clip(all), &scan.Rule{ID: match.HeldRule})
+	}
+	if rules, err = r.config.SelectRules(all, r.Rules); err != nil {
+		return nil, false, err
+	}
+	n := len(rules)
+	rules = slices.DeleteFunc(rules, func(c *scan.Rule) bool { return c.ID == match.HeldRule })
+	return rules, len(rules) < n, nil
 }
 
 func (r *run) open(ctx context.Context) error {

@@ -49,6 +49,7 @@ type memoryRec struct {
 	Reasons    []string
 	PublicID   string
 	Parts      []memoryPart
+	Held       []int32
 	Allowed    bool
 }
 
@@ -154,7 +155,7 @@ func (p *past) restore(c *collector) bool {
 		if rule == nil {
 			return false
 		}
-		rec := &recognition{rule: rule, confidence: m.Confidence, proof: m.Proof, reasons: m.Reasons, publicID: m.PublicID, allowed: m.Allowed}
+		rec := &recognition{rule: rule, confidence: m.Confidence, proof: m.Proof, reasons: m.Reasons, publicID: m.PublicID, held: m.Held, allowed: m.Allowed}
 		for _, q := range m.Parts {
 			if len(q.Digest) != len(c.key) || q.Public != slices.Contains(rule.Public, q.Role) {
 				return false
@@ -509,7 +510,7 @@ func (r *run) remember(ctx context.Context) {
 }
 
 func memoryRecOf(rec *recognition) memoryRec {
-	m := memoryRec{Rule: rec.rule.ID, Confidence: rec.confidence, Proof: rec.proof, Reasons: rec.reasons, PublicID: rec.publicID, Allowed: rec.allowed}
+	m := memoryRec{Rule: rec.rule.ID, Confidence: rec.confidence, Proof: rec.proof, Reasons: rec.reasons, PublicID: rec.publicID, Held: rec.held, Allowed: rec.allowed}
 	for _, p := range rec.parts {
 		m.Parts = append(m.Parts, memoryPart{p.Part, p.digest[:]})
 	}

@@ -71,6 +71,7 @@ type jsonFinding struct {
 	Secret       *string     `json:"secret,omitempty"`
 	SecretBase64 string      `json:"secret_base64,omitempty"`
 	Parts        []jsonPart  `json:"parts"`
+	Held         []jsonHeld  `json:"held,omitempty"`
 	Places       []jsonPlace `json:"places"`
 }
 
@@ -78,6 +79,13 @@ type jsonPart struct {
 	Role     string `json:"role"`
 	Public   bool   `json:"public"`
 	Redacted string `json:"redacted"`
+}
+
+type jsonHeld struct {
+	Key     string `json:"key"`
+	Part    string `json:"part"`
+	Version string `json:"version"`
+	Died    string `json:"died,omitempty"`
 }
 
 type jsonPlace struct {
@@ -178,6 +186,9 @@ func findingOf(f scan.Finding, o Options) jsonFinding {
 	}
 	for _, p := range f.Parts {
 		out.Parts = append(out.Parts, jsonPart(p))
+	}
+	for _, h := range f.Held {
+		out.Held = append(out.Held, jsonHeld{h.Key, h.Part, h.Version, date(h.Died)})
 	}
 	for _, p := range f.Places {
 		out.Places = append(out.Places, placeOf(p))

@@ -171,6 +171,9 @@ func sarifMessage(f scan.Finding, o Options) string {
 	if shown != "" {
 		text += " " + shown
 	}
+	for _, h := range f.Held {
+		text += ", " + heldText(h)
+	}
 	if len(f.Places) > 0 {
 		text += ": " + sarifPlace(nearestFirst(f.Places)[0])
 	}

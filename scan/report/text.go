@@ -154,6 +154,9 @@ func (s *screen) about(f scan.Finding) []string {
 		facts = append([]string{"belongs to " + Escape(f.PublicID)}, facts...)
 	}
 	var lines []string
+	for _, h := range f.Held {
+		lines = append(lines, s.hang(s.plain, "", Escape(heldText(h))))
+	}
 	if len(facts) > 0 {
 		lines = append(lines, s.hang(s.plain, "", strings.Join(facts, ", ")))
 	}
@@ -163,6 +166,17 @@ func (s *screen) about(f scan.Finding) []string {
 		lines = append(lines, s.hang(s.faint, "", Escape(strings.Join(f.Reasons, "; "))))
 	}
 	return lines
+}
+
+// heldText says in words which key of the user's it is.
+func heldText(h scan.Held) string {
+	switch {
+	case h.Version == "current":
+		return "this is " + h.Key + ", part " + h.Part
+	case h.Died.IsZero():
+		return "this is " + h.Key + ", part " + h.Part + ", its " + h.Version + " version"
+	}
+	return "this was " + h.Key + ", part " + h.Part + ", until " + h.Died.Format(time.DateOnly)
 }
 
 // location is the place as editors take it: path:line:column.
