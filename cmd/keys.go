@@ -21,6 +21,7 @@ import (
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/agefile"
 	"github.com/keywright/keywright/keystore/keychain"
+	"github.com/keywright/keywright/scan/held"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -81,7 +82,7 @@ func openKeys(t *terminal, ask asking) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &keyring{keystore.Open(dir, items), audit.Open(filepath.Join(dir, "audit"), keeper{items}), t}, nil
+	return &keyring{keystore.Open(dir, items).WithDigester(held.Digest), audit.Open(filepath.Join(dir, "audit"), keeper{items}), t}, nil
 }
 
 // keeper is a backend as the audit log sees it.

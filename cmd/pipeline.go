@@ -14,6 +14,7 @@ import (
 func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Report, error) {
 	prepareMemory(job.mode)
 	version, _ := buildVersion()
+	set, without := heldKeys(ctx, term)
 	p := newProgress(term)
 	defer p.clear()
 	o := pipeline.Options{
@@ -26,6 +27,7 @@ func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Repor
 
 		Builtin:   rules.All(),
 		Table:     rules.Table(),
+		Held:      set,
 		Rules:     job.rules,
 		Level:     job.level,
 		Exclude:   job.exclude,
@@ -37,7 +39,12 @@ func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Repor
 	if !job.noCache {
 		o.CacheDir = cacheDir()
 	}
-	return pipeline.Run(ctx, o)
+	r, err := pipeline.Run(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	r.Coverage.Excluded = append(r.Coverage.Excluded, without...)
+	return r, nil
 }
 
 var pipelineModes = [...]pipeline.Mode{

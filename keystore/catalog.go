@@ -18,6 +18,18 @@ type Catalog struct {
 	// not needed any more. They are removed when something is changed next, and once
 	// more when they have cooled: a call that was given up may still have its effect.
 	Loose []Loose `json:"loose,omitempty"`
+
+	// What scans find versions by that are gone, the newest last.
+	Retired []Retired `json:"retired,omitempty"`
+}
+
+// Retired is a version whose secrets are gone.
+type Retired struct {
+	Name
+	Number  int       `json:"number"`
+	Item    string    `json:"item"` // that held it
+	Died    time.Time `json:"died"`
+	Digests []byte    `json:"digests"`
 }
 
 // Loose is an item that belongs to no version.

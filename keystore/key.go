@@ -41,6 +41,7 @@ const (
 	Current  Stage = "current"
 	Pending  Stage = "pending"  // stored, not relied on yet
 	Previous Stage = "previous" // replaced, kept for undoing
+	Gone     Stage = "retired"  // its secrets are gone: of a Retired alone
 )
 
 // Version is one set of a key's secrets.
@@ -50,6 +51,9 @@ type Version struct {
 	Item    string    `json:"item"` // that holds all its parts
 	Created time.Time `json:"created"`
 	By      string    `json:"by"`
+
+	// Digests are what scans find the parts by, sealed; empty if there are none.
+	Digests []byte `json:"digests,omitempty"`
 }
 
 // Version returns the version of a stage.

@@ -6,7 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
+	"os"
 	"slices"
 	"time"
 )
@@ -20,12 +22,19 @@ import (
 // key is as it was or as it was to be.
 type Store struct {
 	record
-	now func() time.Time
+	now    func() time.Time
+	digest Digester
 }
 
 // Open returns the store in a directory, which is made when something is stored.
 func Open(dir string, items Items) *Store {
-	return &Store{record{dir, items}, time.Now}
+	return &Store{record: record{dir, items}, now: time.Now}
+}
+
+// WithDigester makes the store keep digests of what is stored from then on.
+func (s *Store) WithDigester(d Digester) *Store {
+	s.digest = d
+	return s
 }
 
 // The errors of a Store.
@@ -57,6 +66,12 @@ func (s *Store) Catalog(ctx context.Context) (*Catalog, error) {
 		return nil, err
 	}
 	return state.catalog, nil
+}
+
+// Exists reports whether anything was ever stored.
+func (s *Store) Exists() bool {
+	_, err := os.Stat(s.path())
+	return !errors.Is(err, fs.ErrNotExist)
 }
 
 // Glance returns the metadata without asking the backend for anything, so that it
@@ -174,6 +189,9 @@ func (s *Store) Put(ctx context.Context, by string, name Name, parts Parts, edit
 		}
 		next.LastNumber++
 		v := Version{Number: next.LastNumber, Stage: Current, Item: item, Created: s.now().UTC(), By: by}
+		if v.Digests, err = t.digests(item, parts); err != nil {
+			return err
+		}
 		next.Versions = slices.Insert(next.Versions, 0, v)
 		t.catalog.put(next)
 		stored = next
@@ -261,6 +279,11 @@ func (s *Store) Move(ctx context.Context, from, to Name) error {
 		t.catalog.remove(from)
 		moved.Name = to
 		t.catalog.put(moved)
+		for i := range t.catalog.Retired {
+			if r := &t.catalog.Retired[i]; r.Name == from {
+				r.Name = to
+			}
+		}
 		return nil
 	})
 	if err != nil {
@@ -277,7 +300,7 @@ func (s *Store) Remove(ctx context.Context, name Name) error {
 			return ErrNoKey
 		}
 		for _, v := range key.Versions {
-			t.loosen(v.Item)
+			t.bury(name, v)
 		}
 		t.catalog.remove(name)
 		return nil
@@ -352,7 +375,7 @@ func (t *transaction) loosen(item string) {
 func (t *transaction) retire(k *Key, stage Stage) {
 	k.Versions = slices.DeleteFunc(k.Versions, func(v Version) bool {
 		if v.Stage == stage {
-			t.loosen(v.Item)
+			t.bury(k.Name, v)
 		}
 		return v.Stage == stage
 	})
@@ -417,6 +440,9 @@ func (s *Store) Restore(ctx context.Context, k Key, versions map[int]Parts) erro
 				return err
 			}
 			v.Item = item
+			if v.Digests, err = t.digests(item, parts); err != nil {
+				return err
+			}
 		}
 		t.catalog.put(restored)
 		return t.catalog.check()
