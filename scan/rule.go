@@ -30,7 +30,8 @@ type Rule struct {
 	// Public names the roles that may be printed in full.
 	Public []string
 
-	// Check is the offline proof. It must be pure, and depend on its argument only.
+	// Check is the offline proof. It must be pure, depend on its argument only, and
+	// keep none of it.
 	Check func(Candidate) Evidence
 	// NeedsProof drops every match that Check does not prove.
 	NeedsProof bool

@@ -21,6 +21,7 @@ type automaton struct {
 	stack  []uint32
 	key    []byte
 	made   *int // states, by all automata of a goroutine
+	groups *straight
 }
 
 // state is a set of instructions that wait for a character, and what the character
@@ -56,8 +57,8 @@ const (
 	maxAllStates = 16 << 10 // of all automata
 )
 
-// may is false only if the expression does not match in the text.
-func (all *automata) may(e *expr, text []byte, anchored bool) bool {
+// ask counts that an expression is asked for, and makes its automaton when that pays.
+func (all *automata) ask(e *expr) *asked {
 	if all.made > maxAllStates {
 		all.of, all.made = nil, 0
 	}
@@ -69,13 +70,35 @@ func (all *automata) may(e *expr, text []byte, anchored bool) bool {
 		x = &asked{}
 		all.of[e] = x
 	}
-	if x.times++; x.times < fewTimes {
-		return true
-	}
-	if x.automaton == nil {
+	if x.times++; x.times == fewTimes {
 		x.automaton = newAutomaton(e.re, &all.made)
 	}
-	return x.matches(text, anchored)
+	return x
+}
+
+// may is false only if the expression does not match in the text.
+func (all *automata) may(e *expr, text []byte, anchored bool) bool {
+	x := all.ask(e)
+	return x.automaton == nil || x.matches(text, anchored)
+}
+
+// at is the match of an expression that matches at the beginning of a text only, as
+// offsets of groups; nil if there is none.
+func (all *automata) at(e *expr, text []byte) []int {
+	x := all.ask(e)
+	if x.automaton == nil {
+		return e.re.FindSubmatchIndex(text)
+	}
+	if !x.matches(text, true) {
+		return nil
+	}
+	if x.groups == nil {
+		x.groups = newStraight(x.prog, e.re.NumSubexp())
+	}
+	if loc, ok := x.groups.match(text); ok {
+		return loc
+	}
+	return e.re.FindSubmatchIndex(text)
 }
 
 // knows reports whether an expression was asked for often.

@@ -52,21 +52,21 @@ func (h *heldKeys) find(data []byte, from, to int, out []anchor) []anchor {
 	return out
 }
 
-func (h *heldKeys) judge(data []byte, at int, out []scan.Verdict) []scan.Verdict {
+func (h *heldKeys) judge(s *Scratch, data []byte, at int, out []scan.Verdict) []scan.Verdict {
 	back, ahead := h.set.Reach()
 	for _, hit := range h.set.At(data, at) {
 		whole := scan.Span{Role: scan.RoleSecret, Start: hit.Start, End: hit.End}
 		v := scan.Verdict{Rule: h.rule, Anchor: at, DepStart: at - back, DepEnd: at + ahead, Confidence: scan.Certain,
 			Parts: []scan.Span{whole}, Held: []int32{int32(hit.Value)}, Via: hit.Form}
-		out = (&rule{Rule: h.rule}).conclude(data, whole, v, scan.Evidence{Proof: scan.Proved}, out)
+		out = (&rule{Rule: h.rule}).conclude(s, data, whole, v, scan.Evidence{Proof: scan.Proved}, out)
 	}
 	return out
 }
 
 // apart divides the verdicts of rules from those of held keys: of these, of several forms
 // of a value in the same bytes, the one that takes most of them.
-func apart(all []scan.Verdict) (rules, held []scan.Verdict) {
-	if !slices.ContainsFunc(all, func(v scan.Verdict) bool { return v.Held != nil }) {
+func apart(all []*scan.Verdict) (rules, held []*scan.Verdict) {
+	if !slices.ContainsFunc(all, func(v *scan.Verdict) bool { return v.Held != nil }) {
 		return all, nil
 	}
 	for _, v := range all {
@@ -76,12 +76,12 @@ func apart(all []scan.Verdict) (rules, held []scan.Verdict) {
 			held = append(held, v)
 		}
 	}
-	slices.SortFunc(held, func(a, b scan.Verdict) int {
+	slices.SortFunc(held, func(a, b *scan.Verdict) int {
 		p, q := a.Parts[0], b.Parts[0]
 		return cmp.Or(cmp.Compare(p.Start, q.Start), cmp.Compare(q.End, p.End), cmp.Compare(a.Via, b.Via), cmp.Compare(a.Held[0], b.Held[0]), cmp.Compare(a.Anchor, b.Anchor))
 	})
 	ends := map[int32]int{} // of what was kept of a value
-	held = slices.DeleteFunc(held, func(v scan.Verdict) bool {
+	held = slices.DeleteFunc(held, func(v *scan.Verdict) bool {
 		n, end := v.Held[0], v.Parts[0].End
 		if end <= ends[n] {
 			return true
@@ -96,15 +96,14 @@ func apart(all []scan.Verdict) (rules, held []scan.Verdict) {
 // that no rule recognised. Where one did, or recognised something that the value is a
 // part of, the finding is the rule's. A rule that took some of the value's bytes for
 // something else gives way, unless it names what the value's encoding is a part of.
-func name(settled, held []scan.Verdict) []scan.Verdict {
+func name(settled []scan.Verdict, held []*scan.Verdict) []scan.Verdict {
 	if len(held) == 0 {
 		return settled
 	}
 	near := newNeighbours(settled)
 	gone := make([]bool, len(settled))
 	var own []scan.Verdict
-	for i := range held {
-		h := &held[i]
+	for _, h := range held {
 		known := false
 		near.each(h.Parts[0], func(k int) {
 			switch v := &settled[k]; {
@@ -136,13 +135,17 @@ func name(settled, held []scan.Verdict) []scan.Verdict {
 
 // neighbours finds the verdicts that have bytes of a span.
 type neighbours struct {
-	all   []scan.Verdict
+	all   []*scan.Verdict
 	hulls []hull
 	ends  []int32 // the furthest end of a hull and those before it
 }
 
 func newNeighbours(all []scan.Verdict) *neighbours {
-	n := &neighbours{all: all, hulls: hullsOf(all), ends: make([]int32, len(all))}
+	n := &neighbours{all: make([]*scan.Verdict, len(all)), ends: make([]int32, len(all))}
+	for i := range all {
+		n.all[i] = &all[i]
+	}
+	n.hulls = hullsOf(n.all)
 	last := int32(0)
 	for i, h := range n.hulls {
 		last = max(last, h.end)

@@ -18,26 +18,26 @@ var allowComments = [...][]byte{[]byte("keywright:allow"), []byte("gitleaks:allo
 // judge appends the verdicts of all rules at an anchor. A verdict without
 // confidence means that a rule looked further than the anchor's reach and found
 // nothing: its interval matters when the object changes.
-func (e *Engine) judge(hot *automata, data []byte, a anchor, out []scan.Verdict) []scan.Verdict {
+func (e *Engine) judge(s *Scratch, data []byte, a anchor, out []scan.Verdict) []scan.Verdict {
 	if e.isHeld(a) {
-		return e.held.judge(data, int(a.pos), out)
+		return e.held.judge(s, data, int(a.pos), out)
 	}
 	if int(a.lit) >= len(e.uses) {
-		return e.judgeRun(data, a, out)
+		return e.judgeRun(s, data, a, out)
 	}
 	for _, u := range e.uses[a.lit] {
 		switch {
 		case u.rule.Block != nil:
-			out = u.rule.judgeBlock(data, int(a.pos), u.n, out)
+			out = u.rule.judgeBlock(s, data, int(a.pos), u.n, out)
 		case u.rule.Expr != "":
-			out = u.rule.judgeExpr(hot, data, int(a.pos), u.n, out)
+			out = u.rule.judgeExpr(s, data, int(a.pos), u.n, out)
 		}
 	}
 	return out
 }
 
-func (c *rule) judgeExpr(hot *automata, data []byte, pos, n int, out []scan.Verdict) []scan.Verdict {
-	parts, whole := c.matchAt(hot, data, pos, n)
+func (c *rule) judgeExpr(s *Scratch, data []byte, pos, n int, out []scan.Verdict) []scan.Verdict {
+	parts, whole := c.matchAt(&s.hot, data, pos, n)
 	if parts == nil {
 		return out
 	}
@@ -48,7 +48,7 @@ func (c *rule) judgeExpr(hot *automata, data []byte, pos, n int, out []scan.Verd
 	}
 	for i := range c.partners {
 		p := &c.partners[i]
-		span, looked, ok := p.near(hot, data, whole)
+		span, looked, ok := p.near(&s.hot, data, whole)
 		v.DepStart = min(v.DepStart, whole.Start-looked)
 		v.DepEnd = max(v.DepEnd, whole.End+looked)
 		switch {
@@ -64,7 +64,7 @@ func (c *rule) judgeExpr(hot *automata, data []byte, pos, n int, out []scan.Verd
 		}
 	}
 	v.Parts = parts
-	return c.conclude(data, whole, v, scan.Evidence{}, out)
+	return c.conclude(s, data, whole, v, scan.Evidence{}, out)
 }
 
 // beside makes a partner the secret of a match: the expression matched the public
@@ -80,7 +80,7 @@ func beside(parts []scan.Span, secret scan.Span) []scan.Span {
 	return []scan.Span{secret, id}
 }
 
-func (c *rule) judgeBlock(data []byte, pos, open int, out []scan.Verdict) []scan.Verdict {
+func (c *rule) judgeBlock(s *Scratch, data []byte, pos, open int, out []scan.Verdict) []scan.Verdict {
 	if !bytes.HasPrefix(data[pos:], []byte(c.Block.Open[open])) {
 		return out
 	}
@@ -91,10 +91,10 @@ func (c *rule) judgeBlock(data []byte, pos, open int, out []scan.Verdict) []scan
 	}
 	whole := scan.Span{Role: scan.RoleSecret, Start: pos, End: end}
 	v.Parts = []scan.Span{whole}
-	return c.conclude(data, whole, v, scan.Evidence{}, out)
+	return c.conclude(s, data, whole, v, scan.Evidence{}, out)
 }
 
-func (e *Engine) judgeRun(data []byte, a anchor, out []scan.Verdict) []scan.Verdict {
+func (e *Engine) judgeRun(s *Scratch, data []byte, a anchor, out []scan.Verdict) []scan.Verdict {
 	p := e.probers[int(a.lit)-len(e.uses)]
 	start := int(a.pos)
 	var end int
@@ -117,13 +117,13 @@ func (e *Engine) judgeRun(data []byte, a anchor, out []scan.Verdict) []scan.Verd
 		v := scan.Verdict{Rule: c.Rule, Anchor: start, DepStart: start - before, DepEnd: start + after, Confidence: c.Confidence}
 		whole := scan.Span{Role: scan.RoleSecret, Start: start, End: end}
 		v.Parts = []scan.Span{whole}
-		out = c.conclude(data, whole, v, scan.Evidence{}, out)
+		out = c.conclude(s, data, whole, v, scan.Evidence{}, out)
 	}
 	return out
 }
 
 // judgeObjects asks the parsers whose gate occurs.
-func (e *Engine) judgeObjects(data []byte, anchors []anchor, out []scan.Verdict) []scan.Verdict {
+func (e *Engine) judgeObjects(s *Scratch, data []byte, anchors []anchor, out []scan.Verdict) []scan.Verdict {
 	var asked []*rule
 	for _, a := range anchors {
 		if !e.gates[a.lit] {
@@ -132,14 +132,14 @@ func (e *Engine) judgeObjects(data []byte, anchors []anchor, out []scan.Verdict)
 		for _, u := range e.uses[a.lit] {
 			if u.rule.Object != nil && !slices.Contains(asked, u.rule) {
 				asked = append(asked, u.rule)
-				out = u.rule.judgeObject(data, out)
+				out = u.rule.judgeObject(s, data, out)
 			}
 		}
 	}
 	return out
 }
 
-func (c *rule) judgeObject(data []byte, out []scan.Verdict) []scan.Verdict {
+func (c *rule) judgeObject(s *Scratch, data []byte, out []scan.Verdict) []scan.Verdict {
 	for _, m := range c.Object.Parse(data) {
 		if len(m.Parts) == 0 {
 			continue
@@ -149,15 +149,15 @@ func (c *rule) judgeObject(data []byte, out []scan.Verdict) []scan.Verdict {
 		for _, p := range m.Parts {
 			whole.Start, whole.End = min(whole.Start, p.Start), max(whole.End, p.End)
 		}
-		out = c.conclude(data, whole, v, m.Evidence, out)
+		out = c.conclude(s, data, whole, v, m.Evidence, out)
 	}
 	return out
 }
 
 // conclude asks the check, looks for an allow-comment, and appends the verdict.
-func (c *rule) conclude(data []byte, whole scan.Span, v scan.Verdict, ev scan.Evidence, out []scan.Verdict) []scan.Verdict {
+func (c *rule) conclude(s *Scratch, data []byte, whole scan.Span, v scan.Verdict, ev scan.Evidence, out []scan.Verdict) []scan.Verdict {
 	if c.Check != nil && ev == (scan.Evidence{}) {
-		ev = c.Check(candidate(data, whole, v.Parts))
+		ev = s.check(c, data, whole, v.Parts)
 	}
 	if ev.Reject || ev.Proof != scan.Proved && (c.NeedsProof || c.Run != nil) {
 		return c.nothing(data, v, out)
@@ -210,14 +210,39 @@ func line(data []byte, whole scan.Span) (from, to int) {
 	return from, to
 }
 
-func candidate(data []byte, whole scan.Span, parts []scan.Span) scan.Candidate {
-	n := len(parts)
-	c := scan.Candidate{Text: data[whole.Start:whole.End:whole.End], Roles: make([]string, 0, n), Spans: make([][]byte, 0, n)}
+// checked is what a rule's check said of its last match in an object.
+type checked struct {
+	whole    scan.Span
+	parts    []scan.Span
+	evidence scan.Evidence
+}
+
+// check asks a rule's check, which depends on what it is shown only: one that is shown
+// the same a thousand times, in one object, is asked once.
+func (s *Scratch) check(c *rule, data []byte, whole scan.Span, parts []scan.Span) scan.Evidence {
+	same := func(a, b scan.Span) bool {
+		return a.Role == b.Role && bytes.Equal(data[a.Start:a.End], data[b.Start:b.End])
+	}
+	last, ok := s.checked[c]
+	if !ok || !same(last.whole, whole) || !slices.EqualFunc(last.parts, parts, same) {
+		last = checked{whole, parts, c.Check(s.shown(data, whole, parts))}
+		if s.checked == nil {
+			s.checked = map[*rule]checked{}
+		}
+		s.checked[c] = last
+	}
+	return last.evidence
+}
+
+// shown is what a check is shown of a match. Its lists are overwritten by the next.
+func (s *Scratch) shown(data []byte, whole scan.Span, parts []scan.Span) scan.Candidate {
+	c := &s.candidate
+	c.Text, c.Roles, c.Spans = data[whole.Start:whole.End:whole.End], c.Roles[:0], c.Spans[:0]
 	for _, p := range parts {
 		c.Roles = append(c.Roles, p.Role)
 		c.Spans = append(c.Spans, data[p.Start:p.End:p.End])
 	}
-	return c
+	return *c
 }
 
 // entropy is Shannon's, in bits per byte, of the bytes' own distribution.

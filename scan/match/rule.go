@@ -291,10 +291,7 @@ func (c *rule) matchAt(hot *automata, data []byte, pos, n int) ([]scan.Span, sca
 		if start > 0 {
 			e, from = c.inside.get(), start-1
 		}
-		if !hot.may(e, data[from:end], true) {
-			return nil, scan.Span{}
-		}
-		loc := e.re.FindSubmatchIndex(data[from:end])
+		loc := hot.at(e, data[from:end])
 		if loc == nil {
 			return nil, scan.Span{}
 		}
@@ -424,16 +421,14 @@ func (f *forms) firstByPlace(hot *automata, text []byte, at int) []int {
 		if at > 0 {
 			e, from = &f.inside, at-1
 		}
-		if hot.may(e.get(), text[from:], true) {
-			if loc := e.get().re.FindSubmatchIndex(text[from:]); loc != nil {
-				for i := range loc {
-					if loc[i] >= 0 { // a group may have no part in it
-						loc[i] += from
-					}
+		if loc := hot.at(e.get(), text[from:]); loc != nil {
+			for i := range loc {
+				if loc[i] >= 0 { // a group may have no part in it
+					loc[i] += from
 				}
-				loc[0] = at
-				return loc
 			}
+			loc[0] = at
+			return loc
 		}
 		_, size := utf8.DecodeRune(text[at:])
 		at += size

@@ -13,7 +13,7 @@ import (
 //
 // Verdicts whose bytes lie apart have no say in one another: they are settled group
 // by group, and most groups are a single verdict. The list stays as it is.
-func settle(all []scan.Verdict) []scan.Verdict {
+func settle(all []*scan.Verdict) []scan.Verdict {
 	if len(all) == 0 {
 		return nil
 	}
@@ -26,7 +26,7 @@ func settle(all []scan.Verdict) []scan.Verdict {
 			end = max(end, hulls[next].end)
 		}
 		if next == first+1 {
-			kept = append(kept, all[hulls[first].verdict])
+			kept = append(kept, *all[hulls[first].verdict])
 			continue
 		}
 		kept = s.settle(all, hulls[first:next], end, kept)
@@ -38,7 +38,7 @@ func settle(all []scan.Verdict) []scan.Verdict {
 type hull struct{ start, end, verdict int32 }
 
 // hullsOf are the hulls of verdicts by their start.
-func hullsOf(all []scan.Verdict) []hull {
+func hullsOf(all []*scan.Verdict) []hull {
 	hulls := make([]hull, len(all))
 	for i := range all {
 		s := all[i].Secret()
@@ -57,15 +57,15 @@ type settler struct {
 	kept    []int32
 }
 
-func (s *settler) settle(all []scan.Verdict, group []hull, end int32, out []scan.Verdict) []scan.Verdict {
+func (s *settler) settle(all []*scan.Verdict, group []hull, end int32, out []scan.Verdict) []scan.Verdict {
 	start := group[0].start
 	s.claimed.reset(int(start), int(end))
 	slices.SortFunc(group, func(a, b hull) int {
-		return cmp.Or(better(&all[a.verdict], &all[b.verdict]), cmp.Compare(a.verdict, b.verdict))
+		return cmp.Or(better(all[a.verdict], all[b.verdict]), cmp.Compare(a.verdict, b.verdict))
 	})
 	s.kept = s.kept[:0]
 	for _, h := range group {
-		v := &all[h.verdict]
+		v := all[h.verdict]
 		if s.claimed.meets(v.Secret()) {
 			continue
 		}
@@ -76,7 +76,7 @@ func (s *settler) settle(all []scan.Verdict, group []hull, end int32, out []scan
 	}
 	slices.SortStableFunc(s.kept, func(a, b int32) int { return cmp.Compare(all[a].Secret().Start, all[b].Secret().Start) })
 	for _, i := range s.kept {
-		out = append(out, all[i])
+		out = append(out, *all[i])
 	}
 	return out
 }

@@ -26,12 +26,22 @@ func (s *State) Size() int {
 // Verdicts are the verdicts on the object with overlaps settled, in the order of
 // their secrets. Offsets refer to Text.
 func (s *State) Verdicts() []scan.Verdict {
-	rules, held := apart(s.All())
+	rules, held := apart(s.all())
 	return name(settle(rules), held)
 }
 
 // All are the verdicts before overlaps are settled.
 func (s *State) All() []scan.Verdict {
+	all := s.all()
+	out := make([]scan.Verdict, len(all))
+	for i, v := range all {
+		out[i] = *v
+	}
+	return out
+}
+
+// all are All, where they lie.
+func (s *State) all() []*scan.Verdict {
 	n := 0
 	for i := range s.verdicts {
 		if s.verdicts[i].Confidence > 0 {
@@ -41,10 +51,10 @@ func (s *State) All() []scan.Verdict {
 	if n == 0 {
 		return nil
 	}
-	out := make([]scan.Verdict, 0, n)
+	out := make([]*scan.Verdict, 0, n)
 	for i := range s.verdicts {
-		if v := &s.verdicts[i]; v.Confidence > 0 {
-			out = append(out, v.Verdict)
+		if v := &s.verdicts[i].Verdict; v.Confidence > 0 {
+			out = append(out, v)
 		}
 	}
 	return out
@@ -66,6 +76,8 @@ type Scratch struct {
 	verdicts       []judged
 	one            []scan.Verdict
 	hot            automata
+	candidate      scan.Candidate
+	checked        map[*rule]checked // in this object
 }
 
 // Whole judges an object by itself.
@@ -117,6 +129,7 @@ func (e *Engine) Delta(s *Scratch, base *State, data []byte, copies []scan.Copy)
 func (s *Scratch) begin() {
 	clear(s.verdicts)
 	s.verdicts = s.verdicts[:0]
+	clear(s.checked)
 }
 
 // done is the state of the object whose anchors and verdicts were collected.
@@ -335,7 +348,7 @@ func (d *delta) judge(a anchor) { d.e.judgeAnchor(d.s, d.data, a) }
 
 // judgeAnchor adds the verdicts at an anchor to the scratch memory's.
 func (e *Engine) judgeAnchor(s *Scratch, data []byte, a anchor) {
-	s.one = e.judge(&s.hot, data, a, s.one[:0])
+	s.one = e.judge(s, data, a, s.one[:0])
 	if len(s.one) == 0 {
 		return
 	}
@@ -347,7 +360,7 @@ func (e *Engine) judgeAnchor(s *Scratch, data []byte, a anchor) {
 
 // judgeParsers adds the verdicts of the parsers over whole objects.
 func (e *Engine) judgeParsers(s *Scratch, data []byte) {
-	s.one = e.judgeObjects(data, s.found, s.one[:0])
+	s.one = e.judgeObjects(s, data, s.found, s.one[:0])
 	for _, v := range s.one {
 		s.verdicts = append(s.verdicts, judged{anchor{pos: -1}, v})
 	}
