@@ -15,28 +15,61 @@ import (
 // rather than keep a hook waiting, and never asks for a password.
 const maxWaitForKeys = 300 * time.Millisecond
 
-// heldKeys are the user's keys as a scan looks for them; nil if there are none. What is
-// not looked for is counted, with the reason.
-func heldKeys(ctx context.Context, term *terminal) (*held.Set, []scan.Excluded) {
+// heldKeys are the user's keys as a scan looks for them.
+type heldKeys struct {
+	keys     *keyring // nil if there are none
+	found    keystore.Findable
+	set      *held.Set       // nil if there is nothing to look for
+	excluded []scan.Excluded // what is not looked for, with the reason
+}
+
+// lookForKeys reads what a scan is to look for.
+func lookForKeys(ctx context.Context, term *terminal) (h heldKeys) {
 	keys, err := openKeys(term, neverAsk)
 	if err != nil || !keys.Exists() {
-		return nil, nil
+		return h
 	}
+	h.keys = keys
 	ctx, cancel := context.WithTimeout(ctx, maxWaitForKeys)
 	defer cancel()
-	f, err := keys.Findable(ctx)
+	if h.found, err = keys.Findable(ctx); err == nil {
+		h.set, err = setOf(h.found)
+	}
 	if err != nil {
-		return nil, notLookedFor(keys, err)
+		h.excluded = notLookedFor(keys, err)
+	} else if n := h.found.Without; n > 0 {
+		h.excluded = []scan.Excluded{{What: "versions of keys that were stored before scans looked for them", Count: n}}
 	}
-	set, err := setOf(f)
-	if err != nil {
-		return nil, notLookedFor(keys, err)
+	return h
+}
+
+// note writes down with the keys where a scan met them.
+func (h *heldKeys) note(ctx context.Context, term *terminal, r *scan.Report) {
+	numbers := map[scan.Held]keystore.FindableValue{}
+	for _, v := range h.found.Values {
+		numbers[isOf(v)] = v
 	}
-	var excluded []scan.Excluded
-	if f.Without > 0 {
-		excluded = []scan.Excluded{{What: "versions of keys stored before scans could look for them", Count: f.Without}}
+	seen := map[keystore.Name][]keystore.Sighting{}
+	now := time.Now().UTC()
+	for _, f := range r.Findings {
+		for _, is := range f.Held {
+			v := numbers[is]
+			for _, p := range f.Places {
+				s := keystore.Sighting{Version: v.Number, Part: v.Part, Where: r.Root, Path: p.Path, Commit: p.Commit, Seen: now}
+				seen[v.Name] = append(seen[v.Name], s)
+			}
+		}
 	}
-	return set, excluded
+	if len(seen) == 0 {
+		return
+	}
+	if err := h.keys.Sighted(ctx, seen); err != nil {
+		fmt.Fprintln(term.err, "keywright: warning: where keys were met is not noted:", escaped(err.Error()))
+	}
+}
+
+func isOf(v keystore.FindableValue) scan.Held {
+	return scan.Held{Key: v.Name.String(), Part: v.Part, Version: string(v.Stage), Died: v.Died}
 }
 
 // setOf is nil if there is nothing to look for.
@@ -44,8 +77,7 @@ func setOf(f keystore.Findable) (*held.Set, error) {
 	var values []held.Value
 	for _, v := range f.Values {
 		if len(v.Digest) > 0 {
-			is := scan.Held{Key: v.Name.String(), Part: v.Part, Version: string(v.Stage), Died: v.Died}
-			values = append(values, held.Value{Digest: v.Digest, Is: is})
+			values = append(values, held.Value{Digest: v.Digest, Is: isOf(v)})
 		}
 	}
 	if len(values) == 0 {

@@ -14,7 +14,7 @@ import (
 func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Report, error) {
 	prepareMemory(job.mode)
 	version, _ := buildVersion()
-	set, without := heldKeys(ctx, term)
+	keys := lookForKeys(ctx, term)
 	p := newProgress(term)
 	defer p.clear()
 	o := pipeline.Options{
@@ -27,7 +27,7 @@ func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Repor
 
 		Builtin:   rules.All(),
 		Table:     rules.Table(),
-		Held:      set,
+		Held:      keys.set,
 		Rules:     job.rules,
 		Level:     job.level,
 		Exclude:   job.exclude,
@@ -43,7 +43,10 @@ func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Repor
 	if err != nil {
 		return nil, err
 	}
-	r.Coverage.Excluded = append(r.Coverage.Excluded, without...)
+	r.Coverage.Excluded = append(r.Coverage.Excluded, keys.excluded...)
+	if r.Root != "" {
+		keys.note(context.WithoutCancel(ctx), term, r)
+	}
 	return r, nil
 }
 

@@ -4,11 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 )
 
@@ -19,9 +22,11 @@ type statusOptions struct {
 	format string
 }
 
-const statusLong = `Says which keys need attention: those that have expired or will soon, and
-those that are older than they are meant to become. Values are neither shown
-nor asked for.
+const statusLong = `Says which keys need attention: those that a scan met somewhere, that have
+expired or will soon, that are older than they are meant to become or than
+their provider allows, and those whose secret is that of another environment,
+too. Notes follow on keys that were never used through keywright, and on parts
+that scans do not look for. Values are neither shown nor asked for.
 `
 
 func newStatus(term *terminal) *cobra.Command {
@@ -52,7 +57,8 @@ func newStatus(term *terminal) *cobra.Command {
 type dueKey struct {
 	Name    string           `json:"name"`
 	Concern keystore.Concern `json:"concern"`
-	When    time.Time        `json:"when"`
+	When    time.Time        `json:"when,omitzero"`
+	Where   string           `json:"where,omitempty"`
 	Owner   string           `json:"owner,omitempty"`
 }
 
@@ -61,6 +67,15 @@ type statusReport struct {
 	Authenticated bool     `json:"authenticated"`
 	Keys          int      `json:"keys"`
 	Due           []dueKey `json:"due"`
+	Notes         []dueKey `json:"notes"`
+}
+
+func dueKeys(list []keystore.Due) []dueKey {
+	out := []dueKey{}
+	for _, d := range list {
+		out = append(out, dueKey{d.Key.Name.String(), d.Concern, d.When, d.Where, d.Key.Owner})
+	}
+	return out
 }
 
 func runStatus(ctx context.Context, term *terminal, o statusOptions, args []string) error {
@@ -81,16 +96,20 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 	}
 	now := time.Now()
 	due := catalog.Due(now, time.Duration(within)*24*time.Hour)
-	if o.format == "json" {
-		r := statusReport{authenticated, len(catalog.Keys), []dueKey{}}
-		for _, d := range due {
-			r.Due = append(r.Due, dueKey{d.Key.Name.String(), d.Concern, d.When, d.Key.Owner})
+	var notes []keystore.Due
+	if authenticated {
+		var shared []keystore.Due
+		if shared, notes, err = comparison(ctx, term, catalog, now); err != nil {
+			return err
 		}
+		due = append(due, shared...)
+	}
+	if o.format == "json" {
 		e := json.NewEncoder(term.out)
 		e.SetIndent("", "  ")
-		err = e.Encode(r)
+		err = e.Encode(statusReport{authenticated, len(catalog.Keys), dueKeys(due), dueKeys(notes)})
 	} else {
-		err = printDue(term, due, len(catalog.Keys), now)
+		err = printDue(term, due, notes, len(catalog.Keys), now)
 	}
 	switch {
 	case err != nil || !o.fail:
@@ -103,15 +122,63 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 	return nil
 }
 
-func printDue(term *terminal, due []keystore.Due, keys int, now time.Time) error {
+// newKey is how old a key is at least when it is said that it was never used.
+const newKey = 7 * 24 * time.Hour
+
+// comparison is what is to be said of keys beside their dates: secrets that another
+// environment has, too; and notes on those that were never used, or that scans do not
+// look for.
+func comparison(ctx context.Context, term *terminal, catalog *keystore.Catalog, now time.Time) (shared, notes []keystore.Due, err error) {
+	keys, err := openKeys(term, neverAsk)
+	if err != nil {
+		return nil, nil, err
+	}
+	f, err := keys.Findable(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	same, weak, used := f.Shared(), f.Weak(), map[string]bool{}
+	for e, err := range keys.log.Entries(ctx, audit.Filter{Decision: audit.Granted}) {
+		if err == nil && slices.Contains([]string{"get", "run", "export"}, e.Verb) {
+			used[e.Key] = true
+		}
+	}
+	for i := range catalog.Keys {
+		k := &catalog.Keys[i]
+		if others := same[k.Name]; others != nil {
+			shared = append(shared, keystore.Due{Key: k, Concern: keystore.Shared, Where: listOf(others)})
+		}
+		if !used[k.Name.String()] && now.Sub(k.Created) > newKey {
+			notes = append(notes, keystore.Due{Key: k, Concern: keystore.Unused})
+		}
+		if parts := weak[k.Name]; parts != nil {
+			notes = append(notes, keystore.Due{Key: k, Concern: keystore.Weak, Where: strings.Join(parts, ", ")})
+		}
+	}
+	return shared, notes, nil
+}
+
+func listOf(names []keystore.Name) string {
+	var words []string
+	for _, n := range names {
+		words = append(words, n.String())
+	}
+	return strings.Join(words, ", ")
+}
+
+func printDue(term *terminal, due, notes []keystore.Due, keys int, now time.Time) error {
 	w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
-	for _, d := range due {
-		fmt.Fprintf(w, "%s\t%s\t%s\n", d.Key.Name, d.Text(now), escaped(d.Key.Owner))
+	for _, d := range slices.Concat(due, notes) {
+		fmt.Fprintf(w, "%s\t%s", d.Key.Name, escaped(d.Text(now)))
+		if owner := d.Key.Owner; owner != "" {
+			fmt.Fprintf(w, "\t%s", escaped(owner))
+		}
+		fmt.Fprintln(w)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if len(due) > 0 {
+	if len(due)+len(notes) > 0 {
 		fmt.Fprintln(term.out)
 	}
 	_, err := fmt.Fprintf(term.out, "%s; %s\n", plural(keys, "key"), attention(len(due)))

@@ -30,6 +30,7 @@ type Findable struct {
 type FindableValue struct {
 	Name
 	Part   string
+	Number int // of the version
 	Stage  Stage
 	Died   time.Time // when it was retired; zero if it was not
 	Digest []byte    // empty if the value is too weak
@@ -56,16 +57,75 @@ func (s *Store) Findable(ctx context.Context) (f Findable, err error) {
 	}
 	for i := range state.catalog.Keys {
 		for _, v := range state.catalog.Keys[i].Versions {
-			add(FindableValue{Name: state.catalog.Keys[i].Name, Stage: v.Stage}, v.Item, v.Digests)
+			add(FindableValue{Name: state.catalog.Keys[i].Name, Number: v.Number, Stage: v.Stage}, v.Item, v.Digests)
 		}
 	}
 	for _, r := range state.catalog.Retired {
-		add(FindableValue{Name: r.Name, Stage: Gone, Died: r.Died}, r.Item, r.Digests)
+		add(FindableValue{Name: r.Name, Number: r.Number, Stage: Gone, Died: r.Died}, r.Item, r.Digests)
 	}
 	slices.SortStableFunc(f.Values, func(a, b FindableValue) int {
 		return cmp.Or(compareNames(a.Name, b.Name), cmp.Compare(a.Part, b.Part))
 	})
 	return f, nil
+}
+
+// Shared lists the keys whose current secrets stand in another environment, too, with
+// the names of those there.
+func (f Findable) Shared() map[Name][]Name {
+	same := map[string][]Name{}
+	for _, v := range f.Values {
+		if v.Stage == Current && len(v.Digest) > 0 {
+			same[string(v.Digest)] = append(same[string(v.Digest)], v.Name)
+		}
+	}
+	shared := map[Name][]Name{}
+	for _, names := range same {
+		for _, a := range names {
+			for _, b := range names {
+				if a.Env != b.Env && !slices.Contains(shared[a], b) {
+					shared[a] = append(shared[a], b)
+				}
+			}
+		}
+	}
+	for _, names := range shared {
+		slices.SortFunc(names, compareNames)
+	}
+	return shared
+}
+
+// Weak lists the parts of current versions that are too weak to be looked for, by key.
+func (f Findable) Weak() map[Name][]string {
+	weak := map[Name][]string{}
+	for _, v := range f.Values {
+		if v.Stage == Current && len(v.Digest) == 0 {
+			weak[v.Name] = append(weak[v.Name], v.Part)
+		}
+	}
+	return weak
+}
+
+// Sighted notes where values of keys were met. Keys that are not there any more, and
+// sightings that are known, are passed over; if no other is left, nothing is written.
+func (s *Store) Sighted(ctx context.Context, seen map[Name][]Sighting) error {
+	note := func(c *Catalog) (added bool) {
+		for name, all := range seen {
+			if k, ok := c.Find(name); ok {
+				for _, one := range all {
+					added = k.add(one) || added
+				}
+			}
+		}
+		return added
+	}
+	catalog, err := s.Catalog(ctx)
+	if err != nil || !note(catalog) {
+		return err
+	}
+	return s.change(ctx, func(t *transaction) error {
+		note(t.catalog)
+		return nil
+	})
 }
 
 // digestKey and sealingKey are made of the key of the metadata.

@@ -2,6 +2,7 @@ package keystore
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"time"
 )
@@ -11,26 +12,51 @@ type Concern string
 
 // The concerns, the most urgent first.
 const (
+	Leaked   Concern = "leaked"   // a scan met its current version
 	Expired  Concern = "expired"  // its time is over
 	Expiring Concern = "expiring" // it will be, soon
+	TooOld   Concern = "too_old"  // it is older than its provider lets keys become
 	Overdue  Concern = "overdue"  // it is older than its owner wants it to be
+	Shared   Concern = "shared"   // another environment has the same secret
+
+	// Worth knowing, and no harm.
+	Unused Concern = "unused" // it was never used through keywright
+	Weak   Concern = "weak"   // scans do not look for it: it would be met everywhere
 )
+
+// maxAge is how long providers let keys live, at most.
+//
+// Bybit: keys without a list of IP addresses expire after 90 days (its API's
+// documentation, "Create Sub UID API Key"). GitLab: access tokens live 365 days at most
+// ("Personal access tokens", in its documentation).
+var maxAge = map[string]Days{"bybit": 90, "gitlab": 365}
 
 // Due is a key and a reason to look at it.
 type Due struct {
 	Key     *Key
 	Concern Concern
-	When    time.Time // it expires, expired, or was to be replaced
+	When    time.Time // it expires, expired, was to be replaced, or was met; zero for others
+	Where   string    // it was met; the other keys of a shared secret; the weak parts
 }
 
 // Text says it in a few words, as seen from now.
 func (d Due) Text(now time.Time) string {
 	days := func(span time.Duration) string { return fmt.Sprintf("%d d", int(span.Hours()/24)) }
 	switch d.Concern {
+	case Leaked:
+		return "seen in " + d.Where + " on " + d.When.Format(time.DateOnly)
+	case TooOld:
+		return fmt.Sprintf("older than the %d d that %s gives a key, since %s", maxAge[d.Key.Provider], d.Key.Provider, days(now.Sub(d.When)))
 	case Expired:
 		return "expired " + days(now.Sub(d.When)) + " ago"
 	case Expiring:
 		return "expires in " + days(d.When.Sub(now))
+	case Shared:
+		return "the same secret as " + d.Where
+	case Unused:
+		return "never used through keywright"
+	case Weak:
+		return "too weak for scans to look for: " + d.Where
 	default:
 		return "to be replaced since " + days(now.Sub(d.When))
 	}
@@ -45,17 +71,24 @@ func (c *Catalog) Due(now time.Time, within time.Duration) (list []Due) {
 		if !ok {
 			continue
 		}
-		replace := v.Created.AddDate(0, 0, int(k.RotateEvery))
+		if at := slices.IndexFunc(k.Sightings, func(s Sighting) bool { return s.Version == v.Number }); at >= 0 {
+			seen := k.Sightings[at]
+			list = append(list, Due{k, Leaked, seen.Seen, path.Join(seen.Where, seen.Path)})
+		}
+		after := func(d Days) time.Time { return v.Created.AddDate(0, 0, int(d)) }
+		limit := maxAge[k.Provider]
 		switch {
 		case !k.Expires.IsZero() && !k.Expires.After(now):
-			list = append(list, Due{k, Expired, k.Expires})
+			list = append(list, Due{Key: k, Concern: Expired, When: k.Expires})
 		case !k.Expires.IsZero() && k.Expires.Before(now.Add(within)):
-			list = append(list, Due{k, Expiring, k.Expires})
-		case k.RotateEvery > 0 && !replace.After(now):
-			list = append(list, Due{k, Overdue, replace})
+			list = append(list, Due{Key: k, Concern: Expiring, When: k.Expires})
+		case k.Expires.IsZero() && limit > 0 && !after(limit).After(now):
+			list = append(list, Due{Key: k, Concern: TooOld, When: after(limit)})
+		case k.RotateEvery > 0 && !after(k.RotateEvery).After(now):
+			list = append(list, Due{Key: k, Concern: Overdue, When: after(k.RotateEvery)})
 		}
 	}
-	rank := []Concern{Expired, Expiring, Overdue}
+	rank := []Concern{Leaked, Expired, Expiring, TooOld, Overdue}
 	slices.SortStableFunc(list, func(a, b Due) int {
 		if d := slices.Index(rank, a.Concern) - slices.Index(rank, b.Concern); d != 0 {
 			return d

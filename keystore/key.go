@@ -22,6 +22,36 @@ type Key struct {
 	RotateEvery Days              `json:"rotate_every_days,omitempty"`
 	Versions    []Version         `json:"versions"`     // the newest first
 	LastNumber  int               `json:"last_version"` // that a version was given
+	Sightings   []Sighting        `json:"sightings,omitempty"`
+}
+
+// Sighting is a place outside of the store where a scan met a value of a key. There is
+// one for each place and version, the first.
+type Sighting struct {
+	Version int       `json:"version"` // its number
+	Part    string    `json:"part"`
+	Where   string    `json:"where"` // the repository or directory
+	Path    string    `json:"path,omitempty"`
+	Commit  string    `json:"commit,omitempty"` // that brought it
+	Seen    time.Time `json:"seen"`
+}
+
+// sameAs reports whether it is the same place and version, whenever it was seen.
+func (s Sighting) sameAs(o Sighting) bool {
+	s.Seen = o.Seen
+	return s == o
+}
+
+// maxSightings is how many are kept of a key: the first ones.
+const maxSightings = 20
+
+// add keeps a sighting if it is a new one.
+func (k *Key) add(s Sighting) (added bool) {
+	if len(k.Sightings) >= maxSightings || slices.ContainsFunc(k.Sightings, s.sameAs) {
+		return false
+	}
+	k.Sightings = append(k.Sightings, s)
+	return true
 }
 
 // Days is a span of time as people give it to keys.
@@ -78,6 +108,6 @@ func (k *Key) PartNames() []string {
 func (k *Key) clone() Key {
 	c := *k
 	c.Parts, c.Scopes, c.Tags, c.Versions = slices.Clone(k.Parts), slices.Clone(k.Scopes), slices.Clone(k.Tags), slices.Clone(k.Versions)
-	c.Params = maps.Clone(k.Params)
+	c.Params, c.Sightings = maps.Clone(k.Params), slices.Clone(k.Sightings)
 	return c
 }

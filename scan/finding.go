@@ -101,6 +101,7 @@ func (c *Coverage) Complete() bool { return len(c.Gaps) == 0 }
 type Report struct {
 	Version     string // keywright's own
 	RulesDigest string
+	Root        string // absolute: what the places' paths are relative to; empty for a stream
 	Interrupted bool
 	Coverage    Coverage
 	Suppressed  int  // findings silenced by comments and ignore files

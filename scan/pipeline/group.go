@@ -17,7 +17,7 @@ import (
 
 // report groups what was found: one finding for each distinct secret.
 func (r *run) report(ctx context.Context) (*scan.Report, error) {
-	report := &scan.Report{Version: r.Version, RulesDigest: r.collect.engine.Digest(), Coverage: r.coverage}
+	report := &scan.Report{Version: r.Version, RulesDigest: r.collect.engine.Digest(), Root: r.root, Coverage: r.coverage}
 	var numbers []int // of the findings' secrets
 	for n, all := range r.bySecret() {
 		if len(all) == 0 {
