@@ -56,6 +56,14 @@ func usagef(hint, format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...), hint}
 }
 
+// hintedError is an error with what to do about it, that is not in what was asked.
+type hintedError struct {
+	error
+	hint string
+}
+
+func (e hintedError) Unwrap() error { return e.error }
+
 // outcome is the end of a command that has said all there is to say: only the
 // exit code is left.
 type outcome int
@@ -66,8 +74,9 @@ func (o outcome) Error() string { return "exit status " + strconv.Itoa(int(o)) }
 // empty message prints nothing.
 func explain(err error) (message, hint string, code int) {
 	var (
-		done  outcome
-		usage usageError
+		done   outcome
+		usage  usageError
+		hinted hintedError
 	)
 	switch {
 	case err == nil:
@@ -80,6 +89,8 @@ func explain(err error) (message, hint string, code int) {
 		return "interrupted", "", exitInterrupted
 	case errors.As(err, &usage):
 		return err.Error(), usage.hint, exitUsage
+	case errors.As(err, &hinted):
+		return err.Error(), hinted.hint, exitFailed
 	case errors.Is(err, syscall.ENOSPC):
 		return err.Error(), "make room on that disk and try again", exitFailed
 	}

@@ -77,7 +77,7 @@ func runExport(ctx context.Context, term *terminal, o exportOptions, env string)
 	if err != nil {
 		return err
 	}
-	values, uses, err := keys.gather(ctx, "export", env, o.only)
+	values, uses, err := keys.gather(ctx, "export", wanted{env: env, only: o.only})
 	if err != nil {
 		return err
 	}

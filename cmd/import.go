@@ -50,7 +50,7 @@ func runImport(ctx context.Context, term *terminal, o importOptions, env, file s
 	if err := keystore.ValidEnv(env); err != nil {
 		return usageError{err, "for example: keywright import dev .env"}
 	}
-	data, err := readImport(file)
+	data, err := readSmall("import", file)
 	if err != nil {
 		return err
 	}
@@ -115,19 +115,20 @@ func (o importOptions) take(ctx context.Context, keys *keyring, catalog *keystor
 	return "", err
 }
 
-// readImport reads a file that is to be imported.
-func readImport(file string) ([]byte, error) {
-	f, err := os.Open(file)
+// readSmall reads a file of which a person has written each line; doing says for what.
+func readSmall(doing, path string) ([]byte, error) {
+	f, err := os.Open(path)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("import %s: %w", quote(file), bare(err)), "check the path"}
+		return nil, usageError{fmt.Errorf("%s %s: %w", doing, quote(path), bare(err)), "check the path"}
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, keystore.MaxValue+1))
 	if err != nil {
-		return nil, fmt.Errorf("import %s: %w", quote(file), bare(err))
+		return nil, fmt.Errorf("%s %s: %w", doing, quote(path), bare(err))
 	}
 	if len(data) > keystore.MaxValue {
-		return nil, usagef("a .env file is small; is it the right one?", "import %s: it has more than 16 MiB", quote(file))
+		clear(data)
+		return nil, usagef("such a file is small; is it the right one?", "%s %s: it has more than 16 MiB", doing, quote(path))
 	}
 	return data, nil
 }

@@ -20,10 +20,11 @@ import (
 
 // runOptions are the flags of run, as they were typed.
 type runOptions struct {
-	env   string
-	only  []string
-	files bool
-	mask  bool
+	env      string
+	only     []string
+	envFiles []string
+	files    bool
+	mask     bool
 }
 
 const runLong = `Starts a program and hands it the keys of an environment, as variables. They
@@ -35,6 +36,13 @@ A part goes into the variable that 'keywright edit --variable' gave it;
 otherwise the one named like the key, with the part behind it if there are
 several: DB_PASSWORD. With --files each is a file instead, whose path is in
 NAME_FILE.
+
+A variable whose value is a reference, keywright://ENV/NAME#part, gets what it
+refers to, if that is in the same environment. Such variables may be in the
+environment, or in a .env file that is read with --env-file, whose other
+variables are handed over as they are. A later file goes before an earlier
+one, files before the environment, and keys before variables that are no
+references.
 
 The program's exit status is keywright's. Before it starts, keywright's own
 are 125 if the keys cannot be had, 126 if the program cannot be executed, 127
@@ -61,6 +69,7 @@ func newRun(term *terminal) *cobra.Command {
 	f.SortFlags = false
 	f.StringVar(&o.env, "env", "", "the `ENV` whose keys are handed over")
 	f.StringSliceVar(&o.only, "only", nil, "only the keys in `LIST` (names, without the environment)")
+	f.StringArrayVar(&o.envFiles, "env-file", nil, "variables, and references to keys, from a .env `FILE` (may be repeated)")
 	f.BoolVar(&o.files, "files", false, "hand the values over as files, their paths in NAME_FILE")
 	f.BoolVar(&o.mask, "mask", false, "show *** for the values in the program's output")
 	return c
@@ -76,16 +85,32 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if len(args) == 0 {
 		return usagef("for example: keywright run --env "+o.env+" -- ./bot", "no program is given")
 	}
+	var files []*envFile
+	for _, path := range o.envFiles {
+		f, err := readEnvFile(path)
+		if err != nil {
+			return ownFailure(term, err)
+		}
+		files = append(files, f)
+	}
+	around, err := look(os.Environ(), files)
+	if err != nil {
+		return ownFailure(term, err)
+	}
 	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
 	}
-	values, uses, err := keys.gather(ctx, "run", o.env, o.only)
+	refs := around.sorted()
+	if err := keys.checkRefs(ctx, "run", o.env, o.only, refs); err != nil {
+		return ownFailure(term, err)
+	}
+	values, uses, err := keys.gather(ctx, "run", wanted{env: o.env, only: o.only, refs: refs})
 	if err != nil {
 		return ownFailure(term, err)
 	}
 	command := launch.Command{
-		Argv: args, Env: withoutOurs(os.Environ()), Mask: o.mask, Secrets: values,
+		Argv: args, Env: around.plain, Mask: o.mask, Secrets: values,
 		Stdin: term.in, Stdout: term.out, Stderr: term.err,
 	}
 	if o.files {
@@ -151,29 +176,55 @@ func childOf(p launch.Process) *audit.Child {
 	return &audit.Child{PID: p.PID, Started: time.Now(), Boot: p.Boot}
 }
 
-// gather reads the keys of an environment, or only those of some names, by variable, and
-// makes the entries that go on record.
-func (k *keyring) gather(ctx context.Context, verb, env string, only []string) (map[string]secret.Value, []audit.Entry, error) {
-	opened, err := k.Select(ctx, func(key *keystore.Key) bool {
-		return key.Env == env && (len(only) == 0 || slices.Contains(only, key.Name.Key))
-	})
+// wanted says which keys are to be handed over.
+type wanted struct {
+	env  string
+	only []string    // these alone, if there are any
+	refs []reference // variables that refer to keys of the environment
+}
+
+// names reports whether a key is wanted for itself, not only because something refers
+// to it.
+func (w wanted) names(k *keystore.Key) bool {
+	return k.Env == w.env && (len(w.only) == 0 || slices.Contains(w.only, k.Name.Key))
+}
+
+func (w wanted) refersTo(k *keystore.Key) bool {
+	return slices.ContainsFunc(w.refs, func(r reference) bool { return r.ref.Name == k.Name })
+}
+
+// gather reads the keys that are wanted, by variable, and makes the entries that go on
+// record. What refers to a key says where it goes; else the key does.
+func (k *keyring) gather(ctx context.Context, verb string, w wanted) (map[string]secret.Value, []audit.Entry, error) {
+	opened, err := k.Select(ctx, func(key *keystore.Key) bool { return w.names(key) || w.refersTo(key) })
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, name := range only {
+	for _, name := range w.only {
 		if !slices.ContainsFunc(opened, func(o keystore.Opened) bool { return o.Key.Name.Key == name }) {
-			return nil, nil, usagef("'keywright ls "+env+"' names those there are", "--only: there is no key %s/%s", env, name)
+			return nil, nil, usagef("'keywright ls "+w.env+"' names those there are", "--only: there is no key %s/%s", w.env, name)
+		}
+	}
+	values, of := map[string]secret.Value{}, map[string]keystore.Name{}
+	for _, r := range w.refs {
+		if values[r.variable], err = r.resolve(opened); err != nil {
+			return nil, nil, err
 		}
 	}
 	if len(opened) == 0 {
-		return nil, nil, usagef("'keywright ls' names the keys there are", "there is no key in %s", env)
+		return nil, nil, usagef("'keywright ls' names the keys there are", "there is no key in %s", w.env)
 	}
-	values, of := map[string]secret.Value{}, map[string]keystore.Name{}
 	var uses []audit.Entry
 	for _, o := range opened {
 		uses = append(uses, use(verb, o.Key, keystore.Current))
+		if !w.names(o.Key) {
+			continue
+		}
 		for _, p := range o.Key.Parts {
 			variable := variableOf(o.Key, p)
+			if _, referred := values[variable]; referred && of[variable] == (keystore.Name{}) {
+				continue
+			}
 			if other, taken := of[variable]; taken {
 				return nil, nil, usagef("give one of them another: keywright edit "+o.Key.Name.String()+" --variable "+p.Name+"=NAME",
 					"%s and %s both go into the variable %s", other, o.Key.Name, variable)

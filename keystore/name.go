@@ -26,9 +26,6 @@ func (r Ref) String() string {
 	return r.Name.String() + "#" + r.Part
 }
 
-// Scheme begins a reference in a file: keywright://ENV/NAME#part.
-const Scheme = "keywright://"
-
 // The bounds of names, in bytes.
 const (
 	maxEnv  = 32
