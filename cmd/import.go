@@ -1,10 +1,16 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
+	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -12,107 +18,377 @@ import (
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/internal/edit"
 	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/secret"
 )
 
-const importLong = `Stores each variable of a .env file as a key of an environment, under the
-variable's name. The file stays as it is: remove it when the keys work. A key
-that is there already is left alone, unless --replace says otherwise. Each
-line that could not be taken is named, and the exit code is 3 then.
+const importLong = `Stores the values of a file as keys of an environment: each variable of a .env
+file under its name, each text and number of JSON or YAML under the path to
+it, database.password, elements of lists counted from 0. Of freqtrade's
+config.json the exchange's key, secret and password become one key with the
+parts id, secret and passphrase; the rest of it that is no secret stays out.
+
+A key that is there already with the same value stays as it is; with another
+it is left alone, unless --replace says otherwise. Each line that could not be
+taken is named, and the exit code is 3 then.
+
+With --rewrite a reference, keywright://ENV/NAME#part, takes the place of each
+value that is stored, once all of them were read back; all else in the file
+stays as it is. For JSON and YAML your program has to look for references,
+or for variables, as it gets them from 'keywright run'. What was in Git, in
+backups and on the disk stays there.
+
+With --from the keys of another environment are copied, instead of a file's.
 `
+
+const importExample = `  keywright import dev .env --rewrite
+  keywright import prod config.yaml --only database.password,api.token
+  keywright import test --from dev`
 
 // importOptions are the flags of import, as they were typed.
 type importOptions struct {
+	format  string
+	from    string
+	only    []string
 	replace bool
+	rewrite bool
 }
 
 func newImport(term *terminal) *cobra.Command {
 	var o importOptions
 	c := &cobra.Command{
-		Use:     "import ENV FILE",
-		Short:   "Store the variables of a .env file",
+		Use:     "import ENV FILE | import ENV --from ENV",
+		Short:   "Store the values of a file, or of another environment",
 		Long:    importLong,
-		Example: "  keywright import dev .env",
-		Args: func(c *cobra.Command, args []string) error {
-			if len(args) == 2 {
-				return nil
-			}
-			return usagef("for example: keywright import dev .env", "%s takes an environment and a file, got %d arguments", c.CommandPath(), len(args))
-		},
+		Example: importExample,
+		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
-			return runImport(c.Context(), term, o, args[0], args[1])
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			return runImport(c.Context(), term, o, args)
 		},
 	}
-	c.Flags().BoolVar(&o.replace, "replace", false, "store new versions of keys that are there already")
+	f := c.Flags()
+	f.SortFlags = false
+	f.StringVar(&o.format, "format", "", "read FILE as `FORMAT`: "+strings.Join(edit.ReadFormats(), ", ")+"\n(default: by its name and content)")
+	f.StringVar(&o.from, "from", "", "copy the keys of the environment `ENV`")
+	f.StringSliceVar(&o.only, "only", nil, "only the values in `LIST`: variables, paths or keys")
+	f.BoolVar(&o.replace, "replace", false, "store new versions of keys that are there already")
+	f.BoolVar(&o.rewrite, "rewrite", false, "put references in place of the values in FILE")
+	complete(c, "format", edit.ReadFormats)
 	return c
 }
 
-func runImport(ctx context.Context, term *terminal, o importOptions, env, file string) error {
-	if err := keystore.ValidEnv(env); err != nil {
-		return usageError{err, "for example: keywright import dev .env"}
+func runImport(ctx context.Context, term *terminal, o importOptions, args []string) error {
+	const hint = "for example: keywright import dev .env, keywright import test --from dev"
+	want := 2
+	if o.from != "" {
+		want = 1
 	}
-	data, err := readSmall("import", file)
-	if err != nil {
-		return err
+	switch {
+	case o.from != "" && (o.rewrite || o.format != ""):
+		return usagef("they are for files", "--from goes with neither --rewrite nor --format")
+	case len(args) != want:
+		return usagef(hint, "import takes an environment, and a file or --from; got %d arguments", len(args))
 	}
-	variables, problems := edit.Dotenv(data)
-	clear(data)
-	keys, err := openKeys(term, mayAsk)
-	if err != nil {
-		return err
-	}
-	catalog, err := keys.Catalog(ctx)
-	if err != nil {
-		return err
-	}
-	stored := 0
-	for _, v := range variables {
-		why, err := o.take(ctx, keys, catalog, keystore.Name{Env: env, Key: v.Name}, v)
-		switch {
-		case err != nil:
-			fmt.Fprintf(term.err, "keywright: %s stored before that\n", plural(stored, "key"))
-			return fmt.Errorf("line %d of %s: %w", v.Line, quote(file), err)
-		case why != "":
-			problems = append(problems, edit.Problem{Line: v.Line, Why: why})
-		default:
-			stored++
+	for _, env := range []string{args[0], o.from} {
+		if err := keystore.ValidEnv(env); env != "" && err != nil || args[0] == "" {
+			return usageError{err, hint}
 		}
 	}
-	for _, p := range problems {
+	keys, err := openKeys(term, mayAsk)
+	switch {
+	case err != nil:
+		return err
+	case o.from != "":
+		return o.importFrom(ctx, keys, args[0])
+	}
+	return o.importFile(ctx, keys, args[0], args[1])
+}
+
+func (o importOptions) importFile(ctx context.Context, keys *keyring, env, path string) error {
+	term := keys.term
+	data, original, err := openImport(path, o.rewrite)
+	if err != nil {
+		return err
+	}
+	defer clear(data)
+	format := o.format
+	switch {
+	case format == "":
+		format = edit.Guess(path, data)
+	case !slices.Contains(edit.ReadFormats(), format):
+		return usagef("the formats are "+strings.Join(edit.ReadFormats(), ", "), "unknown format %s", quote(format))
+	}
+	file, err := edit.Read(format, data)
+	if err != nil {
+		return usageError{fmt.Errorf("import %s: %w", quote(path), err), "--format says what it is, if its name does not"}
+	}
+	defer file.Wipe()
+	if format == edit.FormatFreqtrade {
+		fmt.Fprintln(term.err, "keywright: read as freqtrade's configuration; other values in it stay as they are")
+	}
+	plan, err := o.plan(ctx, keys, env, file)
+	if err != nil {
+		return err
+	}
+	var rewritten []byte
+	if o.rewrite && len(plan.texts) > 0 {
+		if rewritten, err = file.Rewrite(plan.texts); err != nil {
+			return hintedError{fmt.Errorf("rewrite %s: %w", quote(path), err), "nothing was stored; import it without --rewrite, or less of it with --only"}
+		}
+		defer clear(rewritten)
+	}
+	if err := plan.store(ctx, keys); err != nil {
+		return fmt.Errorf("import %s: %w", quote(path), err)
+	}
+	for _, p := range plan.problems {
 		fmt.Fprintf(term.err, "keywright: not taken: %s\n", escaped(p.String()))
 	}
-	fmt.Fprintf(term.err, "keywright: stored %s in %s\n", plural(stored, "key"), env)
-	if len(problems) > 0 {
+	fmt.Fprintf(term.err, "keywright: stored %s in %s%s\n", plural(plan.stored, "key"), env, plan.unchanged())
+	if rewritten != nil {
+		if err := original.Replace(rewritten); err != nil {
+			return hintedError{fmt.Errorf("rewrite %s: %w", quote(path), err), "the keys are stored, and the file is as it was: try again"}
+		}
+		fmt.Fprintf(term.err, "keywright: rewrote %s: references in place of %s\n", quote(path), plural(len(plan.texts), "value"))
+	}
+	if len(plan.problems) > 0 {
 		return outcome(exitIncomplete)
 	}
 	return nil
 }
 
-// take stores a variable, or says why not.
-func (o importOptions) take(ctx context.Context, keys *keyring, catalog *keystore.Catalog, name keystore.Name, v edit.Variable) (why string, err error) {
-	if _, err := keystore.ParseName(name.String()); err != nil {
-		return err.Error(), nil
+// openImport reads the file that is to be imported. One that is to be rewritten is the
+// file itself, and has no other name; original is nil otherwise.
+func openImport(path string, rewrite bool) (data []byte, original *edit.Original, err error) {
+	if !rewrite {
+		data, err = readSmall("import", path)
+		return data, nil, err
 	}
-	if v.Value.IsZero() {
-		return v.Name + ": its value is empty", nil
-	}
-	key, there := catalog.Find(name)
+	original, err = edit.Open(path, keystore.MaxValue)
+	hint := "check the path"
 	switch {
-	case there && !o.replace:
-		return name.String() + " is there already: --replace stores a new version", nil
-	case there && len(key.Parts) != 1:
-		return name.String() + " has several parts", nil
+	case err == nil:
+		return original.Data(), original, nil
+	case errors.Is(err, edit.ErrLink):
+		hint = "give the file that it leads to"
+	case errors.Is(err, edit.ErrNames):
+		hint = "import it without --rewrite, or remove the other name"
+	case errors.Is(err, edit.ErrLarge):
+		hint = "such a file is small; is it the right one?"
 	}
-	part := keystore.SinglePart
-	if there {
-		part = key.Parts[0].Name
+	return nil, nil, usageError{fmt.Errorf("import %s: %w", quote(path), bare(err)), hint}
+}
+
+// importPlan is what an import is going to do.
+type importPlan struct {
+	takes    []take
+	texts    map[string]string // references by the names of the values
+	problems []edit.Problem
+	same     int // keys that have their values already
+	referred int // values that are references
+	stored   int
+}
+
+// take is a key that is to be stored.
+type take struct {
+	name      keystore.Name
+	parts     keystore.Parts
+	variables map[string]string // by part
+	provider  string
+	line      int
+}
+
+func (p *importPlan) problem(line int, name, why string) {
+	p.problems = append(p.problems, edit.Problem{Line: line, Name: name, Why: why})
+}
+
+// unchanged says what was there already.
+func (p *importPlan) unchanged() string {
+	var text string
+	if p.same > 0 {
+		text += fmt.Sprintf("; %d there already", p.same)
 	}
-	keys.record(ctx, "import", audit.Granted, name)
-	_, err = keys.Put(ctx, actor(), name, keystore.Parts{part: v.Value}, func(k *keystore.Key) error {
-		k.Expires = time.Time{}
-		k.Parts[0].Variable = v.Name
+	if p.referred > 0 {
+		text += fmt.Sprintf("; %s already", plural(p.referred, "reference"))
+	}
+	return text
+}
+
+// wants reports whether --only lets a value pass, by any of its names.
+func (o importOptions) wants(names ...string) bool {
+	return len(o.only) == 0 || slices.ContainsFunc(names, func(n string) bool { return slices.Contains(o.only, n) })
+}
+
+// plan compares what is in a file with what is stored.
+func (o importOptions) plan(ctx context.Context, keys *keyring, env string, file *edit.File) (*importPlan, error) {
+	p := &importPlan{texts: map[string]string{}}
+	for _, problem := range file.Problems {
+		if o.wants(problem.Name) {
+			p.problems = append(p.problems, problem)
+		}
+	}
+	var chosen []edit.Credential
+	seen := map[string]bool{}
+	for _, problem := range file.Problems {
+		seen[problem.Name] = true
+	}
+	for _, c := range file.Credentials() {
+		names := []string{c.Name}
+		for _, f := range c.Parts {
+			names = append(names, f.Name)
+		}
+		for _, n := range names {
+			seen[n] = true
+		}
+		if o.wants(names...) {
+			chosen = append(chosen, c)
+		}
+	}
+	for _, n := range o.only {
+		if !seen[n] {
+			return nil, usagef("in JSON and YAML they are paths: database.password", "--only: the file has no %s", quote(n))
+		}
+	}
+	held, err := keys.Select(ctx, func(k *keystore.Key) bool {
+		return k.Env == env && slices.ContainsFunc(chosen, func(c edit.Credential) bool { return c.Name == k.Name.Key })
+	})
+	if err != nil {
+		return nil, err
+	}
+	defer wipe(held)
+	for _, c := range chosen {
+		o.planOne(p, held, keystore.Name{Env: env, Key: c.Name}, c)
+	}
+	slices.SortStableFunc(p.problems, func(a, b edit.Problem) int { return a.Line - b.Line })
+	return p, nil
+}
+
+func wipe(held []keystore.Opened) {
+	for _, h := range held {
+		h.Parts.Wipe()
+	}
+}
+
+// planOne decides what becomes of a credential.
+func (o importOptions) planOne(p *importPlan, held []keystore.Opened, name keystore.Name, c edit.Credential) {
+	label := c.Name
+	if len(c.Parts) > 1 {
+		label = c.Parts[0].Name
+	}
+	refused := func(why string) { p.problem(c.Line(), label, why) }
+	if _, err := keystore.ParseName(name.String()); err != nil {
+		refused(err.Error())
+		return
+	}
+	references := 0
+	for _, f := range c.Parts {
+		switch {
+		case f.Value.IsZero():
+			p.problem(f.Line, f.Name, "its value is empty")
+			return
+		case keystore.IsReference(f.Value):
+			if _, err := keystore.ParseReference(f.Value); err != nil {
+				p.problem(f.Line, f.Name, err.Error())
+				return
+			}
+			references++
+		}
+	}
+	switch {
+	case references == len(c.Parts):
+		p.referred += references
+		return
+	case references > 0:
+		refused("some of its parts are references, and some are not")
+		return
+	}
+	t := take{name, keystore.Parts{}, map[string]string{}, c.Provider, c.Line()}
+	i := slices.IndexFunc(held, func(h keystore.Opened) bool { return h.Key.Name == name })
+	for _, f := range c.Parts {
+		part := f.Part
+		switch {
+		case part != "":
+		case i < 0:
+			part = keystore.SinglePart
+		case len(held[i].Key.Parts) == 1:
+			part = held[i].Key.Parts[0].Name
+		default:
+			refused(name.String() + " has several parts")
+			return
+		}
+		t.parts[part], t.variables[part] = f.Value, f.Env
+	}
+	switch {
+	case i < 0:
+		p.takes = append(p.takes, t)
+	case !slices.Equal(slices.Sorted(maps.Keys(t.parts)), slices.Sorted(slices.Values(held[i].Key.PartNames()))):
+		refused(fmt.Sprintf("%s is there already, with the parts %s", name, strings.Join(held[i].Key.PartNames(), ", ")))
+		return
+	case equalParts(held[i].Parts, t.parts):
+		p.same++
+	case !o.replace:
+		refused(name.String() + " is there already, with another value: --replace stores a new version")
+		return
+	default:
+		p.takes = append(p.takes, t)
+	}
+	for _, f := range c.Parts {
+		p.texts[f.Name] = keystore.Ref{Name: name, Part: f.Part}.Reference()
+	}
+}
+
+// equalParts compares secrets.
+func equalParts(a, b keystore.Parts) bool {
+	key := []byte(rand.Text())
+	return maps.EqualFunc(a, b, func(v, w secret.Value) bool { return v.Digest(key) == w.Digest(key) })
+}
+
+// store stores what is to be, and reads it back.
+func (p *importPlan) store(ctx context.Context, keys *keyring) error {
+	for _, t := range p.takes {
+		if err := t.store(ctx, keys); err != nil {
+			return hintedError{fmt.Errorf("line %d: %w", t.line, err), fmt.Sprintf("%s stored before that; the file is as it was; try again", wereKeys(p.stored))}
+		}
+		p.stored++
+	}
+	if len(p.takes) == 0 {
+		return nil
+	}
+	held, err := keys.Select(ctx, func(k *keystore.Key) bool {
+		return slices.ContainsFunc(p.takes, func(t take) bool { return t.name == k.Name })
+	})
+	if err != nil {
+		return fmt.Errorf("read back what was stored: %w", err)
+	}
+	defer wipe(held)
+	for _, t := range p.takes {
+		i := slices.IndexFunc(held, func(h keystore.Opened) bool { return h.Key.Name == t.name })
+		if i < 0 || !equalParts(held[i].Parts, t.parts) {
+			return hintedError{fmt.Errorf("read back %s: it is not what was stored", t.name), "is another program storing keys? The file is as it was"}
+		}
+	}
+	return nil
+}
+
+func wereKeys(n int) string {
+	if n == 1 {
+		return "1 key was"
+	}
+	return plural(n, "key") + " were"
+}
+
+func (t take) store(ctx context.Context, keys *keyring) error {
+	keys.record(ctx, "import", audit.Granted, t.name)
+	_, err := keys.Put(ctx, actor(), t.name, t.parts, func(k *keystore.Key) error {
+		k.Expires = time.Time{} // that was the old version's
+		k.Provider = cmp.Or(k.Provider, t.provider)
+		for i, part := range k.Parts {
+			k.Parts[i].Variable = cmp.Or(part.Variable, t.variables[part.Name])
+		}
 		return nil
 	})
-	return "", err
+	return err
 }
 
 // readSmall reads a file of which a person has written each line; doing says for what.

@@ -66,6 +66,15 @@ func (f *File) open() error {
 	return f.fail("set the permissions of", temp.Chmod(f.perm))
 }
 
+// Own gives the new version the owner and the group of another file, where files have
+// them; a user can do that with files of their own only.
+func (f *File) Own(like fs.FileInfo) error {
+	if err := f.open(); err != nil {
+		return err
+	}
+	return f.fail("set the owner of", giveTo(f.temp, like))
+}
+
 // Commit puts the new version in place of the old one, on the disk: when it
 // returns nil a power cut does not take it back. Without any Write the new version
 // is an empty file. When it returns an error the old version is still there,

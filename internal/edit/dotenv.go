@@ -1,5 +1,3 @@
-// Package edit reads files that people keep keys in, and says where in them each value
-// stands.
 package edit
 
 import (
@@ -10,22 +8,6 @@ import (
 	"github.com/keywright/keywright/secret"
 )
 
-// Variable is an assignment in a .env file.
-type Variable struct {
-	Name  string
-	Value secret.Value
-	Line  int // where it begins, from 1
-}
-
-// Problem is a line that could not be taken. It shows nothing of the line but, perhaps,
-// the variable's name.
-type Problem struct {
-	Line int
-	Why  string
-}
-
-func (p Problem) String() string { return fmt.Sprintf("line %d: %s", p.Line, p.Why) }
-
 // Dotenv reads a .env file: lines NAME=value, with "export" before them or not, and
 // comments. A value is bare up to the end of the line or a comment (" #"), or stands in
 // single quotes as it is, or in double quotes with \n, \r, \t, \", \\ and \$; quoted
@@ -33,12 +15,13 @@ func (p Problem) String() string { return fmt.Sprintf("line %d: %s", p.Line, p.W
 // that are not in single quotes, so that such lines are not taken. Of two lines for one
 // name the second is not taken.
 func Dotenv(data []byte) (variables []Variable, problems []Problem) {
-	d := dotenv{rest: bytes.TrimPrefix(data, []byte("\xEF\xBB\xBF")), line: 1, seen: map[string]int{}}
+	rest := bytes.TrimPrefix(data, []byte(byteOrderMark))
+	d := dotenv{rest: rest, at: len(data) - len(rest), line: 1, seen: map[string]int{}}
 	for len(d.rest) > 0 {
 		v, why := d.next()
 		switch {
 		case why != "":
-			problems = append(problems, Problem{v.Line, why})
+			problems = append(problems, Problem{v.Line, v.Name, why})
 		case v.Name != "":
 			d.seen[v.Name] = v.Line
 			variables = append(variables, v)
@@ -50,6 +33,7 @@ func Dotenv(data []byte) (variables []Variable, problems []Problem) {
 // dotenv is a file that is being read.
 type dotenv struct {
 	rest []byte
+	at   int // where in the file the rest begins
 	line int
 	seen map[string]int
 }
@@ -58,7 +42,7 @@ type dotenv struct {
 // or why says what is wrong.
 func (d *dotenv) next() (v Variable, why string) {
 	v.Line = d.line
-	text := bytes.TrimLeft(firstLine(d.rest), " \t")
+	text := bytes.TrimLeft(firstLine(d.rest), " \t\r")
 	if len(text) == 0 || text[0] == '#' {
 		d.skip(len(firstLine(d.rest)))
 		return v, ""
@@ -79,23 +63,25 @@ func (d *dotenv) next() (v Variable, why string) {
 		d.skip(len(firstLine(d.rest)))
 		return v, "what stands before '=' is not the name of a variable"
 	}
+	v.Name = bare
 	at += len(name) + 1
 	for at < len(d.rest) && (d.rest[at] == ' ' || d.rest[at] == '\t') {
 		at++
 	}
-	value, n, why := readValue(d.rest[at:])
+	value, inner, n, why := readValue(d.rest[at:])
 	defer clear(value)
+	v.place = place{start: d.at + at + inner.start, end: d.at + at + inner.end, bare: inner.bare}
 	d.skip(at + n)
 	first, again := d.seen[bare]
 	switch {
 	case why != "":
-		return v, bare + ": " + why
+		return v, why
 	case again:
-		return v, fmt.Sprintf("%s: line %d sets it already", bare, first)
+		return v, fmt.Sprintf("line %d sets it already", first)
 	case bytes.IndexByte(value, 0) >= 0:
-		return v, bare + ": its value holds a NUL, which no variable can"
+		return v, "its value holds a NUL, which no variable can"
 	}
-	v.Name, v.Value = bare, secret.New(value)
+	v.Value = secret.New(value)
 	return v, ""
 }
 
@@ -106,10 +92,10 @@ func (d *dotenv) skip(n int) {
 		n++ // the line break
 	}
 	d.line += bytes.Count(d.rest[:n], []byte("\n"))
-	d.rest = d.rest[n:]
+	d.rest, d.at = d.rest[n:], d.at+n
 }
 
-// firstLine is what stands before the first line break, without a carriage return.
+// firstLine is what stands before the first line break; it may end with a carriage return.
 func firstLine(b []byte) []byte {
 	if i := bytes.IndexByte(b, '\n'); i >= 0 {
 		b = b[:i]
@@ -127,22 +113,23 @@ func isName(s string) bool {
 	return s != ""
 }
 
-// readValue reads a value and says how many bytes it takes, quotes included.
-func readValue(b []byte) (value []byte, n int, why string) {
+// readValue reads a value, and says where it stands and how many bytes it takes, quotes
+// included.
+func readValue(b []byte) (value []byte, inner place, n int, why string) {
 	if len(b) == 0 {
-		return nil, 0, ""
+		return nil, place{bare: true}, 0, ""
 	}
 	switch quote := b[0]; quote {
 	case '\'', '"':
 		value, n, why = readQuoted(b, quote)
 		if why != "" {
-			return value, n, why
+			return value, inner, n, why
 		}
 		after := bytes.TrimSpace(firstLine(b[n:]))
 		if len(after) > 0 && after[0] != '#' {
-			return value, n, "something follows the closing quote"
+			return value, inner, n, "something follows the closing quote"
 		}
-		return value, n, ""
+		return value, place{start: 1, end: n - 1}, n, ""
 	}
 	line := firstLine(b)
 	text := line
@@ -154,9 +141,9 @@ func readValue(b []byte) (value []byte, n int, why string) {
 	}
 	text = bytes.TrimRight(text, " \t\r")
 	if expands(text) {
-		return nil, len(line), "its value refers to another variable; in single quotes it would stand for itself"
+		return nil, inner, len(line), "its value refers to another variable; in single quotes it would stand for itself"
 	}
-	return bytes.Clone(text), len(line), ""
+	return bytes.Clone(text), place{end: len(text), bare: true}, len(line), ""
 }
 
 func readQuoted(b []byte, quote byte) (value []byte, n int, why string) {

@@ -1,0 +1,79 @@
+package cmd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/keystore"
+)
+
+// importFrom copies keys of one environment to another: their current versions, and what
+// is known of them.
+func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string) error {
+	if o.from == env {
+		return usagef("for example: keywright import test --from dev", "--from is %s itself", env)
+	}
+	opened, err := keys.Select(ctx, func(k *keystore.Key) bool {
+		return (k.Env == o.from || k.Env == env) && o.wants(k.Name.Key)
+	})
+	if err != nil {
+		return err
+	}
+	defer wipe(opened)
+	there, from := map[string]keystore.Opened{}, []keystore.Opened{}
+	for _, k := range opened {
+		if k.Key.Env == env {
+			there[k.Key.Name.Key] = k
+			continue
+		}
+		from = append(from, k)
+	}
+	for _, n := range o.only {
+		if !slices.ContainsFunc(from, func(k keystore.Opened) bool { return k.Key.Name.Key == n }) {
+			return usagef("'keywright ls "+o.from+"' names those there are", "--only: there is no key %s/%s", o.from, n)
+		}
+	}
+	if len(from) == 0 {
+		return usagef("'keywright ls' names the keys there are", "there is no key in %s", o.from)
+	}
+	p := &importPlan{}
+	left := 0
+	for _, k := range from {
+		to := keystore.Name{Env: env, Key: k.Key.Name.Key}
+		old, exists := there[to.Key]
+		switch {
+		case exists && equalParts(old.Parts, k.Parts):
+			p.same++
+			continue
+		case exists && !o.replace:
+			fmt.Fprintf(keys.term.err, "keywright: not taken: %s is there already, with another value: --replace stores a new version\n", to)
+			left++
+			continue
+		}
+		keys.append(ctx, use("import", k.Key, keystore.Current), entryFor("import", audit.Granted, to))
+		if err := keys.copyTo(ctx, to, k); err != nil {
+			fmt.Fprintf(keys.term.err, "keywright: %s stored before that\n", wereKeys(p.stored))
+			return err
+		}
+		p.stored++
+	}
+	fmt.Fprintf(keys.term.err, "keywright: stored %s in %s%s\n", plural(p.stored, "key"), env, p.unchanged())
+	if left > 0 {
+		return outcome(exitIncomplete)
+	}
+	return nil
+}
+
+// copyTo stores a key under another name, as a version of its own.
+func (k *keyring) copyTo(ctx context.Context, to keystore.Name, from keystore.Opened) error {
+	_, err := k.Put(ctx, actor(), to, from.Parts, func(key *keystore.Key) error {
+		known := *from.Key
+		key.Provider, key.Params, key.PublicID = known.Provider, known.Params, known.PublicID
+		key.Owner, key.Description, key.Scopes, key.Tags = known.Owner, known.Description, known.Scopes, known.Tags
+		key.Expires, key.RotateEvery, key.Parts = known.Expires, known.RotateEvery, known.Parts
+		return nil
+	})
+	return err
+}
