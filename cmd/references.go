@@ -81,6 +81,7 @@ func (s surroundings) sorted() (list []reference) {
 // envFile is a .env file for a program.
 type envFile struct {
 	path      string
+	content   secret.Value
 	variables []edit.Variable
 }
 
@@ -96,7 +97,7 @@ func readEnvFile(path string) (*envFile, error) {
 	if len(problems) > 0 {
 		return nil, usagef("what a .env file may hold is in the help of 'keywright import'", "--env-file %s: %s", quote(path), problems[0])
 	}
-	return &envFile{path, variables}, nil
+	return &envFile{path, secret.New(data), variables}, nil
 }
 
 // checkRefs refuses references that point to what a program is not to get: to another

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +24,8 @@ type runOptions struct {
 	env      string
 	only     []string
 	envFiles []string
+	all      bool
+	trust    bool
 	files    bool
 	mask     bool
 }
@@ -43,6 +46,11 @@ environment, or in a .env file that is read with --env-file, whose other
 variables are handed over as they are. A later file goes before an earlier
 one, files before the environment, and keys before variables that are no
 references.
+
+In a project, whose .keywright.toml declares which keys it needs, a program
+gets those and no others, unless --all says otherwise. What that file and a
+.env file with references ask for is shown once, and again when they have
+changed; without a terminal --trust is the answer.
 
 The program's exit status is keywright's. Before it starts, keywright's own
 are 125 if the keys cannot be had, 126 if the program cannot be executed, 127
@@ -69,6 +77,8 @@ func newRun(term *terminal) *cobra.Command {
 	f.SortFlags = false
 	f.StringVar(&o.env, "env", "", "the `ENV` whose keys are handed over")
 	f.StringSliceVar(&o.only, "only", nil, "only the keys in `LIST` (names, without the environment)")
+	f.BoolVar(&o.all, "all", false, "all keys of ENV, whatever the project declares")
+	f.BoolVar(&o.trust, "trust", false, "say yes to what .keywright.toml and FILE ask for")
 	f.StringArrayVar(&o.envFiles, "env-file", nil, "variables, and references to keys, from a .env `FILE` (may be repeated)")
 	f.BoolVar(&o.files, "files", false, "hand the values over as files, their paths in NAME_FILE")
 	f.BoolVar(&o.mask, "mask", false, "show *** for the values in the program's output")
@@ -97,6 +107,10 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if err != nil {
 		return ownFailure(term, err)
 	}
+	project, err := o.project()
+	if err != nil {
+		return ownFailure(term, err)
+	}
 	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
@@ -105,7 +119,10 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if err := keys.checkRefs(ctx, "run", o.env, o.only, refs); err != nil {
 		return ownFailure(term, err)
 	}
-	values, uses, err := keys.gather(ctx, "run", wanted{env: o.env, only: o.only, refs: refs})
+	if err := keys.checkTrust(ctx, o, project, files); err != nil {
+		return ownFailure(term, err)
+	}
+	values, uses, err := keys.gather(ctx, "run", wanted{env: o.env, only: o.only, refs: refs, project: project})
 	if err != nil {
 		return ownFailure(term, err)
 	}
@@ -178,15 +195,46 @@ func childOf(p launch.Process) *audit.Child {
 
 // wanted says which keys are to be handed over.
 type wanted struct {
-	env  string
-	only []string    // these alone, if there are any
-	refs []reference // variables that refer to keys of the environment
+	env     string
+	only    []string    // these alone, if there are any
+	refs    []reference // variables that refer to keys of the environment
+	project *project    // that declares which it needs; nil if there is none
 }
 
 // names reports whether a key is wanted for itself, not only because something refers
 // to it.
 func (w wanted) names(k *keystore.Key) bool {
-	return k.Env == w.env && (len(w.only) == 0 || slices.Contains(w.only, k.Name.Key))
+	if k.Env != w.env || len(w.only) > 0 && !slices.Contains(w.only, k.Name.Key) {
+		return false
+	}
+	_, needed := w.need(k.Name)
+	return needed
+}
+
+// need is what the project says of a key, and whether it needs that at all.
+func (w wanted) need(n keystore.Name) (keystore.Need, bool) {
+	if w.project == nil {
+		return keystore.Need{}, true
+	}
+	i := slices.IndexFunc(w.project.needs, func(need keystore.Need) bool { return need.Name == n })
+	if i < 0 {
+		return keystore.Need{}, false
+	}
+	return w.project.needs[i], true
+}
+
+// lacks are the needs of the project that the keys do not meet.
+func (w wanted) lacks(opened []keystore.Opened) []keystore.Lack {
+	if w.project == nil {
+		return nil
+	}
+	there := &keystore.Catalog{}
+	for _, o := range opened {
+		there.Keys = append(there.Keys, *o.Key)
+	}
+	return there.Lacks(slices.DeleteFunc(w.project.in(w.env), func(n keystore.Need) bool {
+		return len(w.only) > 0 && !slices.Contains(w.only, n.Key)
+	}))
 }
 
 func (w wanted) refersTo(k *keystore.Key) bool {
@@ -205,11 +253,17 @@ func (k *keyring) gather(ctx context.Context, verb string, w wanted) (map[string
 			return nil, nil, usagef("'keywright ls "+w.env+"' names those there are", "--only: there is no key %s/%s", w.env, name)
 		}
 	}
+	if lacks := w.lacks(opened); len(lacks) > 0 {
+		return nil, nil, lackError(lacks)
+	}
 	values, of := map[string]secret.Value{}, map[string]keystore.Name{}
 	for _, r := range w.refs {
 		if values[r.variable], err = r.resolve(opened); err != nil {
 			return nil, nil, err
 		}
+	}
+	if len(opened) == 0 && w.project != nil {
+		return nil, nil, usagef("--all hands over keys that it does not declare", "the project of %s needs no key of %s", quote(w.project.file), w.env)
 	}
 	if len(opened) == 0 {
 		return nil, nil, usagef("'keywright ls' names the keys there are", "there is no key in %s", w.env)
@@ -217,11 +271,12 @@ func (k *keyring) gather(ctx context.Context, verb string, w wanted) (map[string
 	var uses []audit.Entry
 	for _, o := range opened {
 		uses = append(uses, use(verb, o.Key, keystore.Current))
+		need, _ := w.need(o.Key.Name)
 		if !w.names(o.Key) {
 			continue
 		}
 		for _, p := range o.Key.Parts {
-			variable := variableOf(o.Key, p)
+			variable := cmp.Or(need.Variables[p.Name], variableOf(o.Key, p))
 			if _, referred := values[variable]; referred && of[variable] == (keystore.Name{}) {
 				continue
 			}

@@ -4,29 +4,33 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
-	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 )
 
 // statusOptions are the flags of status, as they were typed.
 type statusOptions struct {
-	within string
-	fail   bool
-	format string
+	within  string
+	project bool
+	fail    bool
+	format  string
 }
 
 const statusLong = `Says which keys need attention: those that a scan met somewhere, that have
 expired or will soon, that are older than they are meant to become or than
 their provider allows, and those whose secret is that of another environment,
 too. Notes follow on keys that were never used through keywright, and on parts
-that scans do not look for. Values are neither shown nor asked for.
+that scans do not look for. Values are neither shown nor asked for. In a
+project, its .keywright.toml may set an age that its keys may have, and owners.
+
+With --project it speaks of the keys that the project declares alone, and says
+which of them are not there, and how to store them.
 `
 
 func newStatus(term *terminal) *cobra.Command {
@@ -47,7 +51,8 @@ func newStatus(term *terminal) *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.within, "within", "14d", "`DAYS` before its expiry a key is named")
-	f.BoolVar(&o.fail, "fail", false, "exit 1 if a key needs attention")
+	f.BoolVar(&o.project, "project", false, "what the project here lacks")
+	f.BoolVar(&o.fail, "fail", false, "exit 1 if a key needs attention, or is lacking")
 	f.StringVar(&o.format, "format", "text", "`FORMAT` is text or json")
 	complete(c, "format", textOrJSON)
 	return c
@@ -68,14 +73,22 @@ type statusReport struct {
 	Keys          int      `json:"keys"`
 	Due           []dueKey `json:"due"`
 	Notes         []dueKey `json:"notes"`
+
+	Project *projectReport `json:"project,omitempty"`
 }
 
-func dueKeys(list []keystore.Due) []dueKey {
-	out := []dueKey{}
-	for _, d := range list {
-		out = append(out, dueKey{d.Key.Name.String(), d.Concern, d.When, d.Where, d.Key.Owner})
-	}
-	return out
+// projectReport is what status says of a project.
+type projectReport struct {
+	File  string    `json:"file"`
+	Needs int       `json:"needs"`
+	Lacks []lackKey `json:"lacks"`
+}
+
+// lackKey is a key that a project lacks.
+type lackKey struct {
+	Name  string `json:"name"`
+	Why   string `json:"why"`
+	Owner string `json:"owner,omitempty"`
 }
 
 func runStatus(ctx context.Context, term *terminal, o statusOptions, args []string) error {
@@ -90,12 +103,39 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 	if err := checkFormat(o.format); err != nil {
 		return err
 	}
+	project, err := findProject()
+	switch {
+	case err != nil:
+		return err
+	case project == nil && o.project:
+		return usagef("a project declares the keys that it needs in [project] of its .keywright.toml", "there is no project here")
+	}
 	catalog, authenticated, err := lookAtKeys(ctx, term, env)
 	if err != nil {
 		return err
 	}
+	r := statusReport{Authenticated: authenticated}
+	var lacks []keystore.Lack
+	if project != nil {
+		catalog.Require(project.needs)
+	}
+	if o.project {
+		needs := project.needs
+		if env != "" {
+			needs = project.in(env)
+		}
+		catalog.Keys = slices.DeleteFunc(catalog.Keys, func(k keystore.Key) bool {
+			return !slices.ContainsFunc(needs, func(n keystore.Need) bool { return n.Name == k.Name })
+		})
+		lacks = catalog.Lacks(needs)
+		r.Project = &projectReport{project.file, len(needs), []lackKey{}}
+		for _, l := range lacks {
+			r.Project.Lacks = append(r.Project.Lacks, lackKey{l.Name.String(), l.Why, l.Owner})
+		}
+	}
 	now := time.Now()
 	due := catalog.Due(now, time.Duration(within)*24*time.Hour)
+	r.Keys = len(catalog.Keys)
 	var notes []keystore.Due
 	if authenticated {
 		var shared []keystore.Due
@@ -104,17 +144,18 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 		}
 		due = append(due, shared...)
 	}
+	r.Due, r.Notes = dueKeys(due), dueKeys(notes)
 	if o.format == "json" {
 		e := json.NewEncoder(term.out)
 		e.SetIndent("", "  ")
-		err = e.Encode(statusReport{authenticated, len(catalog.Keys), dueKeys(due), dueKeys(notes)})
+		err = e.Encode(r)
 	} else {
-		err = printDue(term, due, notes, len(catalog.Keys), now)
+		err = printStatus(term, r, slices.Concat(due, notes), lacks, now)
 	}
 	switch {
 	case err != nil || !o.fail:
 		return err
-	case len(due) > 0:
+	case len(due)+len(lacks) > 0:
 		return outcome(exitFindings)
 	case !authenticated: // nobody can vouch for it that nothing is due
 		return outcome(exitIncomplete)
@@ -122,67 +163,39 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 	return nil
 }
 
-// newKey is how old a key is at least when it is said that it was never used.
-const newKey = 7 * 24 * time.Hour
-
-// comparison is what is to be said of keys beside their dates: secrets that another
-// environment has, too; and notes on those that were never used, or that scans do not
-// look for.
-func comparison(ctx context.Context, term *terminal, catalog *keystore.Catalog, now time.Time) (shared, notes []keystore.Due, err error) {
-	keys, err := openKeys(term, neverAsk)
-	if err != nil {
-		return nil, nil, err
-	}
-	f, err := keys.Findable(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	same, weak, used := f.Shared(), f.Weak(), map[string]bool{}
-	for e, err := range keys.log.Entries(ctx, audit.Filter{Decision: audit.Granted}) {
-		if err == nil && slices.Contains([]string{"get", "run", "export"}, e.Verb) {
-			used[e.Key] = true
-		}
-	}
-	for i := range catalog.Keys {
-		k := &catalog.Keys[i]
-		if others := same[k.Name]; others != nil {
-			shared = append(shared, keystore.Due{Key: k, Concern: keystore.Shared, Where: listOf(others)})
-		}
-		if !used[k.Name.String()] && now.Sub(k.Created) > newKey {
-			notes = append(notes, keystore.Due{Key: k, Concern: keystore.Unused})
-		}
-		if parts := weak[k.Name]; parts != nil {
-			notes = append(notes, keystore.Due{Key: k, Concern: keystore.Weak, Where: strings.Join(parts, ", ")})
-		}
-	}
-	return shared, notes, nil
-}
-
-func listOf(names []keystore.Name) string {
-	var words []string
-	for _, n := range names {
-		words = append(words, n.String())
-	}
-	return strings.Join(words, ", ")
-}
-
-func printDue(term *terminal, due, notes []keystore.Due, keys int, now time.Time) error {
+func printStatus(term *terminal, r statusReport, due []keystore.Due, lacks []keystore.Lack, now time.Time) error {
 	w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
-	for _, d := range slices.Concat(due, notes) {
-		fmt.Fprintf(w, "%s\t%s", d.Key.Name, escaped(d.Text(now)))
-		if owner := d.Key.Owner; owner != "" {
-			fmt.Fprintf(w, "\t%s", escaped(owner))
-		}
-		fmt.Fprintln(w)
+	for _, l := range lacks {
+		printRow(w, l.Name, l.Why, l.Owner)
+	}
+	for _, d := range due {
+		printRow(w, d.Key.Name, d.Text(now), d.Key.Owner)
 	}
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	if len(due)+len(notes) > 0 {
+	if len(due)+len(lacks) > 0 {
 		fmt.Fprintln(term.out)
 	}
-	_, err := fmt.Fprintf(term.out, "%s; %s\n", plural(keys, "key"), attention(len(due)))
+	for _, l := range lacks {
+		if l.Absent {
+			fmt.Fprintln(term.out, "→", howToStore(l.Need))
+		}
+	}
+	summary := fmt.Sprintf("%s; %s", plural(r.Keys, "key"), attention(len(r.Due)))
+	if r.Project != nil {
+		summary += fmt.Sprintf("; the project needs %d, and lacks %d", r.Project.Needs, len(lacks))
+	}
+	_, err := fmt.Fprintln(term.out, summary)
 	return err
+}
+
+func printRow(w io.Writer, name keystore.Name, text, owner string) {
+	fmt.Fprintf(w, "%s\t%s", name, escaped(text))
+	if owner != "" {
+		fmt.Fprintf(w, "\t%s", escaped(owner))
+	}
+	fmt.Fprintln(w)
 }
 
 func attention(n int) string {

@@ -1,5 +1,6 @@
-// Package config reads what a repository says about how it is scanned:
-// .keywright.toml, and the accepted findings in .keywrightignore. Whatever is not
+// Package config reads what a repository says about how it is scanned and which keys it
+// needs: .keywright.toml, and the accepted findings in .keywrightignore. It remembers
+// which of a repository's files the user has said yes to. Whatever is not
 // understood is an error, never skipped: a setting with a typing error would look
 // as if it held.
 package config
@@ -33,6 +34,8 @@ type Config struct {
 	// Rules are the repository's own, checked as far as that is possible without
 	// compiling them.
 	Rules []*scan.Rule
+	// Project is what the repository's programs need; nil if it does not say.
+	Project *Project
 
 	name string // of the file, for errors
 }
@@ -90,6 +93,7 @@ type file struct {
 	RepositoryID repositoryID `toml:"repository_id"`
 	Scan         scanTable    `toml:"scan"`
 	Rule         []ruleTable  `toml:"rule"`
+	Project      *project     `toml:"project"`
 }
 
 type scanTable struct {
@@ -126,6 +130,11 @@ func Parse(name string, data []byte) (*Config, error) {
 		}
 		c.Rules = append(c.Rules, r)
 	}
+	var err *Error
+	if c.Project, err = f.Project.project(); err != nil {
+		err.File = name
+		return nil, err
+	}
 	return c, nil
 }
 
@@ -141,6 +150,10 @@ func decodeError(name string, err error) error {
 		key := at.Key()
 		out.Problem = fmt.Sprintf("unknown key %q", strings.Join(key, "."))
 		out.Advice = knownKeys(key)
+		if slices.ContainsFunc(key, isTheUsers) {
+			out.Problem = fmt.Sprintf("%q is not for a repository to say", strings.Join(key, "."))
+			out.Advice = "a repository may say which keys it needs; consumers, commands, addresses of providers and admin keys are its user's"
+		}
 	case errors.As(err, &at):
 		// The decoder has no other way to say what a type of ours has to say.
 		out.Problem = strings.TrimPrefix(strings.TrimPrefix(at.Error(), "toml: "), "error calling UnmarshalText: ")
@@ -160,7 +173,7 @@ func knownKeys(key []string) string {
 			break
 		}
 		t = t.Field(i).Type
-		if t.Kind() == reflect.Slice {
+		if t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
 			t = t.Elem()
 		}
 		if t.Kind() != reflect.Struct {
