@@ -123,6 +123,9 @@ func printer(term *terminal, format string) (print func(audit.Entry) error, done
 			if x.Child != nil {
 				key = strings.TrimSpace(key + fmt.Sprintf(" to process %d", x.Child.PID))
 			}
+			if x.Reason != "" {
+				key += "\t" + escaped(x.Reason)
+			}
 			_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", x.Seq, x.Time.Local().Format("2006-01-02 15:04:05"), escaped(x.User), escaped(x.Verb), outcome, key)
 			return err
 		}, w.Flush

@@ -46,9 +46,10 @@ const importExample = `  keywright import dev .env --rewrite
 
 // importOptions are the flags of import, as they were typed.
 type importOptions struct {
-	format  string
-	from    string
-	only    []string
+	format string
+	from   string
+	only   []string
+	insistence
 	replace bool
 	rewrite bool
 }
@@ -76,6 +77,7 @@ func newImport(term *terminal) *cobra.Command {
 	f.BoolVar(&o.replace, "replace", false, "store new versions of keys that are there already")
 	f.BoolVar(&o.rewrite, "rewrite", false, "put references in place of the values in FILE")
 	complete(c, "format", edit.ReadFormats)
+	o.insistence.addFlags(f)
 	return c
 }
 
@@ -84,6 +86,9 @@ func runImport(ctx context.Context, term *terminal, o importOptions, args []stri
 	want := 2
 	if o.from != "" {
 		want = 1
+	}
+	if err := o.insistence.check(); err != nil {
+		return err
 	}
 	switch {
 	case o.from != "" && (o.rewrite || o.format != ""):
@@ -196,6 +201,7 @@ type take struct {
 	parts     keystore.Parts
 	variables map[string]string // by part
 	provider  string
+	reason    string // why it is taken all the same
 	line      int
 }
 
@@ -258,7 +264,9 @@ func (o importOptions) plan(ctx context.Context, keys *keyring, env string, file
 	}
 	defer wipe(held)
 	for _, c := range chosen {
-		o.planOne(p, held, keystore.Name{Env: env, Key: c.Name}, c)
+		if err := o.planOne(ctx, keys, p, held, keystore.Name{Env: env, Key: c.Name}, c); err != nil {
+			return nil, err
+		}
 	}
 	slices.SortStableFunc(p.problems, func(a, b edit.Problem) int { return a.Line - b.Line })
 	return p, nil
@@ -271,7 +279,7 @@ func wipe(held []keystore.Opened) {
 }
 
 // planOne decides what becomes of a credential.
-func (o importOptions) planOne(p *importPlan, held []keystore.Opened, name keystore.Name, c edit.Credential) {
+func (o importOptions) planOne(ctx context.Context, keys *keyring, p *importPlan, held []keystore.Opened, name keystore.Name, c edit.Credential) error {
 	label := c.Name
 	if len(c.Parts) > 1 {
 		label = c.Parts[0].Name
@@ -279,18 +287,18 @@ func (o importOptions) planOne(p *importPlan, held []keystore.Opened, name keyst
 	refused := func(why string) { p.problem(c.Line(), label, why) }
 	if _, err := keystore.ParseName(name.String()); err != nil {
 		refused(err.Error())
-		return
+		return nil
 	}
 	references := 0
 	for _, f := range c.Parts {
 		switch {
 		case f.Value.IsZero():
 			p.problem(f.Line, f.Name, "its value is empty")
-			return
+			return nil
 		case keystore.IsReference(f.Value):
 			if _, err := keystore.ParseReference(f.Value); err != nil {
 				p.problem(f.Line, f.Name, err.Error())
-				return
+				return nil
 			}
 			references++
 		}
@@ -298,12 +306,12 @@ func (o importOptions) planOne(p *importPlan, held []keystore.Opened, name keyst
 	switch {
 	case references == len(c.Parts):
 		p.referred += references
-		return
+		return nil
 	case references > 0:
 		refused("some of its parts are references, and some are not")
-		return
+		return nil
 	}
-	t := take{name, keystore.Parts{}, map[string]string{}, c.Provider, c.Line()}
+	t := take{name: name, parts: keystore.Parts{}, variables: map[string]string{}, provider: c.Provider, line: c.Line()}
 	i := slices.IndexFunc(held, func(h keystore.Opened) bool { return h.Key.Name == name })
 	for _, f := range c.Parts {
 		part := f.Part
@@ -315,24 +323,56 @@ func (o importOptions) planOne(p *importPlan, held []keystore.Opened, name keyst
 			part = held[i].Key.Parts[0].Name
 		default:
 			refused(name.String() + " has several parts")
-			return
+			return nil
 		}
 		t.parts[part], t.variables[part] = f.Value, f.Env
 	}
+	key := &keystore.Key{Name: name, Provider: t.provider}
+	if i >= 0 {
+		key = held[i].Key
+	}
 	switch {
 	case i < 0:
-		p.takes = append(p.takes, t)
 	case !slices.Equal(slices.Sorted(maps.Keys(t.parts)), slices.Sorted(slices.Values(held[i].Key.PartNames()))):
 		refused(fmt.Sprintf("%s is there already, with the parts %s", name, strings.Join(held[i].Key.PartNames(), ", ")))
-		return
+		return nil
 	case equalParts(held[i].Parts, t.parts):
 		p.same++
+		p.refer(name, c)
+		return nil
 	case !o.replace:
 		refused(name.String() + " is there already, with another value: --replace stores a new version")
-		return
-	default:
-		p.takes = append(p.takes, t)
+		return nil
 	}
+	why, err := o.judge(ctx, keys, key, &t)
+	switch {
+	case err != nil:
+		return err
+	case why != "":
+		refused(why)
+		return nil
+	}
+	p.takes = append(p.takes, t)
+	p.refer(name, c)
+	return nil
+}
+
+// judge says why a key is not taken, because of what its values look like; nothing if it
+// is. What is known of it is that of another key.
+func (o importOptions) judge(ctx context.Context, keys *keyring, known *keystore.Key, t *take) (why string, err error) {
+	key := *known
+	key.Name = t.name
+	before := keys.reason
+	err = keys.fits(ctx, "import", &key, t.parts, o.insistence)
+	t.reason, keys.reason = keys.reason, before
+	if misfit := (*keystore.RealmError)(nil); errors.As(err, &misfit) {
+		return err.Error() + ": --force --reason TEXT takes it", nil
+	}
+	return "", err
+}
+
+// refer puts references in place of the values of a credential.
+func (p *importPlan) refer(name keystore.Name, c edit.Credential) {
 	for _, f := range c.Parts {
 		p.texts[f.Name] = keystore.Ref{Name: name, Part: f.Part}.Reference()
 	}
@@ -379,6 +419,9 @@ func wereKeys(n int) string {
 }
 
 func (t take) store(ctx context.Context, keys *keyring) error {
+	before := keys.reason
+	defer func() { keys.reason = before }()
+	keys.reason = t.reason
 	keys.record(ctx, "import", audit.Granted, t.name)
 	_, err := keys.Put(ctx, actor(), t.name, t.parts, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's

@@ -52,7 +52,19 @@ func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string
 			left++
 			continue
 		}
-		keys.append(ctx, use("import", k.Key, keystore.Current), entryFor("import", audit.Granted, to))
+		t := take{name: to, parts: k.Parts}
+		why, err := o.judge(ctx, keys, k.Key, &t)
+		switch {
+		case err != nil:
+			return err
+		case why != "":
+			fmt.Fprintf(keys.term.err, "keywright: not taken: %s\n", why)
+			left++
+			continue
+		}
+		granted := entryFor("import", audit.Granted, to)
+		granted.Reason = t.reason
+		keys.append(ctx, use("import", k.Key, keystore.Current), granted)
 		if err := keys.copyTo(ctx, to, k); err != nil {
 			fmt.Fprintf(keys.term.err, "keywright: %s stored before that\n", wereKeys(p.stored))
 			return err

@@ -18,7 +18,7 @@ import (
 // memoryKeys are keys in a backend that fails on request.
 func memoryKeys(t *testing.T) (*keyring, *keystoretest.Memory, *screen) {
 	dir, items, s := t.TempDir(), keystoretest.NewMemory(), newScreen()
-	return &keyring{keystore.Open(dir, items), audit.Open(filepath.Join(dir, "audit"), keeper{items}), &s.terminal}, items, s
+	return &keyring{Store: keystore.Open(dir, items), log: audit.Open(filepath.Join(dir, "audit"), keeper{items}), term: &s.terminal, shapes: newShapes()}, items, s
 }
 
 // Whatever call of the backend fails, each value is in the file or in a key that can be
@@ -90,7 +90,7 @@ func TestImportReadsBack(t *testing.T) {
 	if err := os.WriteFile(path, []byte("A=one\nB=two\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	other, stored := &keyring{keys.Store, keys.log, keys.term}, 0
+	other, stored := &keyring{Store: keys.Store, log: keys.log, term: keys.term}, 0
 	items.SetHook(func(ctx context.Context, m keystoretest.Moment) error {
 		if m.Op == keystoretest.Get && m.Name == "metadata-head" && stored > 1 {
 			stored = -100

@@ -3,6 +3,7 @@ package cmd
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -68,8 +69,10 @@ const (
 // keyring is the user's keys, and the record of what is done with them.
 type keyring struct {
 	*keystore.Store
-	log  *audit.Log
-	term *terminal
+	log    *audit.Log
+	term   *terminal
+	shapes shapes
+	reason string // for what this command does, as it was given; goes on record with it
 }
 
 // openKeys opens the user's keys.
@@ -82,7 +85,7 @@ func openKeys(t *terminal, ask asking) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &keyring{keystore.Open(dir, items).WithDigester(held.Digest), audit.Open(filepath.Join(dir, "audit"), keeper{items}), t}, nil
+	return &keyring{keystore.Open(dir, items).WithDigester(held.Digest), audit.Open(filepath.Join(dir, "audit"), keeper{items}), t, newShapes(), ""}, nil
 }
 
 // keeper is a backend as the audit log sees it.
@@ -122,6 +125,9 @@ func use(verb string, k *keystore.Key, stage keystore.Stage) audit.Entry {
 }
 
 func (k *keyring) append(ctx context.Context, entries ...audit.Entry) {
+	for i := range entries {
+		entries[i].Reason = cmp.Or(entries[i].Reason, k.reason)
+	}
 	if _, err := k.log.Append(ctx, entries...); err != nil {
 		fmt.Fprintln(k.term.err, "keywright: warning: not in the audit log:", escaped(err.Error()))
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/keystore"
 )
 
 func newRm(term *terminal) *cobra.Command {
@@ -56,7 +57,8 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool) error {
 }
 
 func newMv(term *terminal) *cobra.Command {
-	return &cobra.Command{
+	var i insistence
+	c := &cobra.Command{
 		Use:   "mv ENV/NAME ENV/NAME",
 		Short: "Rename a key",
 		Long:  "Gives a key another name, or moves it to another environment, with all its\nversions.\n",
@@ -66,11 +68,16 @@ func newMv(term *terminal) *cobra.Command {
 			}
 			return usagef("for example: keywright mv dev/OLD dev/NEW", "%s takes the old and the new name, got %d arguments", c.CommandPath(), len(args))
 		},
-		RunE: func(c *cobra.Command, args []string) error { return runMv(c.Context(), term, args[0], args[1]) },
+		RunE: func(c *cobra.Command, args []string) error { return runMv(c.Context(), term, i, args[0], args[1]) },
 	}
+	i.addFlags(c.Flags())
+	return c
 }
 
-func runMv(ctx context.Context, term *terminal, from, to string) error {
+func runMv(ctx context.Context, term *terminal, i insistence, from, to string) error {
+	if err := i.check(); err != nil {
+		return err
+	}
 	old, err := keyName(from)
 	if err != nil {
 		return err
@@ -83,10 +90,38 @@ func runMv(ctx context.Context, term *terminal, from, to string) error {
 	if err != nil {
 		return err
 	}
+	if err := keys.fitsElsewhere(ctx, old, next, i); err != nil {
+		return err
+	}
 	keys.record(ctx, "mv", audit.Granted, old, next)
 	if err := keys.Move(ctx, old, next); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: %s is now %s\n", old, next)
+	return nil
+}
+
+// fitsElsewhere refuses a move into an environment that one of the key's versions says it
+// does not belong into.
+func (k *keyring) fitsElsewhere(ctx context.Context, from, to keystore.Name, i insistence) error {
+	if keystore.RealmOf(from.Env) == keystore.RealmOf(to.Env) {
+		return nil
+	}
+	for _, stage := range []keystore.Stage{keystore.Current, keystore.Pending, keystore.Previous} {
+		parts, key, err := k.Get(ctx, from, stage)
+		switch {
+		case errors.Is(err, keystore.ErrNoVersion):
+			continue
+		case err != nil:
+			return err
+		}
+		moved := *key
+		moved.Name = to
+		err = k.fits(ctx, "mv", &moved, parts, i)
+		parts.Wipe()
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }

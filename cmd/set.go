@@ -21,6 +21,7 @@ import (
 // setOptions are the flags of set, as they were typed.
 type setOptions struct {
 	details
+	insistence
 	parts []string
 	undo  bool
 }
@@ -31,6 +32,9 @@ had back with --undo; the one before that goes. The expiry is not carried over.
 Each part is asked for at the terminal, without echo. Where standard input is
 not a terminal it is read instead: the value of a key with one part, without
 the line break at its end, or a line 'part=value' for each part.
+
+A value whose shape says that it is live is refused in an environment called
+dev, test, staging or the like, a test value in one called prod or live.
 `
 
 const setExample = `  keywright set prod/STRIPE_KEY --expires 90d
@@ -58,7 +62,8 @@ func newSet(term *terminal) *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringSliceVar(&o.parts, "parts", nil, "the key's parts, `LIST` of names (default: one)")
-	o.addFlags(f)
+	o.details.addFlags(f)
+	o.insistence.addFlags(f)
 	f.BoolVar(&o.undo, "undo", false, "make the previous version current again")
 	return c
 }
@@ -70,6 +75,9 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	}
 	describe, err := o.apply(time.Now())
 	if err != nil {
+		return err
+	}
+	if err := o.insistence.check(); err != nil {
 		return err
 	}
 	keys, err := openKeys(term, mayAsk)
@@ -84,15 +92,18 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 		fmt.Fprintf(term.err, "keywright: the previous version of %s is current again\n", name)
 		return nil
 	}
-	names, err := o.partNames(ctx, keys, name)
+	known, err := o.known(ctx, keys, name)
 	if err != nil {
 		return err
 	}
-	parts, err := term.readParts(name, names)
+	parts, err := term.readParts(name, known.PartNames())
 	if err != nil {
 		return err
 	}
 	defer parts.Wipe()
+	if err := keys.fits(ctx, "set", known, parts, o.insistence); err != nil {
+		return err
+	}
 	keys.record(ctx, "set", audit.Granted, name)
 	key, err := keys.Put(ctx, actor(), name, parts, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
@@ -105,8 +116,9 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	return nil
 }
 
-// partNames are those of the key if there is one, or those that were asked for.
-func (o setOptions) partNames(ctx context.Context, keys *keyring, name keystore.Name) ([]string, error) {
+// known is the key if there is one, or else one with the parts that were asked for.
+func (o setOptions) known(ctx context.Context, keys *keyring, name keystore.Name) (*keystore.Key, error) {
+	fresh := &keystore.Key{Name: name, Provider: o.provider}
 	names := o.parts
 	if len(names) == 0 {
 		names = []string{keystore.SinglePart}
@@ -118,6 +130,7 @@ func (o setOptions) partNames(ctx context.Context, keys *keyring, name keystore.
 		if slices.Contains(names[:i], n) {
 			return nil, usagef("each part has a name of its own", "--parts names %s twice", quote(n))
 		}
+		fresh.Parts = append(fresh.Parts, keystore.Part{Name: n})
 	}
 	catalog, err := keys.Catalog(ctx)
 	if err != nil {
@@ -125,13 +138,14 @@ func (o setOptions) partNames(ctx context.Context, keys *keyring, name keystore.
 	}
 	key, ok := catalog.Find(name)
 	if !ok {
-		return names, nil
+		return fresh, nil
 	}
 	if len(o.parts) > 0 && !slices.Equal(slices.Sorted(slices.Values(o.parts)), slices.Sorted(slices.Values(key.PartNames()))) {
 		return nil, usagef("leave --parts out, or remove the key first: keywright rm "+name.String(),
 			"%s has the parts %s", name, strings.Join(key.PartNames(), ", "))
 	}
-	return key.PartNames(), nil
+	set(&key.Provider, o.provider)
+	return key, nil
 }
 
 // readParts reads the secrets of a key from standard input, or asks for them.

@@ -41,6 +41,10 @@ type Rule struct {
 	// matches below it. Zero asks nothing.
 	MinEntropy float64
 
+	// Realm says in which world the credential works, from its parts alone. It must be
+	// pure. Nil means that the format does not tell.
+	Realm func(Candidate) Realm
+
 	// Samples makes texts that must and must not match. Nil means that one text
 	// made from Expr must match.
 	Samples func(*Gen) Samples

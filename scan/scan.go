@@ -79,6 +79,16 @@ func Fails(reason string) Evidence { return Evidence{Proof: Failed, Reason: reas
 // Rejected is the evidence that a candidate is no credential.
 var Rejected = Evidence{Reject: true}
 
+// Realm is the world that a credential works in. Issuers that have two say in the
+// credential's own text which one it belongs to.
+type Realm uint8
+
+// The realms. The zero value means that nothing tells.
+const (
+	Live Realm = iota + 1 // real money, real customers
+	Test                  // a sandbox, a test mode, a test network
+)
+
 // RoleSecret is the role of the part that must stay confidential. A finding is
 // grouped by it; every match has it.
 const RoleSecret = "secret"

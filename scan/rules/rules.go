@@ -62,10 +62,17 @@ var families = []func() []scan.Rule{
 // values at each call.
 func All() []*scan.Rule {
 	var all []*scan.Rule
+	told := map[string]realm{}
+	for _, r := range realms() {
+		told[r.id] = r
+	}
 	for _, family := range families {
 		list := family()
 		for i := range list {
 			finish(&list[i])
+			if r, ok := told[list[i].ID]; ok {
+				list[i].Realm = r.in
+			}
 			all = append(all, &list[i])
 		}
 	}
