@@ -56,6 +56,7 @@ was done with them.
 		SuggestionsMinimumDistance: 2,
 		SilenceUsage:               true,
 		Args:                       cobra.ArbitraryArgs,
+		PersistentPreRun:           func(c *cobra.Command, _ []string) { term.harden(c.Name() == "run") },
 		RunE:                       func(c *cobra.Command, args []string) error { return runRoot(c, args) },
 	}
 	root.SetIn(term.in)

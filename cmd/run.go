@@ -128,7 +128,7 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	}
 	command := launch.Command{
 		Argv: args, Env: around.plain, Mask: o.mask, Secrets: values,
-		Stdin: term.in, Stdout: term.out, Stderr: term.err,
+		Stdin: term.in, Stdout: term.out, Stderr: term.err, Inherit: term.limits.Inherit,
 	}
 	if o.files {
 		command.Secrets, command.Files = nil, values

@@ -1,11 +1,14 @@
 package cmd
 
 import (
+	"fmt"
 	"io"
 	"os"
 	"runtime"
 
 	"golang.org/x/term"
+
+	"github.com/keywright/keywright/internal/harden"
 )
 
 const isWindows = runtime.GOOS == "windows"
@@ -22,11 +25,23 @@ type terminal struct {
 	errWidth int  // columns of standard error, 0 if unknown
 	noColour bool // says the environment
 	plain    bool // says --no-color
+
+	limits harden.Limits // that the programs get which are started
 }
 
 // colour reports whether the output is to be coloured. It is asked when flags
 // have been read.
 func (t *terminal) colour() bool { return t.outTTY && !t.noColour && !t.plain }
+
+// harden closes the process to others, before a command touches a secret. Replaced says
+// that a program may take its place.
+func (t *terminal) harden(replaced bool) {
+	limits, err := harden.Process(replaced)
+	t.limits = limits
+	if err != nil {
+		fmt.Fprintln(t.err, "keywright: warning: other programs of yours may read keywright's memory:", escaped(err.Error()))
+	}
+}
 
 // systemTerminal is the process's own terminal.
 func systemTerminal() *terminal {

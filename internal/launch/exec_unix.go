@@ -42,7 +42,8 @@ func replace(ctx context.Context, c Command) error {
 			return fail(own(fmt.Errorf("start %s in %s: %w", c.Argv[0], c.Dir, reason(err))))
 		}
 	}
-	return fail(notStarted(c.Argv[0], unix.Exec(p.path, c.Argv, p.env)))
+	err = c.inherit(func() error { return unix.Exec(p.path, c.Argv, p.env) })
+	return fail(notStarted(c.Argv[0], err))
 }
 
 // takeStreams makes the command's streams keywright's own.

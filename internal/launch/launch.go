@@ -54,6 +54,9 @@ type Command struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 
+	// Inherit, if not nil, is called with what starts the child, and calls it: it may
+	// give the process, meanwhile, what the child shall have of it.
+	Inherit func(start func() error) error
 	// Started, if not nil, is called once the child runs, before anything waits
 	// for it. If it returns an error the child is ended as when ctx is done.
 	Started func(Process) error
@@ -135,7 +138,7 @@ func run(ctx context.Context, c Command, deliver deliverer) (_ Result, err error
 	// Signals are taken before the start, so that none ends keywright alone in between.
 	signals := newRelay()
 	defer signals.stop()
-	err = cmd.Start()
+	err = c.inherit(cmd.Start)
 	p.files.started()
 	out.started()
 	if err != nil {
@@ -145,6 +148,13 @@ func run(ctx context.Context, c Command, deliver deliverer) (_ Result, err error
 	err = errors.Join(err, p.files.end())
 	signals.stop() // whoever waits for the rest of the output may interrupt it
 	return result, errors.Join(err, out.end())
+}
+
+func (c Command) inherit(start func() error) error {
+	if c.Inherit == nil {
+		return start()
+	}
+	return c.Inherit(start)
 }
 
 // prepared is what stands before a start.
