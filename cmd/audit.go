@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -113,7 +114,7 @@ func printer(term *terminal, format string) (print func(audit.Entry) error, done
 	case "text":
 		w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
 		return func(x audit.Entry) error {
-			key, outcome := escaped(x.Key), string(x.Decision)
+			key, outcome := escaped(cmp.Or(x.Key, x.Environment)), string(x.Decision)
 			if x.Version != "" {
 				key += " v" + escaped(x.Version)
 			}

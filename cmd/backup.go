@@ -74,7 +74,9 @@ func runBackup(ctx context.Context, term *terminal, o lockOptions, file string) 
 	for i := range catalog.Keys {
 		names = append(names, catalog.Keys[i].Name)
 	}
-	keys.record(ctx, "backup", audit.Granted, names...)
+	if err := keys.record(ctx, "backup", audit.Granted, names...); err != nil {
+		return err
+	}
 	checkpoint, err := keys.log.Checkpoint(ctx)
 	if err != nil && !errors.Is(err, audit.ErrNotKept) {
 		fmt.Fprintln(term.err, "keywright: warning: without a checkpoint of the audit log:", escaped(err.Error()))
@@ -171,8 +173,17 @@ func runRestore(ctx context.Context, term *terminal, o lockOptions, file string)
 	if err != nil {
 		return err
 	}
-	keys.citeLog(ctx, b.Checkpoint)
-	keys.record(ctx, "restore", audit.Granted, b.Names()...)
+	if err := keys.citeLog(ctx, b.Checkpoint); err != nil {
+		return err
+	}
+	if err := keys.record(ctx, "restore", audit.Granted, b.Names()...); err != nil {
+		return err
+	}
+	for _, env := range b.Protected() {
+		if err := keys.Protect(ctx, actor(), env); err != nil {
+			return err
+		}
+	}
 	restored, left := 0, 0
 	for _, name := range b.Names() {
 		switch err := b.Restore(ctx, keys.Store, name); {
@@ -193,13 +204,13 @@ func runRestore(ctx context.Context, term *terminal, o lockOptions, file string)
 }
 
 // citeLog begins an audit log with where the log stood that a backup comes from.
-func (k *keyring) citeLog(ctx context.Context, checkpoint string) {
+func (k *keyring) citeLog(ctx context.Context, checkpoint string) error {
 	if _, err := k.log.PublicKey(ctx); !errors.Is(err, audit.ErrNotKept) {
-		return
+		return nil
 	}
 	e := who()
 	e.Verb, e.Follows = "restore", checkpoint
-	k.append(ctx, e)
+	return k.append(ctx, e)
 }
 
 func (o lockOptions) restoreIdentity(term *terminal) (age.Identity, error) {

@@ -104,14 +104,26 @@ func set(field *string, given string) {
 	}
 }
 
+const editLong = `Changes what is known of a key: all but its secrets and its name. Or, with
+--protected, of an environment: in a protected one get, export, rm, mv and run
+ask at the terminal, want a reason that goes on record, and do nothing when the
+audit log cannot be written. To end that, with --protected=false, is asked for
+in the same way. This is a confirmation against slips, not a lock: code that
+runs as you can ask the keychain itself.
+`
+
 func newEdit(term *terminal) *cobra.Command {
-	var d details
+	var (
+		d         details
+		protected bool
+		reason    string
+	)
 	c := &cobra.Command{
-		Use:     "edit ENV/NAME",
-		Short:   "Change what is known of a key",
-		Long:    "Changes what is known of a key: all but its secrets and its name.\n",
-		Example: "  keywright edit prod/DB --owner ada@example.com --rotate-every 90d",
-		Args:    oneArg("the key's name"),
+		Use:     "edit ENV/NAME | ENV",
+		Short:   "Change what is known of a key, or protect an environment",
+		Long:    editLong,
+		Example: "  keywright edit prod/DB --owner ada@example.com --rotate-every 90d\n  keywright edit prod --protected",
+		Args:    oneArg("the name of a key or an environment"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkEmpty(c.Flags()); err != nil {
 				return err
@@ -119,12 +131,55 @@ func newEdit(term *terminal) *cobra.Command {
 			if c.Flags().NFlag() == 0 {
 				return usagef("see 'keywright edit --help'", "nothing is to be changed")
 			}
+			if c.Flags().Changed("protected") {
+				others := c.Flags().NFlag() - 1
+				if reason != "" {
+					others--
+				}
+				if others > 0 || strings.Contains(args[0], "/") {
+					return usagef("for example: keywright edit prod --protected", "--protected is of an environment, and all else of a key")
+				}
+				return runProtect(c.Context(), term, args[0], protected, reason)
+			}
+			if reason != "" {
+				return usagef("leave it out", "--reason goes with --protected")
+			}
 			return runEdit(c.Context(), term, &d, args[0])
 		},
 	}
 	c.Flags().SortFlags = false
 	d.addFlags(c.Flags())
+	c.Flags().BoolVar(&protected, "protected", false, "ask before an environment's keys are used")
+	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record, with --protected")
 	return c
+}
+
+// runProtect protects an environment, or ends that.
+func runProtect(ctx context.Context, term *terminal, env string, protect bool, reason string) error {
+	if err := keystore.ValidEnv(env); err != nil {
+		return usageError{err, "for example: keywright edit prod --protected"}
+	}
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	r := request{verb: "unprotect", env: env, what: "End that", reason: reason}
+	change, done := keys.Unprotect, "not protected any more"
+	if protect {
+		r.verb, done = "protect", "protected"
+		change = func(ctx context.Context, env string) error { return keys.Protect(ctx, actor(), env) }
+		keys.reason = reason
+	} else if _, err := keys.permit(ctx, r); err != nil {
+		return err
+	}
+	if err := keys.append(ctx, environmentEntry(r.verb, audit.Granted, env)); err != nil {
+		return err
+	}
+	if err := change(ctx, env); err != nil {
+		return err
+	}
+	fmt.Fprintf(term.err, "keywright: %s is %s\n", env, done)
+	return nil
 }
 
 func runEdit(ctx context.Context, term *terminal, d *details, arg string) error {
@@ -140,7 +195,9 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg string) error 
 	if err != nil {
 		return err
 	}
-	keys.record(ctx, "edit", audit.Granted, name)
+	if err := keys.record(ctx, "edit", audit.Granted, name); err != nil {
+		return err
+	}
 	if err := keys.Edit(ctx, name, change); err != nil {
 		return err
 	}

@@ -122,6 +122,8 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 		return "a key is written ENV/NAME: prod/BINANCE", exitUsage, true
 	case errors.As(err, &misfit):
 		return "is it the right environment? To have it there all the same: --force --reason TEXT", exitUsage, true
+	case errors.Is(err, keystore.ErrNotProtected):
+		return "'keywright edit ENV --protected' protects an environment", exitFailed, true
 	case errors.Is(err, keystore.ErrNoKey):
 		return "'keywright ls' names the keys there are", exitFailed, true
 	case errors.Is(err, keystore.ErrNoVersion):

@@ -21,6 +21,7 @@ type exportOptions struct {
 	output string
 	only   []string
 	yes    bool
+	reason string
 }
 
 const exportLong = `Prints the keys of an environment, in clear, in a format that another tool reads.
@@ -50,6 +51,7 @@ func newExport(term *terminal) *cobra.Command {
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, for you alone to read")
 	f.StringSliceVar(&o.only, "only", nil, "only the keys in `LIST` (names, without the environment)")
 	f.BoolVar(&o.yes, "yes-plaintext", false, "do not ask")
+	addReason(f, &o.reason)
 	complete(c, "format", edit.Formats)
 	return c
 }
@@ -61,21 +63,27 @@ func runExport(ctx context.Context, term *terminal, o exportOptions, env string)
 	if !slices.Contains(edit.Formats(), o.format) {
 		return usagef("the formats are "+strings.Join(edit.Formats(), ", "), "unknown format %s", quote(o.format))
 	}
-	if !o.yes {
-		yes, err := term.askYes("Export the keys of " + env + " in clear?")
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	r := request{verb: "export", env: env, what: "Export the keys of " + env + " in clear", reason: o.reason}
+	asked, err := keys.permit(ctx, r)
+	if err != nil {
+		return err
+	}
+	if !asked && !o.yes {
+		yes, err := term.askYes(r.what + "?")
 		switch {
 		case errors.Is(err, errNobody):
 			return usageError{err, "to export without being asked: --yes-plaintext"}
 		case err != nil:
 			return err
 		case !yes:
+			keys.refuse(ctx, r, "declined")
 			fmt.Fprintln(term.err, "keywright: not exported")
 			return outcome(exitFailed)
 		}
-	}
-	keys, err := openKeys(term, mayAsk)
-	if err != nil {
-		return err
 	}
 	values, uses, err := keys.gather(ctx, "export", wanted{env: env, only: o.only})
 	if err != nil {
@@ -86,7 +94,9 @@ func runExport(ctx context.Context, term *terminal, o exportOptions, env string)
 	if err != nil {
 		return usageError{err, "choose another --format, or leave it out with --only"}
 	}
-	keys.append(ctx, uses...)
+	if err := keys.append(ctx, uses...); err != nil {
+		return err
+	}
 	if o.output == "" {
 		_, err = term.out.Write(text)
 		return err

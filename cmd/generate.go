@@ -89,7 +89,9 @@ func runGenerate(ctx context.Context, term *terminal, o generateOptions, arg str
 	if err != nil {
 		return err
 	}
-	keys.record(ctx, "generate", audit.Granted, name)
+	if err := keys.record(ctx, "generate", audit.Granted, name); err != nil {
+		return err
+	}
 	key, err := keys.Put(ctx, actor(), name, keystore.Parts{keystore.SinglePart: value}, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
 		return describe(k)

@@ -8,7 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
 )
@@ -19,7 +18,10 @@ without a line break at its end; at a terminal only after a yes.
 `
 
 func newGet(term *terminal) *cobra.Command {
-	var previous bool
+	var (
+		previous bool
+		reason   string
+	)
 	c := &cobra.Command{
 		Use:     "get ENV/NAME[#PART]",
 		Short:   "Print the value of a key",
@@ -27,14 +29,18 @@ func newGet(term *terminal) *cobra.Command {
 		Example: "  keywright get dev/DB#password | psql-wrapper",
 		Args:    oneArg("the key's name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return runGet(c.Context(), term, args[0], previous)
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			return runGet(c.Context(), term, args[0], previous, reason)
 		},
 	}
 	c.Flags().BoolVar(&previous, "previous", false, "print the version before the current one")
+	addReason(c.Flags(), &reason)
 	return c
 }
 
-func runGet(ctx context.Context, term *terminal, arg string, previous bool) error {
+func runGet(ctx context.Context, term *terminal, arg string, previous bool, reason string) error {
 	ref, err := keystore.ParseRef(arg)
 	if err != nil {
 		return usageError{err, "a key is written ENV/NAME, a part of it ENV/NAME#PART"}
@@ -43,15 +49,23 @@ func runGet(ctx context.Context, term *terminal, arg string, previous bool) erro
 	if err != nil {
 		return err
 	}
+	r := request{verb: "get", env: ref.Env, names: []keystore.Name{ref.Name}, what: "Print " + ref.String(), reason: reason}
 	if term.outTTY {
-		yes, err := term.askYes("Show " + ref.String() + " on this screen?")
+		r.what = "Show " + ref.String() + " on this screen"
+	}
+	asked, err := keys.permit(ctx, r)
+	if err != nil {
+		return err
+	}
+	if term.outTTY && !asked {
+		yes, err := term.askYes(r.what + "?")
 		switch {
 		case errors.Is(err, errNobody):
 			return usageError{err, "pipe it where it is wanted"}
 		case err != nil:
 			return err
 		case !yes:
-			keys.record(ctx, "get", audit.Refused, ref.Name)
+			keys.refuse(ctx, r, "declined")
 			fmt.Fprintln(term.err, "keywright: not shown")
 			return outcome(exitFailed)
 		}
@@ -69,7 +83,9 @@ func runGet(ctx context.Context, term *terminal, arg string, previous bool) erro
 	if err != nil {
 		return err
 	}
-	keys.append(ctx, use("get", key, stage))
+	if err := keys.append(ctx, use("get", key, stage)); err != nil {
+		return err
+	}
 	_, err = term.out.Write(value.Reveal())
 	if err == nil && term.outTTY {
 		_, err = term.out.Write([]byte("\n"))

@@ -422,7 +422,9 @@ func (t take) store(ctx context.Context, keys *keyring) error {
 	before := keys.reason
 	defer func() { keys.reason = before }()
 	keys.reason = t.reason
-	keys.record(ctx, "import", audit.Granted, t.name)
+	if err := keys.record(ctx, "import", audit.Granted, t.name); err != nil {
+		return err
+	}
 	_, err := keys.Put(ctx, actor(), t.name, t.parts, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
 		k.Provider = cmp.Or(k.Provider, t.provider)

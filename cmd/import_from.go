@@ -15,6 +15,9 @@ func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string
 	if o.from == env {
 		return usagef("for example: keywright import test --from dev", "--from is %s itself", env)
 	}
+	if _, err := keys.permit(ctx, request{verb: "import", env: o.from, what: "Copy its keys to " + env, reason: o.reason}); err != nil {
+		return err
+	}
 	opened, err := keys.Select(ctx, func(k *keystore.Key) bool {
 		return (k.Env == o.from || k.Env == env) && o.wants(k.Name.Key)
 	})
@@ -64,7 +67,9 @@ func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string
 		}
 		granted := entryFor("import", audit.Granted, to)
 		granted.Reason = t.reason
-		keys.append(ctx, use("import", k.Key, keystore.Current), granted)
+		if err := keys.append(ctx, use("import", k.Key, keystore.Current), granted); err != nil {
+			return err
+		}
 		if err := keys.copyTo(ctx, to, k); err != nil {
 			fmt.Fprintf(keys.term.err, "keywright: %s stored before that\n", wereKeys(p.stored))
 			return err

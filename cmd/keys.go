@@ -99,19 +99,26 @@ func (k keeper) Get(ctx context.Context, name string) (secret.Value, error) {
 	return v, err
 }
 
-// record writes down what is about to be done to keys, before it is. That it cannot be
-// written is said, and does not keep a user from a key.
-func (k *keyring) record(ctx context.Context, verb string, decision audit.Decision, names ...keystore.Name) {
+// record writes down what is about to be done to keys, before it is; the error is that
+// of append.
+func (k *keyring) record(ctx context.Context, verb string, decision audit.Decision, names ...keystore.Name) error {
 	var entries []audit.Entry
 	for _, n := range names {
 		entries = append(entries, entryFor(verb, decision, n))
 	}
-	k.append(ctx, entries...)
+	return k.append(ctx, entries...)
 }
 
 func entryFor(verb string, decision audit.Decision, n keystore.Name) audit.Entry {
+	e := environmentEntry(verb, decision, n.Env)
+	e.Key = n.String()
+	return e
+}
+
+// environmentEntry is one about an environment as a whole.
+func environmentEntry(verb string, decision audit.Decision, env string) audit.Entry {
 	e := who()
-	e.Verb, e.Decision, e.Key, e.Environment = verb, decision, n.String(), n.Env
+	e.Verb, e.Decision, e.Environment = verb, decision, env
 	return e
 }
 
@@ -124,13 +131,27 @@ func use(verb string, k *keystore.Key, stage keystore.Stage) audit.Entry {
 	return e
 }
 
-func (k *keyring) append(ctx context.Context, entries ...audit.Entry) {
+// append writes entries into the audit log. That this cannot be done is said, and does
+// not keep a user from a key, unless its environment is protected: then it is an error.
+func (k *keyring) append(ctx context.Context, entries ...audit.Entry) error {
 	for i := range entries {
 		entries[i].Reason = cmp.Or(entries[i].Reason, k.reason)
 	}
-	if _, err := k.log.Append(ctx, entries...); err != nil {
-		fmt.Fprintln(k.term.err, "keywright: warning: not in the audit log:", escaped(err.Error()))
+	_, err := k.log.Append(ctx, entries...)
+	if err == nil {
+		return nil
 	}
+	catalog, catalogErr := k.Catalog(ctx)
+	if catalogErr != nil {
+		return catalogErr
+	}
+	for _, e := range entries {
+		if _, protected := catalog.Protection(e.Environment); protected {
+			return hintedError{fmt.Errorf("%s is protected, and the audit log cannot be written: %w", e.Environment, err), "'keywright audit verify' says what it is like"}
+		}
+	}
+	fmt.Fprintln(k.term.err, "keywright: warning: not in the audit log:", escaped(err.Error()))
+	return nil
 }
 
 // who is an entry that says who acts, and through which programs.

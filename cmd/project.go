@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/config"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
@@ -147,7 +146,8 @@ func (k *keyring) trust(ctx context.Context, o runOptions, a asks) error {
 			err = hintedError{errors.New("it was not wanted"), "nothing was started"}
 		}
 		if err != nil {
-			k.refuse(ctx, o.env, a)
+			names := slices.DeleteFunc(slices.Clone(a.names), func(n keystore.Name) bool { return n.Env != o.env })
+			k.refuse(ctx, request{verb: "run", env: o.env, names: names}, "asked for by "+a.path)
 			return err
 		}
 	}
@@ -161,21 +161,6 @@ func (o runOptions) trusting() string {
 		c += " --env-file " + f
 	}
 	return c + " -- PROGRAM"
-}
-
-// refuse puts on record that keys were asked for, and not handed over.
-func (k *keyring) refuse(ctx context.Context, env string, a asks) {
-	var entries []audit.Entry
-	for _, n := range a.names {
-		if n.Env == env {
-			e := entryFor("run", audit.Refused, n)
-			e.Reason = "asked for by " + a.path
-			entries = append(entries, e)
-		}
-	}
-	if len(entries) > 0 {
-		k.append(ctx, entries...)
-	}
 }
 
 // project is the project that a program is run in: which keys it gets. It is nil outside

@@ -1,13 +1,13 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"sync"
 
 	"github.com/spf13/pflag"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/match"
@@ -66,6 +66,7 @@ func (s shapes) Signs(text secret.Value) ([]keystore.Sign, error) {
 // fits refuses secrets whose shape says that they do not belong into the environment of
 // their key, and puts that on record. Who insists is let through, with the reason.
 func (k *keyring) fits(ctx context.Context, verb string, key *keystore.Key, parts keystore.Parts, i insistence) error {
+	k.reason = cmp.Or(k.reason, i.reason)
 	err := keystore.CheckRealm(k.shapes, key, parts)
 	var misfit *keystore.RealmError
 	switch {
@@ -75,8 +76,6 @@ func (k *keyring) fits(ctx context.Context, verb string, key *keystore.Key, part
 		k.reason = "forced (" + string(misfit.Sign.Realm) + " value): " + i.reason
 		return nil
 	}
-	e := entryFor(verb, audit.Refused, key.Name)
-	e.Reason = string(misfit.Sign.Realm) + " value: " + misfit.Sign.Kind
-	k.append(ctx, e)
+	k.refuse(ctx, request{verb: verb, env: key.Env, names: []keystore.Name{key.Name}}, string(misfit.Sign.Realm)+" value: "+misfit.Sign.Kind)
 	return err
 }

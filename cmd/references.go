@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/internal/edit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
@@ -106,10 +105,10 @@ func (k *keyring) checkRefs(ctx context.Context, verb, env string, only []string
 	for _, r := range refs {
 		switch {
 		case r.ref.Env != env:
-			k.record(ctx, verb, audit.Refused, r.ref.Name)
+			k.refuse(ctx, request{verb: verb, names: []keystore.Name{r.ref.Name}}, "a reference out of "+env)
 			return hintedError{fmt.Errorf("%s, which is not in %s", r, env), "a program gets the keys of one environment: for those of " + r.ref.Env + ", --env " + r.ref.Env}
 		case len(only) > 0 && !slices.Contains(only, r.ref.Key):
-			k.record(ctx, verb, audit.Refused, r.ref.Name)
+			k.refuse(ctx, request{verb: verb, names: []keystore.Name{r.ref.Name}}, "left out by --only")
 			return hintedError{fmt.Errorf("%s, which --only leaves out", r), "add " + r.ref.Key + " to --only, or take the reference out"}
 		}
 	}

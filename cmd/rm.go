@@ -12,7 +12,10 @@ import (
 )
 
 func newRm(term *terminal) *cobra.Command {
-	var yes bool
+	var (
+		yes    bool
+		reason string
+	)
 	c := &cobra.Command{
 		Use:   "rm ENV/NAME",
 		Short: "Remove a key",
@@ -20,13 +23,19 @@ func newRm(term *terminal) *cobra.Command {
 without a terminal it wants --yes. At its provider the key goes on to work.
 `,
 		Args: oneArg("the key's name"),
-		RunE: func(c *cobra.Command, args []string) error { return runRm(c.Context(), term, args[0], yes) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			return runRm(c.Context(), term, args[0], yes, reason)
+		},
 	}
 	c.Flags().BoolVar(&yes, "yes", false, "remove it without asking")
+	addReason(c.Flags(), &reason)
 	return c
 }
 
-func runRm(ctx context.Context, term *terminal, arg string, yes bool) error {
+func runRm(ctx context.Context, term *terminal, arg string, yes bool, reason string) error {
 	name, err := keyName(arg)
 	if err != nil {
 		return err
@@ -35,20 +44,27 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool) error {
 	if err != nil {
 		return err
 	}
-	if !yes {
-		yes, err = term.askYes("Remove " + name.String() + " and all its versions for good?")
+	r := request{verb: "rm", env: name.Env, names: []keystore.Name{name}, what: "Remove " + name.String() + " and all its versions for good", reason: reason}
+	asked, err := keys.permit(ctx, r)
+	if err != nil {
+		return err
+	}
+	if !asked && !yes {
+		yes, err = term.askYes(r.what + "?")
 		switch {
 		case errors.Is(err, errNobody):
 			return usageError{err, "to remove it without asking: keywright rm --yes " + name.String()}
 		case err != nil:
 			return err
 		case !yes:
-			keys.record(ctx, "rm", audit.Refused, name)
+			keys.refuse(ctx, r, "declined")
 			fmt.Fprintln(term.err, "keywright: not removed")
 			return outcome(exitFailed)
 		}
 	}
-	keys.record(ctx, "rm", audit.Granted, name)
+	if err := keys.record(ctx, "rm", audit.Granted, name); err != nil {
+		return err
+	}
 	if err := keys.Remove(ctx, name); err != nil {
 		return err
 	}
@@ -90,10 +106,16 @@ func runMv(ctx context.Context, term *terminal, i insistence, from, to string) e
 	if err != nil {
 		return err
 	}
+	r := request{verb: "mv", env: old.Env, names: []keystore.Name{old}, what: "Move " + old.String() + " to " + next.String(), reason: i.reason}
+	if _, err := keys.permit(ctx, r); err != nil {
+		return err
+	}
 	if err := keys.fitsElsewhere(ctx, old, next, i); err != nil {
 		return err
 	}
-	keys.record(ctx, "mv", audit.Granted, old, next)
+	if err := keys.record(ctx, "mv", audit.Granted, old, next); err != nil {
+		return err
+	}
 	if err := keys.Move(ctx, old, next); err != nil {
 		return err
 	}

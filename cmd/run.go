@@ -28,6 +28,8 @@ type runOptions struct {
 	trust    bool
 	files    bool
 	mask     bool
+
+	reason string
 }
 
 const runLong = `Starts a program and hands it the keys of an environment, as variables. They
@@ -82,6 +84,7 @@ func newRun(term *terminal) *cobra.Command {
 	f.StringArrayVar(&o.envFiles, "env-file", nil, "variables, and references to keys, from a .env `FILE` (may be repeated)")
 	f.BoolVar(&o.files, "files", false, "hand the values over as files, their paths in NAME_FILE")
 	f.BoolVar(&o.mask, "mask", false, "show *** for the values in the program's output")
+	addReason(f, &o.reason)
 	return c
 }
 
@@ -122,6 +125,9 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if err := keys.checkTrust(ctx, o, project, files); err != nil {
 		return ownFailure(term, err)
 	}
+	if _, err := keys.permit(ctx, request{verb: "run", env: o.env, what: "Run " + quote(args[0]) + " with its keys", reason: o.reason}); err != nil {
+		return ownFailure(term, err)
+	}
 	values, uses, err := keys.gather(ctx, "run", wanted{env: o.env, only: o.only, refs: refs, project: project})
 	if err != nil {
 		return ownFailure(term, err)
@@ -136,7 +142,9 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if o.mask {
 		warnUnmasked(term, values)
 	}
-	keys.recordRun(ctx, &command, uses)
+	if err := keys.recordRun(ctx, &command, uses); err != nil {
+		return ownFailure(term, err)
+	}
 	// The program gets the signals: what ended with the first interrupt would end it.
 	result, err := launch.Exec(context.WithoutCancel(ctx), command)
 	var failed *launch.Error
@@ -169,24 +177,25 @@ func ownFailure(term *terminal, err error) error {
 
 // recordRun puts on record who gets the keys, before that happens, and which process
 // that is: where it takes keywright's place, that is known before.
-func (k *keyring) recordRun(ctx context.Context, c *launch.Command, uses []audit.Entry) {
+func (k *keyring) recordRun(ctx context.Context, c *launch.Command, uses []audit.Entry) error {
 	if launch.InPlace(*c) {
 		c.Started = func(p launch.Process) error {
 			for i := range uses {
 				uses[i].Child = childOf(p)
 			}
-			k.append(ctx, uses...)
-			return nil
+			return k.append(ctx, uses...)
 		}
-		return
+		return nil
 	}
-	k.append(ctx, uses...)
+	if err := k.append(ctx, uses...); err != nil {
+		return err
+	}
 	c.Started = func(p launch.Process) error {
 		e := who()
 		e.Verb, e.Result, e.Environment, e.Child = "run", "started", uses[0].Environment, childOf(p)
-		k.append(ctx, e)
-		return nil
+		return k.append(ctx, e)
 	}
+	return nil
 }
 
 func childOf(p launch.Process) *audit.Child {

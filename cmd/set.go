@@ -85,7 +85,9 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 		return err
 	}
 	if o.undo {
-		keys.record(ctx, "undo", audit.Granted, name)
+		if err := keys.record(ctx, "undo", audit.Granted, name); err != nil {
+			return err
+		}
 		if err := keys.Undo(ctx, name); err != nil {
 			return err
 		}
@@ -104,7 +106,9 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	if err := keys.fits(ctx, "set", known, parts, o.insistence); err != nil {
 		return err
 	}
-	keys.record(ctx, "set", audit.Granted, name)
+	if err := keys.record(ctx, "set", audit.Granted, name); err != nil {
+		return err
+	}
 	key, err := keys.Put(ctx, actor(), name, parts, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
 		return describe(k)

@@ -14,6 +14,8 @@ type Catalog struct {
 	Generation uint64 `json:"generation"` // one more with each change
 	Keys       []Key  `json:"keys"`       // sorted by name
 
+	Protected []Protection `json:"protected,omitempty"` // sorted by environment
+
 	// Items that belong to no version: those about to be written, and those that are
 	// not needed any more. They are removed when something is changed next, and once
 	// more when they have cooled: a call that was given up may still have its effect.
@@ -123,5 +125,5 @@ func (c *Catalog) check() error {
 			return fmt.Errorf("metadata: %s has versions and none is current", k.Name)
 		}
 	}
-	return nil
+	return c.checkProtected()
 }

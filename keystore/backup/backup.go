@@ -24,6 +24,7 @@ type content struct {
 	Made       time.Time `json:"made"`
 	Checkpoint string    `json:"checkpoint,omitempty"` // of the audit log, signed
 	Keys       []saved   `json:"keys"`
+	Protected  []string  `json:"protected,omitempty"` // environments
 }
 
 type saved struct {
@@ -59,6 +60,13 @@ func Write(ctx context.Context, w io.Writer, to age.Recipient, store *keystore.S
 	})
 	if err != nil {
 		return 0, err
+	}
+	catalog, err := store.Catalog(ctx)
+	if err != nil {
+		return 0, err
+	}
+	for _, p := range catalog.Protected {
+		c.Protected = append(c.Protected, p.Env)
 	}
 	plain, err := json.Marshal(c)
 	if err != nil {
@@ -136,6 +144,9 @@ func (b *Backup) Names() []keystore.Name {
 	}
 	return names
 }
+
+// Protected are the environments that were protected.
+func (b *Backup) Protected() []string { return b.content.Protected }
 
 // Restore stores a key of the backup, with all its versions. There must be none of its
 // name: otherwise the error matches keystore.ErrExists.

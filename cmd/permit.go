@@ -1,0 +1,99 @@
+package cmd
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/keystore"
+)
+
+// request is what a command is about to do with keys of an environment.
+type request struct {
+	verb   string
+	env    string
+	names  []keystore.Name // that go on record when it is refused; none for the environment
+	what   string          // a question without its mark: "Remove prod/DB"
+	reason string          // that was given with --reason
+}
+
+func addReason(f *pflag.FlagSet, reason *string) {
+	f.StringVar(reason, "reason", "", "`TEXT` that goes on record; a protected environment asks for it")
+}
+
+// permit asks before something is done in a protected environment, and says whether it
+// did. It is a confirmation: code that runs as the user can go round it. The reason goes
+// on record with whatever is done from now on.
+func (k *keyring) permit(ctx context.Context, r request) (asked bool, err error) {
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return false, err
+	}
+	k.reason = r.reason
+	if _, protected := catalog.Protection(r.env); !protected {
+		return false, nil
+	}
+	k.reason, err = k.term.askReason(r)
+	switch {
+	case errors.Is(err, errNobody):
+		k.refuse(ctx, r, "protected, and nobody to ask")
+		return false, hintedError{fmt.Errorf("%s is protected, and %w", r.env, err), "try it at a terminal"}
+	case err != nil:
+		return false, err
+	case k.reason == "":
+		k.refuse(ctx, r, "protected, and declined")
+		return true, errDeclined
+	}
+	return true, nil
+}
+
+var errDeclined = hintedError{errors.New("not done"), "a protected environment wants a reason"}
+
+// refuse puts on record that something was not done.
+func (k *keyring) refuse(ctx context.Context, r request, why string) {
+	k.reason = why
+	entries := []audit.Entry{environmentEntry(r.verb, audit.Refused, r.env)}
+	for i, n := range r.names {
+		if i == 0 {
+			entries = nil
+		}
+		entries = append(entries, entryFor(r.verb, audit.Refused, n))
+	}
+	if err := k.append(ctx, entries...); err != nil {
+		fmt.Fprintln(k.term.err, "keywright: warning:", escaped(err.Error()))
+	}
+}
+
+// askReason asks for a reason; for a yes if one was given. None is a no.
+func (t *terminal) askReason(r request) (string, error) {
+	question := r.env + " is protected. " + r.what + "?"
+	if r.reason == "" {
+		return t.askLine(question + "\nReason (empty: no): ")
+	}
+	yes, err := t.askYes(question)
+	if !yes {
+		return "", err
+	}
+	return r.reason, err
+}
+
+// askLine asks for a line of text at the controlling terminal.
+func (t *terminal) askLine(prompt string) (string, error) {
+	tty, err := openTTY()
+	if err != nil {
+		return "", err
+	}
+	defer tty.close()
+	fmt.Fprint(tty.out, prompt)
+	line, err := bufio.NewReader(io.LimitReader(tty.in, 1024)).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return "", fmt.Errorf("read from the terminal: %w", err)
+	}
+	return strings.TrimSpace(line), nil
+}
