@@ -43,6 +43,9 @@ func TestMain(m *testing.M) {
 //	repeat COUNT TEXT FILE      writes a text many times
 //	named FILE NAME             copies a file; the name is a Go string literal
 //	identity                    keeps keys in a file that is encrypted to a new identity
+//	enrol                       enrols an authenticator (Linux), and sets $RECOVERY0 to
+//	                            $RECOVERY9 to its recovery codes
+//	code PERIODS FILE LINE...   writes lines and its code of so many periods from now
 func TestScript(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Fatal("the scripts need git")
@@ -60,6 +63,8 @@ func TestScript(t *testing.T) {
 			"repeat":   repeat,
 			"named":    named,
 			"identity": identity,
+			"enrol":    enrol,
+			"code":     code,
 		},
 		Condition: condition,
 	})

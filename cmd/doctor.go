@@ -97,6 +97,14 @@ func (d *doctor) keys(ctx context.Context, keys *keyring) error {
 	if len(c.Ailments) == 0 {
 		d.say("%s in %s can be read", plural(c.Keys, "key"), plural(c.Versions, "version"))
 	}
+	switch err := keys.CheckTOTP(ctx); {
+	case errors.Is(err, keystore.ErrNotEnrolled):
+	case err != nil:
+		_, hint, _ := explain(err)
+		d.complain(hint, "%v", err)
+	default:
+		d.say("the authenticator's secret can be read")
+	}
 	if c.Loose > 0 {
 		d.say("%s left over, to be removed with the next change", plural(c.Loose, "item"))
 	}

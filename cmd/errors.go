@@ -116,6 +116,7 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 		name     *keystore.NameError
 		tampered *keystore.TamperError
 		misfit   *keystore.RealmError
+		locked   *keystore.LockedOutError
 	)
 	switch {
 	case errors.As(err, &name):
@@ -124,6 +125,16 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 		return "is it the right environment? To have it there all the same: --force --reason TEXT", exitUsage, true
 	case errors.Is(err, keystore.ErrNotProtected):
 		return "'keywright edit ENV --protected' protects an environment", exitFailed, true
+	case errors.Is(err, keystore.ErrCode):
+		return "wait for the next code, or take a recovery code", exitFailed, true
+	case errors.As(err, &locked):
+		return "wait, and look at what is typed; after some wrong codes each costs more time", exitFailed, true
+	case errors.Is(err, keystore.ErrEnrolled):
+		return "'keywright totp disable' forgets it", exitFailed, true
+	case errors.Is(err, keystore.ErrNotEnrolled):
+		return "'keywright totp enrol' enrols one", exitFailed, true
+	case errors.Is(err, keystore.ErrSecretGone):
+		return "'keywright totp disable' forgets the authenticator, without a code", exitFailed, true
 	case errors.Is(err, keystore.ErrNoKey):
 		return "'keywright ls' names the keys there are", exitFailed, true
 	case errors.Is(err, keystore.ErrNoVersion):

@@ -146,8 +146,12 @@ func (k *keyring) append(ctx context.Context, entries ...audit.Entry) error {
 		return catalogErr
 	}
 	for _, e := range entries {
-		if _, protected := catalog.Protection(e.Environment); protected {
-			return hintedError{fmt.Errorf("%s is protected, and the audit log cannot be written: %w", e.Environment, err), "'keywright audit verify' says what it is like"}
+		_, protected := catalog.Protection(e.Environment)
+		if e.Environment == "" { // then it concerns all of them
+			protected = len(catalog.Protected) > 0
+		}
+		if protected {
+			return hintedError{fmt.Errorf("%s is protected, and the audit log cannot be written: %w", cmp.Or(e.Environment, "an environment"), err), "'keywright audit verify' says what it is like"}
 		}
 	}
 	fmt.Fprintln(k.term.err, "keywright: warning: not in the audit log:", escaped(err.Error()))

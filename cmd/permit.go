@@ -50,6 +50,12 @@ func (k *keyring) permit(ctx context.Context, r request) (asked bool, err error)
 		k.refuse(ctx, r, "protected, and declined")
 		return true, errDeclined
 	}
+	reason := k.reason
+	if err := k.askCode(ctx, catalog); err != nil {
+		k.refuse(ctx, r, "protected, and no right code")
+		return true, err
+	}
+	k.reason = reason
 	return true, nil
 }
 

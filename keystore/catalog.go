@@ -15,6 +15,7 @@ type Catalog struct {
 	Keys       []Key  `json:"keys"`       // sorted by name
 
 	Protected []Protection `json:"protected,omitempty"` // sorted by environment
+	TOTP      *TOTP        `json:"totp,omitempty"`      // nil if there is no authenticator
 
 	// Items that belong to no version: those about to be written, and those that are
 	// not needed any more. They are removed when something is changed next, and once

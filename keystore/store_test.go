@@ -135,6 +135,9 @@ func (s *testStore) tidy() {
 			want = append(want, v.Item)
 		}
 	}
+	if c.TOTP != nil {
+		want = append(want, c.TOTP.Item)
+	}
 	for _, l := range c.Loose {
 		if s.clock.Sub(l.Since) >= cooling {
 			s.t.Errorf("%s is still loose", l.Item)
