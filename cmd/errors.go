@@ -125,6 +125,8 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 		return "is it the right environment? To have it there all the same: --force --reason TEXT", exitUsage, true
 	case errors.Is(err, keystore.ErrNotProtected):
 		return "'keywright edit ENV --protected' protects an environment", exitFailed, true
+	case errors.Is(err, keystore.ErrNotUnlocked):
+		return "'keywright status' says what is", exitFailed, true
 	case errors.Is(err, keystore.ErrCode):
 		return "wait for the next code, or take a recovery code", exitFailed, true
 	case errors.As(err, &locked):

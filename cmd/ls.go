@@ -113,6 +113,7 @@ func lookAtKeys(ctx context.Context, term *terminal, env string) (c *keystore.Ca
 	}
 	if env != "" {
 		c.Keys = slices.DeleteFunc(c.Keys, func(k keystore.Key) bool { return k.Env != env })
+		c.Protected = slices.DeleteFunc(c.Protected, func(p keystore.Protection) bool { return p.Env != env })
 	}
 	return c, authenticated, nil
 }

@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -21,6 +23,8 @@ type request struct {
 	names  []keystore.Name // that go on record when it is refused; none for the environment
 	what   string          // a question without its mark: "Remove prod/DB"
 	reason string          // that was given with --reason
+
+	unattended bool // it needs nobody while the environment is unlocked
 }
 
 func addReason(f *pflag.FlagSet, reason *string) {
@@ -36,14 +40,23 @@ func (k *keyring) permit(ctx context.Context, r request) (asked bool, err error)
 		return false, err
 	}
 	k.reason = r.reason
-	if _, protected := catalog.Protection(r.env); !protected {
+	p, protected := catalog.Protection(r.env)
+	switch {
+	case !protected:
+		return false, nil
+	case r.unattended && p.Unlocked(time.Now()):
+		k.reason = cmp.Or(k.reason, "unlocked: "+p.Unlock.Reason)
 		return false, nil
 	}
 	k.reason, err = k.term.askReason(r)
 	switch {
 	case errors.Is(err, errNobody):
 		k.refuse(ctx, r, "protected, and nobody to ask")
-		return false, hintedError{fmt.Errorf("%s is protected, and %w", r.env, err), "try it at a terminal"}
+		hint := "try it at a terminal"
+		if r.unattended {
+			hint += "; for services: keywright unlock " + r.env + " --for 12h --reason TEXT"
+		}
+		return false, hintedError{fmt.Errorf("%s is protected, and %w", r.env, err), hint}
 	case err != nil:
 		return false, err
 	case k.reason == "":

@@ -125,7 +125,7 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if err := keys.checkTrust(ctx, o, project, files); err != nil {
 		return ownFailure(term, err)
 	}
-	if _, err := keys.permit(ctx, request{verb: "run", env: o.env, what: "Run " + quote(args[0]) + " with its keys", reason: o.reason}); err != nil {
+	if _, err := keys.permit(ctx, request{verb: "run", env: o.env, what: "Run " + quote(args[0]) + " with its keys", reason: o.reason, unattended: true}); err != nil {
 		return ownFailure(term, err)
 	}
 	values, uses, err := keys.gather(ctx, "run", wanted{env: o.env, only: o.only, refs: refs, project: project})

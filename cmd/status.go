@@ -26,7 +26,8 @@ const statusLong = `Says which keys need attention: those that a scan met somewh
 expired or will soon, that are older than they are meant to become or than
 their provider allows, and those whose secret is that of another environment,
 too. Notes follow on keys that were never used through keywright, and on parts
-that scans do not look for. Values are neither shown nor asked for. In a
+that scans do not look for. It says which environments are protected, and
+which of these are unlocked. Values are neither shown nor asked for. In a
 project, its .keywright.toml may set an age that its keys may have, and owners.
 
 With --project it speaks of the keys that the project declares alone, and says
@@ -67,12 +68,34 @@ type dueKey struct {
 	Owner   string           `json:"owner,omitempty"`
 }
 
+// protectedEnv is a protected environment, as status prints it for programs.
+type protectedEnv struct {
+	Name   string    `json:"name"`
+	Until  time.Time `json:"unlocked_until,omitzero"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// protectedOf lists the protected environments, with unlocks that are in force.
+func protectedOf(c *keystore.Catalog, now time.Time) (list []protectedEnv) {
+	for i := range c.Protected {
+		p := &c.Protected[i]
+		e := protectedEnv{Name: p.Env}
+		if p.Unlocked(now) {
+			e.Until, e.Reason = p.Unlock.Until, p.Unlock.Reason
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
 // statusReport is what status prints for programs.
 type statusReport struct {
 	Authenticated bool     `json:"authenticated"`
 	Keys          int      `json:"keys"`
 	Due           []dueKey `json:"due"`
 	Notes         []dueKey `json:"notes"`
+
+	Protected []protectedEnv `json:"protected,omitempty"`
 
 	Project *projectReport `json:"project,omitempty"`
 }
@@ -134,6 +157,7 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 		}
 	}
 	now := time.Now()
+	r.Protected = protectedOf(catalog, now)
 	due := catalog.Due(now, time.Duration(within)*24*time.Hour)
 	r.Keys = len(catalog.Keys)
 	var notes []keystore.Due
@@ -150,6 +174,7 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 		e.SetIndent("", "  ")
 		err = e.Encode(r)
 	} else {
+		printProtected(term, r.Protected)
 		err = printStatus(term, r, slices.Concat(due, notes), lacks, now)
 	}
 	switch {
@@ -161,6 +186,20 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 		return outcome(exitIncomplete)
 	}
 	return nil
+}
+
+// printProtected says which environments are protected, and unlocked.
+func printProtected(term *terminal, list []protectedEnv) {
+	for _, e := range list {
+		if e.Until.IsZero() {
+			fmt.Fprintf(term.out, "%s is protected\n", e.Name)
+			continue
+		}
+		fmt.Fprintf(term.out, "%s is protected, and unlocked until %s: %s\n", e.Name, moment(e.Until), escaped(e.Reason))
+	}
+	if len(list) > 0 {
+		fmt.Fprintln(term.out)
+	}
 }
 
 func printStatus(term *terminal, r statusReport, due []keystore.Due, lacks []keystore.Lack, now time.Time) error {

@@ -15,10 +15,35 @@ type Protection struct {
 	Env   string    `json:"env"`
 	Since time.Time `json:"since"`
 	By    string    `json:"by"`
+
+	// Unlock lets services go on; nil if there is none. It may be over.
+	Unlock *Unlock `json:"unlock,omitempty"`
 }
 
-// ErrNotProtected says that an environment is not protected.
-var ErrNotProtected = errors.New("it is not protected")
+// Unlock says that the keys of a protected environment are handed to programs without
+// anybody being asked, for a while.
+type Unlock struct {
+	From   time.Time `json:"from"`
+	Until  time.Time `json:"until"`
+	Reason string    `json:"reason"`
+	By     string    `json:"by"`
+}
+
+// MaxUnlock is the longest that an environment is unlocked for.
+const MaxUnlock = 30 * 24 * time.Hour
+
+// The errors of protection.
+var (
+	ErrNotProtected = errors.New("it is not protected")
+	ErrNotUnlocked  = errors.New("it is not unlocked")
+	ErrSpan         = errors.New("an environment is unlocked for some time, 30 days at most")
+)
+
+// Unlocked reports whether an unlock is in force. Before it began, by a clock that went
+// back, it is not.
+func (p *Protection) Unlocked(now time.Time) bool {
+	return p.Unlock != nil && !now.Before(p.Unlock.From) && now.Before(p.Unlock.Until)
+}
 
 // EnvError is an error about an environment.
 type EnvError struct {
@@ -47,6 +72,9 @@ func (c *Catalog) checkProtected() error {
 		if i > 0 && c.Protected[i-1].Env >= p.Env {
 			return fmt.Errorf("metadata: the protection of %s is out of order", p.Env)
 		}
+		if u := p.Unlock; u != nil && !validSpan(u.Until.Sub(u.From)) {
+			return fmt.Errorf("metadata: %s is unlocked for %v", p.Env, u.Until.Sub(u.From))
+		}
 	}
 	return nil
 }
@@ -74,6 +102,42 @@ func (s *Store) Unprotect(ctx context.Context, env string) error {
 			return ErrNotProtected
 		}
 		c.Protected = slices.DeleteFunc(c.Protected, func(p Protection) bool { return p.Env == env })
+		return nil
+	})
+}
+
+func validSpan(d time.Duration) bool { return d > 0 && d <= MaxUnlock }
+
+// Unlock unlocks a protected environment from now on, for so long; another unlock ends.
+// By is who acts.
+func (s *Store) Unlock(ctx context.Context, by, env, reason string, span time.Duration) (until time.Time, err error) {
+	err = s.changeEnv(ctx, "unlock", env, func(c *Catalog) error {
+		p, ok := c.Protection(env)
+		switch {
+		case !ok:
+			return ErrNotProtected
+		case !validSpan(span):
+			return ErrSpan
+		}
+		now := s.now().UTC()
+		until = now.Add(span)
+		p.Unlock = &Unlock{now, until, reason, by}
+		return nil
+	})
+	return until, err
+}
+
+// Lock ends an unlock, also one that is over.
+func (s *Store) Lock(ctx context.Context, env string) error {
+	return s.changeEnv(ctx, "lock", env, func(c *Catalog) error {
+		p, ok := c.Protection(env)
+		switch {
+		case !ok:
+			return ErrNotProtected
+		case p.Unlock == nil:
+			return ErrNotUnlocked
+		}
+		p.Unlock = nil
 		return nil
 	})
 }

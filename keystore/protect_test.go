@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestProtect(t *testing.T) {
@@ -70,5 +71,74 @@ func TestProtectionIsAuthentic(t *testing.T) {
 	var tampered *TamperError
 	if _, err := s.Catalog(t.Context()); !errors.As(err, &tampered) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestUnlock(t *testing.T) {
+	s := newTestStore(t)
+	ctx, start := t.Context(), s.clock
+	unlocked := func(at time.Time) bool {
+		t.Helper()
+		c, err := s.Catalog(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, ok := c.Protection("prod")
+		return ok && p.Unlocked(at)
+	}
+	if _, err := s.Unlock(ctx, "ada", "prod", "why", time.Hour); !errors.Is(err, ErrNotProtected) {
+		t.Errorf("not protected: %v", err)
+	}
+	if err := s.Protect(ctx, "ada", "prod"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Lock(ctx, "prod"); !errors.Is(err, ErrNotUnlocked) || unlocked(start) {
+		t.Errorf("not unlocked: %v", err)
+	}
+	for _, span := range []time.Duration{0, -time.Hour, MaxUnlock + 1} {
+		if _, err := s.Unlock(ctx, "ada", "prod", "why", span); !errors.Is(err, ErrSpan) {
+			t.Errorf("for %v: %v", span, err)
+		}
+	}
+	until, err := s.Unlock(ctx, "ada", "prod", "why", 12*time.Hour)
+	if err != nil || !until.Equal(start.Add(12*time.Hour)) {
+		t.Errorf("until %v, %v", until, err)
+	}
+	for at, want := range map[time.Duration]bool{
+		-time.Second: false, -24 * time.Hour: false, // the clock went back
+		0: true, 12*time.Hour - 1: true, 12 * time.Hour: false, 24 * time.Hour: false,
+	} {
+		if got := unlocked(start.Add(at)); got != want {
+			t.Errorf("after %v: unlocked %v", at, got)
+		}
+	}
+	if err := s.Lock(ctx, "prod"); err != nil || unlocked(start) {
+		t.Errorf("locked: %v", err)
+	}
+	if _, err := s.Unlock(ctx, "ada", "prod", "why", MaxUnlock); err != nil || !unlocked(start) {
+		t.Errorf("unlocked again: %v", err)
+	}
+	if err := errors.Join(s.Unprotect(ctx, "prod"), s.Protect(ctx, "ada", "prod")); err != nil || unlocked(start) {
+		t.Errorf("protected anew: %v", err)
+	}
+}
+
+// What encode cannot have written is refused, though it is sealed.
+func TestUnlockThatCannotBe(t *testing.T) {
+	from := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for _, protected := range [][]Protection{
+		{{Env: "Prod"}},
+		{{Env: "prod"}, {Env: "dev"}},
+		{{Env: "prod"}, {Env: "prod"}},
+		{{Env: "prod", Unlock: &Unlock{From: from, Until: from}}},
+		{{Env: "prod", Unlock: &Unlock{From: from, Until: from.Add(MaxUnlock + 1)}}},
+	} {
+		data, err := (&Catalog{Protected: protected}).encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := decodeCatalog(data); err == nil {
+			t.Errorf("taken: %+v", protected)
+		}
 	}
 }
