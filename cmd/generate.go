@@ -46,7 +46,7 @@ func newGenerate(term *terminal) *cobra.Command {
 		Use:     "generate ENV/NAME",
 		Short:   "Make a secret and store it",
 		Long:    generateLong(),
-		Example: "  keywright generate dev/SESSION_KEY --kind hex\n  keywright generate prod/BOT_KEY --kind ed25519 >public.pem",
+		Example: "  keywright generate dev/SESSION_KEY --kind hex\n  keywright generate dev/VAULT --kind passphrase\n  keywright generate prod/BOT_KEY --kind ed25519 >public.pem",
 		Args:    oneArg("the key's name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkEmpty(c.Flags()); err != nil {
@@ -61,10 +61,20 @@ func newGenerate(term *terminal) *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.kind, "kind", "alphanumeric", "`KIND` of secret")
-	f.IntVar(&o.size, "size", 0, "`N` characters or bytes of it")
+	f.IntVar(&o.size, "size", 0, "`N` characters, words or bytes of it")
 	o.addFlags(f)
 	complete(c, "kind", kindNames)
 	return c
+}
+
+// entropy says how hard a secret is to guess.
+func entropy(kind string, size int) string {
+	for _, k := range keystore.Kinds() {
+		if k.Name == kind && k.Entropy(size) > 0 {
+			return fmt.Sprintf("; %d bits of entropy", k.Entropy(size))
+		}
+	}
+	return ""
 }
 
 func runGenerate(ctx context.Context, term *terminal, o generateOptions, arg string) error {
@@ -99,7 +109,7 @@ func runGenerate(ctx context.Context, term *terminal, o generateOptions, arg str
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(term.err, "keywright: stored %s, version %d\n", name, key.Versions[0].Number)
+	fmt.Fprintf(term.err, "keywright: stored %s, version %d%s\n", name, key.Versions[0].Number, entropy(o.kind, o.size))
 	_, err = fmt.Fprint(term.out, public)
 	return err
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,32 +16,51 @@ import (
 const getLong = `Prints the value of a key, of the version that is current. A key with several
 parts is asked for one of them: ENV/NAME#part. The value is printed as it is,
 without a line break at its end; at a terminal only after a yes.
+
+With --copy it goes to the clipboard instead, and keywright waits to take it off
+again; what was copied meanwhile stays. A program that keeps what was copied, a
+clipboard manager or another device's, may have it for longer.
 `
 
+// getOptions are the flags of get, as they were typed.
+type getOptions struct {
+	previous bool
+	copy     bool
+	clear    time.Duration
+	reason   string
+}
+
 func newGet(term *terminal) *cobra.Command {
-	var (
-		previous bool
-		reason   string
-	)
+	var o getOptions
 	c := &cobra.Command{
 		Use:     "get ENV/NAME[#PART]",
 		Short:   "Print the value of a key",
 		Long:    getLong,
-		Example: "  keywright get dev/DB#password | psql-wrapper",
+		Example: "  keywright get dev/DB#password | psql-wrapper\n  keywright get prod/ADMIN --copy",
 		Args:    oneArg("the key's name"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkEmpty(c.Flags()); err != nil {
 				return err
 			}
-			return runGet(c.Context(), term, args[0], previous, reason)
+			switch {
+			case c.Flags().Changed("clear") && !o.copy:
+				return usagef("did you mean --copy --clear "+o.clear.String()+"?", "--clear goes with --copy")
+			case o.clear < leastClear || o.clear > longestClear:
+				return usagef("for example: --clear 45s", "--clear: %s is not from %s to %s", o.clear, leastClear, longestClear)
+			}
+			return runGet(c.Context(), term, args[0], o)
 		},
 	}
-	c.Flags().BoolVar(&previous, "previous", false, "print the version before the current one")
-	addReason(c.Flags(), &reason)
+	f := c.Flags()
+	f.SortFlags = false
+	f.BoolVar(&o.previous, "previous", false, "the version before the current one")
+	f.BoolVar(&o.copy, "copy", false, "put it on the clipboard, and do not print it")
+	f.DurationVar(&o.clear, "clear", usualClear, "clear the clipboard after `TIME`")
+	addReason(f, &o.reason)
 	return c
 }
 
-func runGet(ctx context.Context, term *terminal, arg string, previous bool, reason string) error {
+func runGet(ctx context.Context, term *terminal, arg string, o getOptions) error {
 	ref, err := keystore.ParseRef(arg)
 	if err != nil {
 		return usageError{err, "a key is written ENV/NAME, a part of it ENV/NAME#PART"}
@@ -49,15 +69,24 @@ func runGet(ctx context.Context, term *terminal, arg string, previous bool, reas
 	if err != nil {
 		return err
 	}
-	r := request{verb: "get", env: ref.Env, names: []keystore.Name{ref.Name}, what: "Print " + ref.String(), reason: reason}
-	if term.outTTY {
+	var board clipboard
+	if o.copy {
+		if board, err = systemClipboard(); err != nil {
+			return err
+		}
+	}
+	r := request{verb: "get", env: ref.Env, names: []keystore.Name{ref.Name}, what: "Print " + ref.String(), reason: o.reason}
+	switch {
+	case o.copy:
+		r.what = "Copy " + ref.String() + " to the clipboard"
+	case term.outTTY:
 		r.what = "Show " + ref.String() + " on this screen"
 	}
 	asked, err := keys.permit(ctx, r)
 	if err != nil {
 		return err
 	}
-	if term.outTTY && !asked {
+	if term.outTTY && !o.copy && !asked {
 		yes, err := term.askYes(r.what + "?")
 		switch {
 		case errors.Is(err, errNobody):
@@ -71,7 +100,7 @@ func runGet(ctx context.Context, term *terminal, arg string, previous bool, reas
 		}
 	}
 	stage := keystore.Current
-	if previous {
+	if o.previous {
 		stage = keystore.Previous
 	}
 	parts, key, err := keys.Get(ctx, ref.Name, stage)
@@ -83,8 +112,18 @@ func runGet(ctx context.Context, term *terminal, arg string, previous bool, reas
 	if err != nil {
 		return err
 	}
-	if err := keys.append(ctx, use("get", key, stage)); err != nil {
+	entry := use("get", key, stage)
+	if o.copy {
+		if err := checkCopy(value); err != nil {
+			return err
+		}
+		entry.Reason = strings.TrimSuffix("to the clipboard: "+keys.reason, ": ")
+	}
+	if err := keys.append(ctx, entry); err != nil {
 		return err
+	}
+	if o.copy {
+		return board.hold(ctx, term, ref.String(), value, o.clear)
 	}
 	_, err = term.out.Write(value.Reveal())
 	if err == nil && term.outTTY {

@@ -81,7 +81,7 @@ func newRun(term *terminal) *cobra.Command {
 	f.StringSliceVar(&o.only, "only", nil, "only the keys in `LIST` (names, without the environment)")
 	f.BoolVar(&o.all, "all", false, "all keys of ENV, whatever the project declares")
 	f.BoolVar(&o.trust, "trust", false, "say yes to what .keywright.toml and FILE ask for")
-	f.StringArrayVar(&o.envFiles, "env-file", nil, "variables, and references to keys, from a .env `FILE` (may be repeated)")
+	f.StringArrayVar(&o.envFiles, "env-file", nil, "variables and references from a .env `FILE` (repeatable)")
 	f.BoolVar(&o.files, "files", false, "hand the values over as files, their paths in NAME_FILE")
 	f.BoolVar(&o.mask, "mask", false, "show *** for the values in the program's output")
 	addReason(f, &o.reason)

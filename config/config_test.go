@@ -330,6 +330,7 @@ func TestIgnoreErrors(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(full))
+	f.Add([]byte(projectText))
 	f.Add([]byte("[scan]\nmax_memory = '9223372036854775807k'\nrules = ['[']"))
 	f.Add([]byte("rule = [{id='a', expr='(?P<a>b', partner=[{}]}]\nscan = 1"))
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -13,10 +14,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"math"
 	"math/big"
 	"strings"
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/sethvargo/go-diceware/diceware"
 
 	"github.com/keywright/keywright/secret"
 )
@@ -28,6 +31,7 @@ type Kind struct {
 	Unit  string // of its size; empty if it has but one
 	Size  int    // if none is asked for
 	Least int
+	Bits  float64 // that an attacker has to guess of each unit; 0 if it has but one size
 
 	make func(size int) (private []byte, public string, err error)
 }
@@ -39,6 +43,7 @@ const maxSize = 4096
 func Kinds() []Kind {
 	const lower, upper, digits, signs = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", "!#%+:=?@_.-"
 	const bitcoin = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+	bits := func(choices int) float64 { return math.Log2(float64(choices)) }
 	encoded := func(encode func([]byte) string) func(int) ([]byte, string, error) {
 		return func(n int) ([]byte, string, error) {
 			b := make([]byte, n)
@@ -54,17 +59,24 @@ func Kinds() []Kind {
 		}
 	}
 	return []Kind{
-		{"alphanumeric", "letters and digits", "characters", 32, 12, from(lower + upper + digits)},
-		{"password", "letters, digits and signs, some of each", "characters", 24, 12, from(lower+upper+digits+signs, lower, upper, digits, signs)},
-		{"base58", "letters and digits that are not mistaken", "characters", 32, 12, from(bitcoin)},
-		{"hex", "random bytes in hexadecimal", "bytes", 32, 8, encoded(hex.EncodeToString)},
-		{"base64", "random bytes in base 64", "bytes", 32, 8, encoded(base64.StdEncoding.EncodeToString)},
-		{"uuid", "a random UUID (RFC 9562, version 4)", "", 0, 0, makeUUID},
-		{"ed25519", "an Ed25519 key pair, PKCS #8", "", 0, 0, keyPair(func() (crypto.Signer, error) { _, k, err := ed25519.GenerateKey(rand.Reader); return k, err })},
-		{"ecdsa-p256", "an ECDSA key pair on P-256, PKCS #8", "", 0, 0, keyPair(func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) })},
-		{"rsa-4096", "an RSA key pair of 4096 bits, PKCS #8", "", 0, 0, keyPair(func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 4096) })},
-		{"secp256k1", "a key pair on secp256k1, in hexadecimal", "", 0, 0, makeSecp256k1},
+		{"alphanumeric", "letters and digits", "characters", 32, 12, bits(62), from(lower + upper + digits)},
+		{"password", "letters, digits and signs, some of each", "characters", 24, 12, bits(62 + len(signs)), from(lower+upper+digits+signs, lower, upper, digits, signs)},
+		{"base58", "letters and digits that are not mistaken", "characters", 32, 12, bits(58), from(bitcoin)},
+		{"passphrase", "words of EFF's large list, 12.9 bits each", "words", 7, 5, bits(diceWords), makePassphrase},
+		{"hex", "random bytes in hexadecimal", "bytes", 32, 8, 8, encoded(hex.EncodeToString)},
+		{"base64", "random bytes in base 64", "bytes", 32, 8, 8, encoded(base64.StdEncoding.EncodeToString)},
+		{"uuid", "a random UUID (RFC 9562, version 4)", "", 0, 0, 0, makeUUID},
+		{"ed25519", "an Ed25519 key pair, PKCS #8", "", 0, 0, 0, keyPair(func() (crypto.Signer, error) { _, k, err := ed25519.GenerateKey(rand.Reader); return k, err })},
+		{"ecdsa-p256", "an ECDSA key pair on P-256, PKCS #8", "", 0, 0, 0, keyPair(func() (crypto.Signer, error) { return ecdsa.GenerateKey(elliptic.P256(), rand.Reader) })},
+		{"rsa-4096", "an RSA key pair of 4096 bits, PKCS #8", "", 0, 0, 0, keyPair(func() (crypto.Signer, error) { return rsa.GenerateKey(rand.Reader, 4096) })},
+		{"secp256k1", "a key pair on secp256k1, in hexadecimal", "", 0, 0, 0, makeSecp256k1},
 	}
+}
+
+// Entropy is how many bits an attacker has to guess of a secret of so many units, or of
+// the usual number if size is zero; 0 if the kind has but one size.
+func (k Kind) Entropy(size int) int {
+	return int(k.Bits * float64(cmp.Or(size, k.Size)))
 }
 
 // ErrKind says that there is no kind of a name.
@@ -121,6 +133,34 @@ func hasEach(text string, classes []string) bool {
 		}
 	}
 	return true
+}
+
+const (
+	dice      = 5                 // for a word
+	diceWords = 6 * 6 * 6 * 6 * 6 // of the list
+)
+
+// makePassphrase takes each word from EFF's large list, as likely as any other, and joins
+// them with hyphens. No list's word is a beginning of another with a hyphen behind, so
+// that different words give different phrases.
+func makePassphrase(n int) ([]byte, string, error) {
+	list := diceware.WordListEffLarge()
+	var phrase []byte
+	for i := range n {
+		roll := 0
+		for range dice {
+			side, err := rand.Int(rand.Reader, big.NewInt(6))
+			if err != nil {
+				return nil, "", err
+			}
+			roll = 10*roll + 1 + int(side.Int64())
+		}
+		if i > 0 {
+			phrase = append(phrase, '-')
+		}
+		phrase = append(phrase, list.WordAt(roll)...)
+	}
+	return phrase, "", nil
 }
 
 func makeUUID(int) ([]byte, string, error) {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
+	"github.com/sethvargo/go-diceware/diceware"
 )
 
 func TestGenerate(t *testing.T) {
@@ -18,6 +19,7 @@ func TestGenerate(t *testing.T) {
 		"alphanumeric": `^[0-9A-Za-z]{32}$`,
 		"password":     `^[0-9A-Za-z!#%+:=?@_.-]{24}$`,
 		"base58":       `^[1-9A-HJ-NP-Za-km-z]{32}$`,
+		"passphrase":   `^[a-z]+(-[a-z]+){6,}$`,
 		"hex":          `^[0-9a-f]{64}$`,
 		"base64":       `^[0-9A-Za-z+/]{43}=$`,
 		"uuid":         `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`,
@@ -100,5 +102,39 @@ func TestPairs(t *testing.T) {
 	}
 	if got := hex.EncodeToString(secp256k1.PrivKeyFromBytes(raw).PubKey().SerializeCompressed()); got != strings.TrimSpace(public) {
 		t.Error("the halves on secp256k1 do not belong together")
+	}
+}
+
+// Every roll of the dice is a word, and all are different: that is what the entropy rests
+// on.
+func TestWordList(t *testing.T) {
+	list, seen := diceware.WordListEffLarge(), map[string]bool{}
+	for n := range diceWords {
+		roll := 0
+		for range dice {
+			roll, n = 10*roll+1+n%6, n/6
+		}
+		word := list.WordAt(roll)
+		if word == "" || seen[word] {
+			t.Fatalf("%d is %q", roll, word)
+		}
+		seen[word] = true
+	}
+	for word := range seen {
+		if first, rest, ok := strings.Cut(word, "-"); ok && (seen[first] || strings.Contains(rest, "-")) {
+			t.Errorf("%s begins with another word", word)
+		}
+	}
+}
+
+func TestEntropy(t *testing.T) {
+	for _, k := range Kinds() {
+		want := map[string]int{"alphanumeric": 190, "password": 148, "base58": 187, "passphrase": 90, "hex": 256, "base64": 256}[k.Name]
+		if got := k.Entropy(0); got != want {
+			t.Errorf("%s: %d bits, want %d", k.Name, got, want)
+		}
+		if got := k.Entropy(2 * k.Size); k.Unit != "" && got < 2*want || k.Unit == "" && got != 0 {
+			t.Errorf("%s, twice as long: %d bits", k.Name, got)
+		}
 	}
 }
