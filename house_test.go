@@ -43,12 +43,13 @@ var mayImport = map[string][]string{
 	"keystore/backup":       {"keystore", "secret"},
 	"audit":                 {"secret", "internal/durable"},
 
-	"config":           {"scan", "secret", "internal/durable"},
-	"secret":           {},
-	"internal/durable": {"secret"},
-	"internal/launch":  {"secret"},
-	"internal/edit":    {"secret", "internal/durable"},
-	"internal/harden":  {},
+	"config":                       {"scan", "secret", "internal/durable"},
+	"secret":                       {},
+	"internal/durable":             {"secret"},
+	"internal/durable/durabletest": {"internal/durable"},
+	"internal/launch":              {"secret"},
+	"internal/edit":                {"secret", "internal/durable"},
+	"internal/harden":              {},
 
 	// Programs for building and measuring, which nothing imports.
 	"internal/tools/manual": {"cmd"},

@@ -65,7 +65,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -115,12 +114,15 @@ const (
 
 // Open returns the log in a directory. It touches neither directory nor keychain:
 // the first Append makes what is not there.
-func Open(dir string, keep Keeper) *Log {
+func Open(dir string, keep Keeper) *Log { return OpenOn(durable.Disk{}, dir, keep) }
+
+// OpenOn is Open for a directory on a disk.
+func OpenOn(d durable.Disk, dir string, keep Keeper) *Log {
 	return &Log{
-		disk: directory(dir),
+		disk: directory{d, dir},
 		keep: keep,
 		lock: func(ctx context.Context) (func() error, error) {
-			if err := os.MkdirAll(dir, dirPerm); err != nil {
+			if err := d.MkdirAll(dir, dirPerm); err != nil {
 				return nil, err
 			}
 			return durable.Lock(ctx, filepath.Join(dir, lockFile))

@@ -60,7 +60,7 @@ func TestTenThousand(t *testing.T) {
 	const total, step = 10_000, 1000
 	var bytes int64
 	dir := t.TempDir()
-	l := openRAM(unsynced{directory(dir), &bytes}, &memory{})
+	l := openRAM(unsynced{directory{name: dir}, &bytes}, &memory{})
 	var most, took []time.Duration
 	var reads []int64
 	for at := 0; at < total; at += step {

@@ -78,23 +78,29 @@ func extendFile(f editable, name string, at int64, data []byte) error {
 }
 
 // directory is the disk in a directory of that name.
-type directory string
+type directory struct {
+	on   durable.Disk
+	name string
+}
 
-func (d directory) String() string          { return string(d) }
-func (d directory) path(name string) string { return filepath.Join(string(d), name) }
+func (d directory) String() string          { return d.name }
+func (d directory) path(name string) string { return filepath.Join(d.name, name) }
 func (d directory) create(name string) error {
-	if _, err := os.Stat(d.path(name)); !errors.Is(err, fs.ErrNotExist) {
+	switch _, err := os.Stat(d.path(name)); {
+	case err == nil: // whoever made it may have died before it lasted
+		return d.on.SyncDir(d.name)
+	case !errors.Is(err, fs.ErrNotExist):
 		return err
 	}
-	return durable.WriteFile(d.path(name), func(io.Writer) error { return nil }, filePerm)
+	return d.on.WriteFile(d.path(name), func(io.Writer) error { return nil }, filePerm)
 }
 
 func (d directory) replace(name string, write func(io.Writer) error) error {
-	return durable.WriteFile(d.path(name), write, filePerm)
+	return d.on.WriteFile(d.path(name), write, filePerm)
 }
 
 func (d directory) rename(name, to string) error {
-	err := os.Rename(d.path(name), d.path(to))
+	err := d.on.Rename(d.path(name), d.path(to))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -102,7 +108,7 @@ func (d directory) rename(name, to string) error {
 }
 
 func (d directory) edit(name string) (editable, error) {
-	return os.OpenFile(d.path(name), os.O_WRONLY, filePerm)
+	return d.on.Edit(d.path(name))
 }
 
 func (d directory) open(name string) (file, error) {

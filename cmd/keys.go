@@ -81,11 +81,16 @@ func openKeys(t *terminal, ask asking) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	items, err := backend(t, dir, ask)
+	open := t.items
+	if open == nil {
+		open = t.backend
+	}
+	items, err := open(dir, ask)
 	if err != nil {
 		return nil, err
 	}
-	return &keyring{keystore.Open(dir, items).WithDigester(held.Digest), audit.Open(filepath.Join(dir, "audit"), keeper{items}), t, newShapes(), ""}, nil
+	store := keystore.OpenOn(t.disk, dir, items).WithDigester(held.Digest)
+	return &keyring{store, audit.OpenOn(t.disk, filepath.Join(dir, "audit"), keeper{items}), t, newShapes(), ""}, nil
 }
 
 // keeper is a backend as the audit log sees it.
@@ -170,12 +175,13 @@ func who() audit.Entry {
 	return e
 }
 
-func backend(t *terminal, dir string, ask asking) (keystore.Items, error) {
+// backend is what the environment says that keys are kept in.
+func (t *terminal) backend(dir string, ask asking) (keystore.Items, error) {
 	switch kind := os.Getenv(envKeystore); kind {
 	case "", "keychain":
 		return keychain.New(keychainOptions(t, dir, ask)), nil
 	case "agefile":
-		return agefile.New(filepath.Join(dir, "keys.age"), opener(t, dir, ask)), nil
+		return agefile.NewOn(t.disk, filepath.Join(dir, "keys.age"), opener(t, dir, ask)), nil
 	default:
 		return nil, usagef("it is keychain or agefile", "%s is %s", envKeystore, quote(kind))
 	}
@@ -185,7 +191,7 @@ func backend(t *terminal, dir string, ask asking) (keystore.Items, error) {
 const quickly = 3 * time.Second
 
 func keychainOptions(t *terminal, dir string, ask asking) keychain.Options {
-	o := keychain.Options{Dir: filepath.Join(dir, "sealed")}
+	o := keychain.Options{Disk: t.disk, Dir: filepath.Join(dir, "sealed")}
 	if !ask {
 		o.NoPrompt, o.Timeout = true, quickly
 		return o
@@ -211,7 +217,7 @@ func opener(t *terminal, dir string, may asking) agefile.Opener {
 	if file := os.Getenv(envPassphrase); file != "" {
 		ask = func(context.Context, bool) (secret.Value, error) { return readLine(file) }
 	}
-	return &agefile.Passphrase{Path: filepath.Join(dir, "identity.age"), Ask: ask}
+	return &agefile.Passphrase{Disk: t.disk, Path: filepath.Join(dir, "identity.age"), Ask: ask}
 }
 
 // readLine is the first line of a file.

@@ -8,13 +8,15 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/internal/harden"
+	"github.com/keywright/keywright/keystore"
 )
 
 const isWindows = runtime.GOOS == "windows"
 
-// terminal is the outside world of a command: its streams, and what can be said
-// to each. Tests make one of buffers.
+// terminal is the outside world of a command: its streams, what can be said to
+// each, and where keys are kept. Tests make one of buffers.
 type terminal struct {
 	in       io.Reader
 	out, err io.Writer
@@ -27,6 +29,10 @@ type terminal struct {
 	plain    bool // says --no-color
 
 	limits harden.Limits // that the programs get which are started
+
+	// Where keys are kept. Tests put others in their place, which fail.
+	disk  durable.Disk
+	items func(dir string, ask asking) (keystore.Items, error) // nil for what the environment says
 }
 
 // colour reports whether the output is to be coloured. It is asked when flags

@@ -63,6 +63,7 @@ func parseHead(v secret.Value) (h head, ok bool) {
 
 // record is the metadata file and what guards it.
 type record struct {
+	disk  durable.Disk
 	dir   string
 	items Items
 }
@@ -71,7 +72,7 @@ func (r *record) path() string { return filepath.Join(r.dir, metadataFile) }
 
 // lock keeps other processes from changing anything until unlock is called.
 func (r *record) lock(ctx context.Context) (unlock func() error, err error) {
-	if err := os.MkdirAll(r.dir, dirPerm); err != nil {
+	if err := r.disk.MkdirAll(r.dir, dirPerm); err != nil {
 		return nil, fmt.Errorf("make the keys' directory: %w", err)
 	}
 	return durable.Lock(ctx, filepath.Join(r.dir, lockFile))
@@ -195,7 +196,7 @@ func (r *record) save(ctx context.Context, s *state) error {
 	if err := r.items.Put(ctx, headItem, next.value()); err != nil {
 		return err
 	}
-	err = durable.WriteFile(r.path(), func(w io.Writer) error { _, err := w.Write(data); return err }, filePerm)
+	err = r.disk.WriteFile(r.path(), func(w io.Writer) error { _, err := w.Write(data); return err }, filePerm)
 	if err != nil {
 		return fmt.Errorf("write metadata: %w", err)
 	}

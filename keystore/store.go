@@ -11,6 +11,8 @@ import (
 	"os"
 	"slices"
 	"time"
+
+	"github.com/keywright/keywright/internal/durable"
 )
 
 // Store is the keys of a user: secrets in a backend, metadata in a directory. It may be
@@ -27,14 +29,18 @@ type Store struct {
 }
 
 // Open returns the store in a directory, which is made when something is stored.
-func Open(dir string, items Items) *Store {
-	return &Store{record: record{dir, items}, now: time.Now}
+func Open(dir string, items Items) *Store { return OpenOn(durable.Disk{}, dir, items) }
+
+// OpenOn is Open for a directory on a disk.
+func OpenOn(disk durable.Disk, dir string, items Items) *Store {
+	return &Store{record: record{disk, dir, items}, now: time.Now}
 }
 
 // WithDigester makes the store keep digests of what is stored from then on.
 func (s *Store) WithDigester(d Digester) *Store {
 	s.digest = d
 	return s
+}
 }
 
 // The errors of a Store.

@@ -10,18 +10,16 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
-
-	"github.com/natefinch/atomic"
 )
 
 // A File is a new version of the file at a path. Nothing is on the disk until the
 // first Write, and nothing at the path changes before Commit. A File is not safe
 // for concurrent use. Defer Discard, so that no temporary file is left over.
 type File struct {
+	disk Disk
 	path string
 	perm fs.FileMode
-	temp *os.File
+	temp Handle
 	err  error // the first error, which every later call repeats
 	done bool
 }
@@ -30,8 +28,11 @@ type File struct {
 // which the umask does not change. The directory must exist. A path that is a
 // symbolic link to a file means that file. A path that is something else than a
 // regular file is refused by the first Write.
-func Create(path string, perm fs.FileMode) *File {
-	return &File{path: path, perm: perm}
+func Create(path string, perm fs.FileMode) *File { return Disk{}.Create(path, perm) }
+
+// Create is the function Create, on a disk.
+func (d Disk) Create(path string, perm fs.FileMode) *File {
+	return &File{disk: d, path: path, perm: perm}
 }
 
 // Write adds to the new version.
@@ -58,7 +59,7 @@ func (f *File) open() error {
 	if info, err := os.Lstat(f.path); err == nil && !info.Mode().IsRegular() {
 		return f.fail("replace", errors.New("it is not a regular file"))
 	}
-	temp, err := os.CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+".*.tmp")
+	temp, err := f.disk.sys().CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+".*.tmp")
 	if err != nil {
 		return f.fail("create a temporary file for", err)
 	}
@@ -72,7 +73,7 @@ func (f *File) Own(like fs.FileInfo) error {
 	if err := f.open(); err != nil {
 		return err
 	}
-	return f.fail("set the owner of", giveTo(f.temp, like))
+	return f.fail("set the owner of", giveTo(f.temp.Name(), like))
 }
 
 // Commit puts the new version in place of the old one, on the disk: when it
@@ -89,11 +90,11 @@ func (f *File) Commit() error {
 	if err := f.temp.Close(); err != nil {
 		return f.fail("close", err)
 	}
-	if err := atomic.ReplaceFile(f.temp.Name(), f.path); err != nil {
+	if err := f.disk.sys().Rename(f.temp.Name(), f.path); err != nil {
 		return f.fail("replace", err)
 	}
 	f.done, f.temp = true, nil
-	return f.fail("synchronise the directory of", syncDir(filepath.Dir(f.path)))
+	return f.fail("synchronise the directory of", f.disk.sys().SyncDir(filepath.Dir(f.path)))
 }
 
 // Discard forgets the new version unless it was committed. It may be called at
@@ -101,7 +102,7 @@ func (f *File) Commit() error {
 func (f *File) Discard() {
 	if f.temp != nil {
 		f.temp.Close()
-		os.Remove(f.temp.Name())
+		_ = f.disk.sys().Remove(f.temp.Name()) // left over, it is not taken for anything
 		f.temp = nil
 	}
 	f.done = true
@@ -115,22 +116,14 @@ func (f *File) fail(what string, err error) error {
 	return f.err
 }
 
-// syncDir makes a rename in a directory lasting. Windows cannot synchronise
-// directories; there the rename itself was written through.
-func syncDir(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
-
 // WriteFile replaces the file at path by what write writes, whole or not at all.
 func WriteFile(path string, write func(io.Writer) error, perm fs.FileMode) error {
-	f := Create(path, perm)
+	return Disk{}.WriteFile(path, write, perm)
+}
+
+// WriteFile is the function WriteFile, on a disk.
+func (d Disk) WriteFile(path string, write func(io.Writer) error, perm fs.FileMode) error {
+	f := d.Create(path, perm)
 	defer f.Discard()
 	if err := write(f); err != nil {
 		return fmt.Errorf("write %s: %w", path, err)

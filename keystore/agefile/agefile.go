@@ -34,6 +34,7 @@ type Opener interface {
 // File is a keystore.Items in one file. All methods may be called concurrently, by
 // several processes, too.
 type File struct {
+	disk   durable.Disk
 	path   string
 	opener Opener
 
@@ -42,7 +43,12 @@ type File struct {
 }
 
 // New returns the items in the file at path, which is made with the first one.
-func New(path string, opener Opener) *File { return &File{path: path, opener: opener} }
+func New(path string, opener Opener) *File { return NewOn(durable.Disk{}, path, opener) }
+
+// NewOn is New for a file on a disk.
+func NewOn(disk durable.Disk, path string, opener Opener) *File {
+	return &File{disk: disk, path: path, opener: opener}
+}
 
 const (
 	dirPerm  = 0o700
@@ -104,7 +110,7 @@ func (f *File) Delete(ctx context.Context, name string) error {
 
 // change replaces the file if do changed its content.
 func (f *File) change(ctx context.Context, doing string, do func(*content) bool) (err error) {
-	if err := os.MkdirAll(filepath.Dir(f.path), dirPerm); err != nil {
+	if err := f.disk.MkdirAll(filepath.Dir(f.path), dirPerm); err != nil {
 		return f.trouble(doing, err)
 	}
 	unlock, err := durable.Lock(ctx, f.path+lockExt)
@@ -183,7 +189,7 @@ func (f *File) write(ctx context.Context, c *content) error {
 		return err
 	}
 	defer clear(plain)
-	return durable.WriteFile(f.path, func(w io.Writer) error {
+	return f.disk.WriteFile(f.path, func(w io.Writer) error {
 		e, err := age.Encrypt(w, identity.Recipient())
 		if err != nil {
 			return err

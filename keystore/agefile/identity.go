@@ -46,6 +46,7 @@ func parseIdentity(data []byte, from string) (*age.X25519Identity, error) {
 // Passphrase is an Opener: the identity lies in a file of its own, encrypted with a
 // passphrase (scrypt), and is made with the first item.
 type Passphrase struct {
+	Disk durable.Disk
 	Path string // of the identity
 	// Ask returns the passphrase; fresh says that it is a new one, to be asked twice.
 	Ask func(ctx context.Context, fresh bool) (secret.Value, error)
@@ -111,7 +112,7 @@ func (p *Passphrase) create(ctx context.Context) (*age.X25519Identity, error) {
 	if err != nil {
 		return nil, err
 	}
-	return identity, durable.WriteFile(p.Path, func(w io.Writer) error {
+	return identity, p.Disk.WriteFile(p.Path, func(w io.Writer) error {
 		e, err := age.Encrypt(w, recipient)
 		if err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"runtime"
 	"time"
 
@@ -130,7 +129,7 @@ func guarded(call func() (string, error)) (value string, err error) {
 
 // lock keeps out other changes of this store, by whatever process.
 func (o *operation) lock() (unlock func() error, err error) {
-	if err := os.MkdirAll(o.options.Dir, dirPerm); err != nil {
+	if err := o.options.Disk.MkdirAll(o.options.Dir, dirPerm); err != nil {
 		return nil, fmt.Errorf("make the directory for sealed values: %w", err)
 	}
 	for o.ctx.Err() == nil {

@@ -23,6 +23,7 @@ import (
 
 	"github.com/zalando/go-keyring"
 
+	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
 )
@@ -32,6 +33,8 @@ type Options struct {
 	// Dir is the directory for sealed values, made when first needed. All processes
 	// that use the keychain must name the same one.
 	Dir string
+	// Disk is the one that Dir is on.
+	Disk durable.Disk
 	// Timeout is how long each method may take, a user's typing of a password
 	// included. 0 means a minute.
 	Timeout time.Duration

@@ -17,7 +17,6 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
-	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
 )
@@ -82,7 +81,7 @@ func (o *operation) seal(name string, value secret.Value) (pointer, error) {
 	content := append([]byte(sealedHeader), nonce...)
 	content = aead.Seal(content, nonce, value.Reveal(), additional(name))
 	write := func(w io.Writer) error { _, err := w.Write(content); return err }
-	if err := durable.WriteFile(o.path(p.file), write, filePerm); err != nil {
+	if err := o.options.Disk.WriteFile(o.path(p.file), write, filePerm); err != nil {
 		return pointer{}, err
 	}
 	return p, nil
@@ -167,7 +166,7 @@ func (o *operation) removeAll(name string) error {
 		return err
 	}
 	for _, f := range files {
-		if err := os.Remove(o.path(f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := o.options.Disk.Remove(o.path(f)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("remove a sealed value: %w", err)
 		}
 	}
@@ -176,4 +175,4 @@ func (o *operation) removeAll(name string) error {
 
 // remove removes a file that no item points to. That it fails does no harm: nobody
 // has the key, and sweep tries again. Windows keeps a file that is being read.
-func (o *operation) remove(file string) { _ = os.Remove(o.path(file)) }
+func (o *operation) remove(file string) { _ = o.options.Disk.Remove(o.path(file)) }
