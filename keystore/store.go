@@ -41,7 +41,6 @@ func (s *Store) WithDigester(d Digester) *Store {
 	s.digest = d
 	return s
 }
-}
 
 // The errors of a Store.
 var (
