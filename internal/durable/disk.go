@@ -69,25 +69,22 @@ func (d Disk) SyncDir(path string) error { return d.sys().SyncDir(path) }
 func (d Disk) Remove(path string) error { return d.sys().Remove(path) }
 
 // MkdirAll makes a directory, and those above it that are not there, so that they
-// last.
+// last. An empty one may have been made by somebody who died before it did.
 func (d Disk) MkdirAll(path string, perm fs.FileMode) error {
 	path = filepath.Clean(path)
-	if inUse(path) {
+	parent := filepath.Dir(path)
+	if inUse(path) || parent == path {
 		return nil
 	}
-	parent := filepath.Dir(path)
-	err := d.sys().Mkdir(path, perm)
-	if errors.Is(err, fs.ErrNotExist) && parent != path {
-		if err := d.MkdirAll(parent, perm); err != nil {
-			return err
-		}
-		err = d.sys().Mkdir(path, perm)
-	}
-	// An empty directory may be one that somebody made who died before it lasted.
-	if info, statErr := os.Stat(path); err != nil && (statErr != nil || !info.IsDir()) {
+	if err := d.MkdirAll(parent, perm); err != nil {
 		return err
 	}
-	// Whose parent may not be read has no way to make this last.
+	if err := d.sys().Mkdir(path, perm); err != nil {
+		if info, statErr := os.Stat(path); statErr != nil || !info.IsDir() {
+			return err
+		}
+	}
+	// Who may not read the parent has no way to make this last.
 	if err := d.sys().SyncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
