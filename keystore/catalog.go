@@ -18,8 +18,7 @@ type Catalog struct {
 	TOTP      *TOTP        `json:"totp,omitempty"`      // nil if there is no authenticator
 
 	// Items that belong to no version: those about to be written, and those that are
-	// not needed any more. They are removed when something is changed next, and once
-	// more when they have cooled: a call that was given up may still have its effect.
+	// not needed any more. They are removed when something is changed next.
 	Loose []Loose `json:"loose,omitempty"`
 
 	// What scans find versions by that are gone, the newest last.
@@ -35,10 +34,14 @@ type Retired struct {
 	Digests []byte    `json:"digests"`
 }
 
-// Loose is an item that belongs to no version.
+// Loose is an item that belongs to no version. One that was stored need only be removed
+// once. Another is, when it has cooled, removed once more: a call that was given up may
+// still have its effect.
 type Loose struct {
-	Item  string    `json:"item"`
-	Since time.Time `json:"since"`
+	Item    string    `json:"item"`
+	Since   time.Time `json:"since"`
+	Stored  bool      `json:"stored,omitempty"`
+	Removed bool      `json:"removed,omitempty"`
 }
 
 // catalogFormat is the version of the catalog's encoding.

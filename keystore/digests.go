@@ -183,7 +183,7 @@ func openDigests(key secret.Value, item string, sealed []byte) (Parts, error) {
 
 // bury takes leave of a version: its item goes, and what it is found by stays.
 func (t *transaction) bury(name Name, v Version) {
-	t.loosen(v.Item)
+	t.loosen(v.Item, true)
 	if len(v.Digests) > 0 {
 		t.catalog.Retired = append(t.catalog.Retired, Retired{name, v.Number, v.Item, t.store.now().UTC(), v.Digests})
 	}

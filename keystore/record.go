@@ -204,6 +204,18 @@ func (r *record) save(ctx context.Context, s *state) error {
 	return nil
 }
 
+// renew makes a file last whose writer died before it told the backend: the next head
+// forgets the one before it.
+func (r *record) renew(s *state) error {
+	if s.head.last == s.head.intended {
+		return nil
+	}
+	if err := r.disk.SyncDir(r.dir); err != nil {
+		return fmt.Errorf("write metadata: %w", err)
+	}
+	return nil
+}
+
 // settle tells the backend that the file is written, so that the one before it is not
 // taken for the last any more.
 func (r *record) settle(ctx context.Context, s *state) error {

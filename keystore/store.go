@@ -336,6 +336,9 @@ func (s *Store) change(ctx context.Context, do func(*transaction) error) (err er
 	if err != nil {
 		return err
 	}
+	if err := s.renew(state); err != nil {
+		return err
+	}
 	t := &transaction{state: state, store: s, ctx: ctx}
 	if err := t.sweep(); err != nil {
 		return err
@@ -356,14 +359,20 @@ func (s *Store) change(ctx context.Context, do func(*transaction) error) (err er
 	return nil
 }
 
-// sweep removes items that belong to no version. Those that have cooled are forgotten.
+// sweep removes items that belong to no version, and forgets those that cannot come
+// back.
 func (t *transaction) sweep() error {
 	kept := t.catalog.Loose[:0:0]
 	for _, l := range t.catalog.Loose {
-		if err := t.store.items.Delete(t.ctx, l.Item); err != nil {
-			return err
+		age := t.store.now().Sub(l.Since)
+		cooled := age >= cooling || age <= -cooling
+		if !l.Removed || cooled {
+			if err := t.store.items.Delete(t.ctx, l.Item); err != nil {
+				return err
+			}
 		}
-		if age := t.store.now().Sub(l.Since); age < cooling && age > -cooling {
+		if !l.Stored && !cooled {
+			l.Removed = true
 			kept = append(kept, l)
 		}
 	}
@@ -371,9 +380,9 @@ func (t *transaction) sweep() error {
 	return nil
 }
 
-// loosen notes an item that belongs to no version any more.
-func (t *transaction) loosen(item string) {
-	t.catalog.Loose = append(t.catalog.Loose, Loose{item, t.store.now().UTC()})
+// loosen notes an item that belongs to no version, any more if it was stored.
+func (t *transaction) loosen(item string, stored bool) {
+	t.catalog.Loose = append(t.catalog.Loose, Loose{Item: item, Since: t.store.now().UTC(), Stored: stored})
 }
 
 // retire takes the version of a stage out of a key.
@@ -392,7 +401,7 @@ func (t *transaction) write(parts Parts) (item string, err error) {
 	var b [16]byte
 	rand.Read(b[:])
 	item = "key-" + hex.EncodeToString(b[:])
-	t.loosen(item)
+	t.loosen(item, false)
 	if err := t.store.save(t.ctx, t.state); err != nil {
 		return "", err
 	}

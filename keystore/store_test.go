@@ -253,6 +253,48 @@ func TestCrash(t *testing.T) {
 	}
 }
 
+// What was replaced is removed once: storing the twentieth version asks no more of the
+// backend than storing the third, and nothing is left over.
+func TestReplacingCosts(t *testing.T) {
+	s := newTestStore(t)
+	var calls []int
+	for i := range 20 {
+		before := s.mem.calls
+		if err := s.put("prod/A", fmt.Sprint(i)); err != nil {
+			t.Fatal(err)
+		}
+		calls = append(calls, s.mem.calls-before)
+	}
+	if calls[19] > calls[3] {
+		t.Errorf("calls for each: %v", calls)
+	}
+	s.tidy()
+}
+
+// An item whose storing was given up may appear later, and goes all the same.
+func TestLateItem(t *testing.T) {
+	s := newTestStore(t)
+	if err := s.put("prod/A", "1"); err != nil {
+		t.Fatal(err)
+	}
+	s.mem.dieAt = s.mem.calls + 4 // head, key, head: then the item
+	if err := s.put("prod/A", "2"); !errors.Is(err, errDead) {
+		t.Fatal(err)
+	}
+	s.mem = s.mem.revive()
+	s.at(s.dir)
+	c, err := s.Catalog(t.Context())
+	if err != nil || len(c.Loose) != 1 || c.Loose[0].Stored {
+		t.Fatalf("%+v, %v", c, err)
+	}
+	late := c.Loose[0].Item
+	if err := s.put("prod/B", "1"); err != nil {
+		t.Fatal(err)
+	}
+	s.mem.items[late] = "late"
+	s.tidy()
+}
+
 func TestTampering(t *testing.T) {
 	file := func(s *testStore) string { return filepath.Join(s.dir, metadataFile) }
 	read := func(t *testing.T, s *testStore) []byte {
