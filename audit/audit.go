@@ -42,7 +42,8 @@
 //
 //  1. cuts off what an interrupted append left, writes the records behind the last
 //     one, and synchronises entries;
-//  2. does the same with hashes;
+//  2. does the same with hashes, which are not read behind the head, so that the cut
+//     need not last before the rest;
 //  3. puts the new head into the keychain, and returns.
 //
 // Nothing before the end of the last acknowledged entry is ever written again, so an
@@ -207,10 +208,10 @@ func (l *Log) explain(ctx context.Context, err error) error {
 // store writes what was added to a log whose last record ends at end: the three
 // steps of the package's comment.
 func (l *Log) store(ctx context.Context, g *growing, end int64) error {
-	if err := extend(l.disk, entriesFile, end, g.lines); err != nil {
+	if err := extend(l.disk, entriesFile, end, g.lines, true); err != nil {
 		return err
 	}
-	if err := extend(l.disk, hashesFile, g.hashes.stored*tlog.HashSize, g.hashes.bytes()); err != nil {
+	if err := extend(l.disk, hashesFile, g.hashes.stored*tlog.HashSize, g.hashes.bytes(), false); err != nil {
 		return err
 	}
 	root, err := tlog.TreeHash(g.next, g.hashes)

@@ -44,18 +44,18 @@ type editable interface {
 	Sync() error
 }
 
-// extend cuts a file at a length, adds data there, and synchronises it. The cut
-// lasts before anything is added: what is found there after a crash is a part of
-// data, never a mixture with what was there before.
-func extend(d disk, name string, at int64, data []byte) error {
+// extend cuts a file at a length, adds data there, and synchronises it. If apart is
+// set, the cut lasts before anything is added: what is found there after a crash is a
+// part of data, never a mixture with what was there before.
+func extend(d disk, name string, at int64, data []byte, apart bool) error {
 	f, err := d.edit(name)
 	if err != nil {
 		return err
 	}
-	return errors.Join(extendFile(f, name, at, data), f.Close())
+	return errors.Join(extendFile(f, name, at, data, apart), f.Close())
 }
 
-func extendFile(f editable, name string, at int64, data []byte) error {
+func extendFile(f editable, name string, at int64, data []byte, apart bool) error {
 	size, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
 		return err
@@ -67,8 +67,10 @@ func extendFile(f editable, name string, at int64, data []byte) error {
 		if err := f.Truncate(at); err != nil {
 			return err
 		}
-		if err := f.Sync(); err != nil {
-			return err
+		if apart {
+			if err := f.Sync(); err != nil {
+				return err
+			}
 		}
 	}
 	if _, err := f.WriteAt(data, at); err != nil {
