@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,46 +18,22 @@ import (
 	"github.com/keywright/keywright/secret"
 )
 
-const inSession = "KEYWRIGHT_TEST_SESSION"
-
-// gnome runs a test under a session bus and a home of its own, with GNOME Keyring
-// open under a password, by running it again there. It reports whether this is there.
+// gnome runs a test in a session of its own with GNOME Keyring, and reports whether
+// this is there.
 func gnome(t *testing.T) bool {
 	t.Helper()
-	need(t, "dbus-run-session", "gnome-keyring-daemon", "secret-tool")
-	if os.Getenv(inSession) != "" {
-		openKeyring(t)
-		return true
+	dir, there := keystoretest.SecretService(t)
+	if there {
+		t.Setenv(sealedVariable, dir)
 	}
-	home := t.TempDir()
-	run := filepath.Join(home, "run")
-	if err := os.Mkdir(run, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	c := keystoretest.Rerun(t, []string{inSession + "=" + filepath.Join(home, "sealed"), "HOME=" + home, "XDG_RUNTIME_DIR=" + run}, "dbus-run-session", "--")
-	for _, not := range []string{addressVariable, "DISPLAY", "WAYLAND_DISPLAY", "XDG_DATA_HOME", "GNOME_KEYRING_CONTROL"} {
-		c.Env = slices.DeleteFunc(c.Env, func(v string) bool { return strings.HasPrefix(v, not+"=") })
-	}
-	out, err := c.CombinedOutput()
-	t.Logf("%s", out)
-	if err != nil || !bytes.Contains(out, []byte("--- PASS")) {
-		t.Errorf("in the session: %v", err)
-	}
-	return false
+	return there
 }
 
-// openKeyring starts the daemon if need be. Copies of a copy find it there.
-func openKeyring(t *testing.T) {
-	t.Helper()
-	c := exec.Command("gnome-keyring-daemon", "--unlock", "--components=secrets")
-	c.Stdin = strings.NewReader("password")
-	if err := c.Run(); err != nil {
-		t.Fatalf("open the keyring: %v", err)
-	}
-}
+// sealedVariable tells a test, and its copies, where sealed values are.
+const sealedVariable = "KEYWRIGHT_TEST_SEALED"
 
 func gnomeKeychain(timeout time.Duration) *Keychain {
-	return New(Options{Dir: os.Getenv(inSession), Timeout: timeout})
+	return New(Options{Dir: os.Getenv(sealedVariable), Timeout: timeout})
 }
 
 func TestGnomeConforms(t *testing.T) {

@@ -20,21 +20,6 @@ import (
 	"github.com/keywright/keywright/keystore/keystoretest"
 )
 
-// need skips a test whose programs are not installed. Where they must be, as in CI,
-// it fails.
-func need(t *testing.T, programs ...string) {
-	t.Helper()
-	for _, p := range programs {
-		if _, err := exec.LookPath(p); err == nil {
-			continue
-		}
-		if os.Getenv("KEYWRIGHT_REQUIRE_SERVICES") == "1" {
-			t.Fatalf("%s is not installed, and KEYWRIGHT_REQUIRE_SERVICES=1", p)
-		}
-		t.Skipf("%s is not installed (the packages gnome-keyring, dbus and libsecret-tools have all)", p)
-	}
-}
-
 // busConfig is a session bus that starts no services.
 const busConfig = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN" "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
 <busconfig>
@@ -54,7 +39,7 @@ const addressVariable = "DBUS_SESSION_BUS_ADDRESS"
 // startBus starts a bus of the test's own, and makes it the session bus.
 func startBus(t *testing.T) *exec.Cmd {
 	t.Helper()
-	need(t, "dbus-daemon")
+	keystoretest.Need(t, "dbus-daemon")
 	dir, err := os.MkdirTemp("", "kw") // a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
