@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"os"
@@ -406,7 +407,7 @@ func (l *crashLab) newRoot(tree durabletest.Tree) string {
 
 // again stores a key after a crash, and loses power in the middle of that. If the
 // process alone was killed in the first crash, what it did may be lost with the second.
-func (l *crashLab) again(s story, at loss, killed bool) (err error) {
+func (l *crashLab) again(s story, at loss, killed bool, deaf durabletest.Site) (sites []durabletest.Site, err error) {
 	step, first := s.steps[at.step], itemsAt(s.disk, at.n)
 	want := step.bounds(at.n == step.end)
 	var r *durabletest.Recorder
@@ -424,13 +425,13 @@ func (l *crashLab) again(s story, at loss, killed bool) (err error) {
 	}
 	got, entries, err := l.check(root, first, want)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	begin := r.Len()
 	i := items{r, maps.Clone(first.held)}
 	scr := l.screen(r, i, "next")
 	if code := run(l.t.Context(), &scr.terminal, []string{"set", "next/KEY"}); code != exitOK {
-		return fmt.Errorf("set: exit %d\n%s", code, scr.stderr.String())
+		return nil, fmt.Errorf("set: exit %d\n%s", code, scr.stderr.String())
 	}
 	next := maps.Clone(got)
 	next["next/KEY"] = keyState{current: "next"}
@@ -443,20 +444,41 @@ func (l *crashLab) again(s story, at loss, killed bool) (err error) {
 	if killed {
 		base = items{held: map[string]string{}} // the notes tell all
 	}
-	rng := rand.New(rand.NewPCG(uint64(at.n), at.way))
-	for range 3 {
-		n, way, want := begin+rng.IntN(r.Len()-begin+1), rng.Uint64N(6), want
+	for n, way := range moments(begin, r.Len(), at, killed) {
+		want := want
 		if n == r.Len() {
 			want = bounds{[]holdings{next}, false, [2]int64{entries + 1, entries + 1}}
 		}
-		lost := l.newRoot(r.Lose(n, way, ""))
+		lost := l.newRoot(r.Lose(n, way, deaf))
 		_, _, err := l.check(lost, base.and(r.Notes(n)), want)
 		os.RemoveAll(lost)
 		if err != nil {
-			return fmt.Errorf("%v, stopped at %d of %d (killed: %v, way %d), then at %d of %d in way %d: %w", step.args, at.n-step.begin, step.end-step.begin, killed, at.way, n-begin, r.Len()-begin, way, err)
+			return nil, fmt.Errorf("%v, stopped at %d of %d (killed: %v, way %d), then at %d of %d in way %d: %w", step.args, at.n-step.begin, step.end-step.begin, killed, at.way, n-begin, r.Len()-begin, way, err)
 		}
 	}
-	return nil
+	return r.Sites(), nil
+}
+
+// moments are those to lose power at after a first crash, and in what way: after a kill
+// many, with nothing there that does not last; otherwise some.
+func moments(begin, end int, after loss, killed bool) iter.Seq2[int, uint64] {
+	return func(yield func(int, uint64) bool) {
+		if killed {
+			for n := begin; n < end; n += 2 {
+				if !yield(n, durabletest.Nothing) {
+					return
+				}
+			}
+			yield(end, durabletest.Nothing)
+			return
+		}
+		rng := rand.New(rand.NewPCG(uint64(after.n), after.way))
+		for range 3 {
+			if !yield(begin+rng.IntN(end-begin+1), rng.Uint64N(6)) {
+				return
+			}
+		}
+	}
 }
 
 // backends are where secrets may be, besides the metadata.
@@ -476,7 +498,7 @@ func TestPowerLoss(t *testing.T) {
 			all := s.losses(12)
 			count, same := 0, 0
 			for i, at := range all {
-				if !allCrashes() && i%31 != 0 {
+				if !allCrashes() && i%61 != 0 {
 					continue
 				}
 				again, err := l.try(s, at, "")
@@ -502,15 +524,17 @@ func TestPowerLossAgain(t *testing.T) {
 			all := s.losses(5)
 			count := 0
 			for i, at := range all {
-				if !allCrashes() && i%61 != 0 {
+				killed := at.way == durabletest.All
+				first := b.outside && at.step == 0 && killed
+				if !allCrashes() && !first && i%113 != 0 {
 					continue
 				}
-				if err := l.again(s, at, at.way == durabletest.All); err != nil {
+				if _, err := l.again(s, at, killed, ""); err != nil {
 					t.Error(err)
 				}
 				count++
 			}
-			t.Logf("%d of %d crashes, each with 3 more", count, len(all))
+			t.Logf("%d of %d crashes, each with more", count, len(all))
 		})
 	}
 }
@@ -534,6 +558,9 @@ func TestEverySyncIsNeeded(t *testing.T) {
 				missed[site] = true
 			}
 		}
+		if b.outside {
+			l.neededAgain(s, needed, missed)
+		}
 	}
 	for site := range missed {
 		where, what, _ := strings.Cut(string(site), " ")
@@ -543,6 +570,41 @@ func TestEverySyncIsNeeded(t *testing.T) {
 	}
 	if len(needed) < 9 {
 		t.Errorf("only %d are needed: %v", len(needed), slices.Sorted(maps.Keys(needed)))
+	}
+}
+
+// neededAgain takes out what is made to last only because somebody was killed.
+func (l *crashLab) neededAgain(s story, needed, missed map[durabletest.Site]bool) {
+	killed := s.losses(durabletest.All+1, slices.Collect(between(s.steps[0].begin, s.steps[1].end))...)
+	killed = slices.DeleteFunc(killed, func(at loss) bool { return at.way != durabletest.All })
+	where := map[durabletest.Site][]loss{}
+	for _, at := range killed {
+		sites, err := l.again(s, at, true, "")
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		for _, site := range sites {
+			if !needed[site] && !missed[site] {
+				where[site] = append(where[site], at)
+			}
+		}
+	}
+	for site, losses := range where {
+		missed[site] = true
+		for _, at := range losses {
+			if _, err := l.again(s, at, true, site); err != nil {
+				l.t.Logf("without %s: %.160v", site, err)
+				needed[site] = true
+				break
+			}
+		}
+	}
+}
+
+func between(from, to int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for n := from; n <= to && yield(n); n++ {
+		}
 	}
 }
 
