@@ -131,7 +131,7 @@ func (s *Store) CheckCode(ctx context.Context, code secret.Value) error {
 // can be right, and none is asked for.
 func (s *Store) Disenrol(ctx context.Context, code secret.Value) error {
 	forget := func(t *transaction) {
-		t.loosen(t.catalog.TOTP.Item)
+		t.loosen(t.catalog.TOTP.Item, true)
 		t.catalog.TOTP = nil
 	}
 	err := s.withCode(ctx, code, forget)
