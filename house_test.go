@@ -52,7 +52,8 @@ var mayImport = map[string][]string{
 	"internal/harden":              {},
 
 	// Programs for building and measuring, which nothing imports.
-	"internal/tools/manual": {"cmd"},
+	"internal/tools/manual":  {"cmd"},
+	"internal/tools/profile": {"cmd"},
 }
 
 // source is a Go file of the module.
