@@ -218,6 +218,18 @@ func (c *collector) problem(line int, name, why string) {
 	c.problems = append(c.problems, Problem{line, name, why})
 }
 
+// maxPath bounds the names of what is taken, so that what nests deeply costs little.
+const maxPath = 4096
+
+// deep reports whether a path is too long, and notes that.
+func (c *collector) deep(line int, path string) bool {
+	if len(path) <= maxPath {
+		return false
+	}
+	c.problem(line, "", "the path to what is there is too long")
+	return true
+}
+
 // join is the name of something below a path.
 func join(path, element string) string {
 	if path == "" {

@@ -119,6 +119,18 @@ func TestReadRefuses(t *testing.T) {
 	}
 }
 
+// What nests deeply is named, not followed.
+func TestReadDeep(t *testing.T) {
+	const deep = 9000
+	in := strings.Repeat("[", deep) + `"x"` + strings.Repeat("]", deep)
+	for _, format := range []string{FormatJSON, FormatYAML} {
+		f, err := Read(format, []byte(in))
+		if err != nil || len(f.Variables) != 0 || len(f.Problems) != 1 {
+			t.Errorf("%s: %v, %v", format, f, err)
+		}
+	}
+}
+
 func TestGuess(t *testing.T) {
 	for _, c := range []struct{ path, in, want string }{
 		{".env", "", FormatDotenv}, {".env.local", "", FormatDotenv}, {"a/b.YML", "", FormatYAML}, {"b.yaml", "", FormatYAML},

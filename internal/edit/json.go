@@ -56,6 +56,9 @@ type jsonWalk struct {
 }
 
 func (w *jsonWalk) walk(path string, v hujson.Value) {
+	if w.deep(w.line, path) {
+		return
+	}
 	switch value := v.Value.(type) {
 	case *hujson.Object:
 		for _, m := range value.Members {

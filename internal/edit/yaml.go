@@ -82,6 +82,9 @@ type yamlWalk struct {
 }
 
 func (w *yamlWalk) walk(path string, n *yaml.Node) {
+	if w.deep(n.Line, path) {
+		return
+	}
 	switch n.Kind {
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
