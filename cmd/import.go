@@ -33,9 +33,9 @@ taken is named, and the exit code is 3 then.
 
 With --rewrite a reference, keywright://ENV/NAME#part, takes the place of each
 value that is stored, once all of them were read back; all else in the file
-stays as it is. For JSON and YAML your program has to look for references,
-or for variables, as it gets them from 'keywright run'. What was in Git, in
-backups and on the disk stays there.
+stays as it is. 'keywright run --env-file' reads such a .env file; a program
+that reads JSON or YAML by itself has to take the value from the variable that
+'keywright run' sets. What was in Git, in backups and on the disk stays there.
 
 With --from the keys of another environment are copied, instead of a file's.
 `
