@@ -34,7 +34,6 @@ func (l limits) inherit(start func() error) error {
 	if err := unix.Setrlimit(unix.RLIMIT_CORE, l.core); err != nil {
 		return fmt.Errorf("give a program its limits: %w", err)
 	}
-	err := start()
-	// What was possible at the beginning is again.
-	return errors.Join(err, unix.Setrlimit(unix.RLIMIT_CORE, &none))
+	defer unix.Setrlimit(unix.RLIMIT_CORE, &none) // it was possible at the beginning
+	return start()
 }
