@@ -12,6 +12,8 @@ import (
 	"slices"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/keywright/keywright/internal/durable"
 )
 
@@ -125,23 +127,48 @@ func (s *Store) read(ctx context.Context, stage Stage, want func(*Key) bool) ([]
 	}
 }
 
+// open reads several keys at once: most of the time of a read is waiting.
 func (s *Store) open(ctx context.Context, catalog *Catalog, stage Stage, want func(*Key) bool) (found []Opened, err error) {
 	for i := range catalog.Keys {
-		k := &catalog.Keys[i]
-		if !want(k) {
-			continue
+		if k := &catalog.Keys[i]; want(k) {
+			found = append(found, Opened{Key: k})
 		}
-		v, ok := k.Version(stage)
-		if !ok {
-			return nil, &KeyError{"read", k.Name, ErrNoVersion}
+	}
+	errs := make([]error, len(found))
+	var all errgroup.Group
+	all.SetLimit(readsAtOnce)
+	for i := range found {
+		all.Go(func() error {
+			errs[i] = s.openOne(ctx, &found[i], stage)
+			return nil
+		})
+	}
+	_ = all.Wait()
+	for _, err := range errs {
+		if err != nil { // that of the first key, each time
+			for _, o := range found {
+				o.Parts.Wipe()
+			}
+			return nil, err
 		}
-		parts, err := s.parts(ctx, v)
-		if err != nil {
-			return nil, &KeyError{"read", k.Name, err}
-		}
-		found = append(found, Opened{k, parts})
 	}
 	return found, nil
+}
+
+// readsAtOnce is how many reads of the backend are begun at once.
+const readsAtOnce = 5
+
+func (s *Store) openOne(ctx context.Context, o *Opened, stage Stage) error {
+	v, ok := o.Key.Version(stage)
+	if !ok {
+		return &KeyError{"read", o.Key.Name, ErrNoVersion}
+	}
+	parts, err := s.parts(ctx, v)
+	if err != nil {
+		return &KeyError{"read", o.Key.Name, err}
+	}
+	o.Parts = parts
+	return nil
 }
 
 // parts reads the secrets of a version.

@@ -63,13 +63,18 @@ type answer struct {
 // for as long as it goes on: no second prompt opens above one that is still there,
 // and none takes the other's answer.
 func (o *operation) ask(reading bool, call func() (string, error)) (string, error) {
-	if err := o.take(); err != nil {
+	tokens := maxReads
+	if reading && o.open.Load() {
+		tokens = 1
+	}
+	if err := o.take(tokens); err != nil {
 		return "", err
 	}
 	answers, lost := make(chan answer, 1), make(chan error, 1)
 	go func() {
-		defer func() { <-o.slot }()
+		defer o.give(tokens)
 		value, err := guarded(func() (string, error) { return o.watched(reading, call, lost) })
+		o.open.Store(err == nil || errors.Is(err, keystore.ErrNoItem))
 		answers <- answer{value, err}
 	}()
 	for {
@@ -86,11 +91,26 @@ func (o *operation) ask(reading bool, call func() (string, error)) (string, erro
 	}
 }
 
-// take waits until no other call is going on.
-func (o *operation) take() error {
+// take waits until no other call is going on, or, with a single token, none that keeps
+// out this one.
+func (o *operation) take(tokens int) error {
+	if err := o.send(o.turn); err != nil {
+		return err
+	}
+	defer func() { <-o.turn }()
+	for taken := range tokens {
+		if err := o.send(o.slot); err != nil {
+			o.give(taken)
+			return err
+		}
+	}
+	return nil
+}
+
+func (o *operation) send(to chan<- struct{}) error {
 	for o.ctx.Err() == nil {
 		select {
-		case o.slot <- struct{}{}:
+		case to <- struct{}{}:
 			return nil
 		case <-o.waiting.C:
 			o.tell()
@@ -98,6 +118,12 @@ func (o *operation) take() error {
 		}
 	}
 	return o.late("an earlier call has not ended")
+}
+
+func (k *Keychain) give(tokens int) {
+	for range tokens {
+		<-k.slot
+	}
 }
 
 func (o *operation) watched(reading bool, call func() (string, error), lost chan<- error) (string, error) {

@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io/fs"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/zalando/go-keyring"
@@ -57,17 +58,23 @@ const (
 	lockRetry = 10 * time.Millisecond
 	dirPerm   = 0o700
 
+	// maxReads is how many reads may go on at once.
+	maxReads = 5
+
 	// maxTries bounds what depends on others leaving an item alone for a moment.
 	maxTries = 20
 )
 
-// Keychain is a keystore.Items. It calls the operating system once at a time: have
-// one for a process. Methods may be called concurrently.
+// Keychain is a keystore.Items: have one for a process. It calls the operating system
+// once at a time, but that several reads may go on where the last call showed that it
+// is open and asks for nothing. Methods may be called concurrently.
 type Keychain struct {
 	options Options
 	library library
 	watch   watcher
-	slot    chan struct{} // holds one token while the library is called
+	turn    chan struct{} // is held while tokens are taken
+	slot    chan struct{} // holds a token for each read that goes on, all for another call
+	open    atomic.Bool   // the last call succeeded
 }
 
 // New returns the keychain of the current user. It does not call it yet.
@@ -77,7 +84,7 @@ func newKeychain(o Options, l library, w watcher) *Keychain {
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
 	}
-	return &Keychain{options: o, library: l, watch: w, slot: make(chan struct{}, 1)}
+	return &Keychain{options: o, library: l, watch: w, turn: make(chan struct{}, 1), slot: make(chan struct{}, maxReads)}
 }
 
 // library is what is called of go-keyring.

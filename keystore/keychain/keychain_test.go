@@ -259,6 +259,71 @@ func TestWaitingIsToldOnce(t *testing.T) {
 }
 
 // A caller's deadline and cancellation count as well as the keychain's own.
+// Reads go on at once where the call before succeeded, up to a number; after a failed
+// one, and with a change, there is one call at a time.
+func TestReadsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFake()
+		now, most := 0, 0
+		fail := false
+		f.before = func(string, string) error {
+			f.mu.Lock()
+			now++
+			most = max(most, now)
+			f.mu.Unlock()
+			time.Sleep(10 * time.Millisecond)
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			now--
+			if fail {
+				return errors.New("broken")
+			}
+			return nil
+		}
+		k := openFake(t, f, 0)
+		together := func(do func() error) int {
+			t.Helper()
+			most = 0
+			var all sync.WaitGroup
+			for range 3 * maxReads {
+				all.Go(func() { _ = do() })
+			}
+			all.Wait()
+			return most
+		}
+		get := func() error { _, err := k.Get(t.Context(), "x"); return err }
+		put := func() error { return k.Put(t.Context(), "x", value(10)) }
+		if err := put(); err != nil {
+			t.Fatal(err)
+		}
+		if n := together(get); n != maxReads {
+			t.Errorf("%d reads at once", n)
+		}
+		if n := together(func() error { return errors.Join(put(), get()) }); n > maxReads {
+			t.Errorf("%d calls at once", n)
+		}
+		fail = true
+		_ = get()
+		if n := together(get); n != 1 {
+			t.Errorf("%d reads at once, and the last call failed", n)
+		}
+		fail = false
+		f.before = nil
+		if err := get(); err != nil {
+			t.Error(err)
+		}
+		f.before = func(op, _ string) error { // no read is there while something is stored
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			if op != "get" && len(k.slot) != maxReads {
+				t.Errorf("%s with %d tokens", op, len(k.slot))
+			}
+			return nil
+		}
+		together(func() error { return errors.Join(get(), put(), get()) })
+	})
+}
+
 func TestContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, release := newFake(), make(chan struct{})

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/godbus/dbus/v5"
@@ -44,8 +45,9 @@ var (
 
 // busWatch watches calls to the Secret Service. The library has its one connection
 // from the same place, so that the signals that it gets can be seen here, too. Calls
-// do not overlap.
+// that overlap see each other's: they are reads, to which prompts of others are nothing.
 type busWatch struct {
+	mu      sync.Mutex
 	matched *dbus.Conn // where the bus is to tell of a change of owner
 }
 
@@ -77,6 +79,8 @@ func (w *busWatch) connect() (*dbus.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to the session bus: %w", err)
 	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if conn == w.matched {
 		return conn, nil
 	}
