@@ -1,0 +1,223 @@
+// Package provider says what the services that issue and accept credentials can be asked
+// for. Each is a package of its own below this one, and implements what it can: a
+// Verifier, a Maker or an Issuer, a Revoker, and so on, found by type assertion.
+//
+// All methods may be called concurrently, end when their context does, and keep secrets
+// out of their errors, which are of the type *Error. None retries what may have
+// happened. A method that would change something twice is safe to call again where its
+// comment says so; after a crash it will be.
+package provider
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/keywright/keywright/secret"
+)
+
+// Credential is what a provider accepts.
+type Credential struct {
+	ID     string                  // what the provider calls it, without being secret; may be empty
+	Parts  map[string]secret.Value // by the names of Info.Parts
+	Params map[string]string       // by the names of Info.Params: host, account…
+}
+
+// Part is the value of a part; zero if there is none.
+func (c Credential) Part(name string) secret.Value { return c.Parts[name] }
+
+// Provider is a service that can be asked for something.
+type Provider interface{ Info() Info }
+
+// Info is what is known of a provider without asking it.
+type Info struct {
+	Name  string // as in a key's metadata: "postgres"
+	Title string // "PostgreSQL"
+	Page  string // where its credentials are managed by hand; may be empty
+
+	Parts  []Part // of its keys, in the order in which they are asked for
+	Params []Param
+
+	// Admin says which other key the changes are made with: empty if the credential can
+	// do that itself.
+	Admin string // "a role that may ALTER the user's"
+
+	// Propagation is how long a change may take to be known everywhere. Within it, what
+	// is refused may be accepted, and the reverse.
+	Propagation time.Duration
+	// Nonce says that a probe of a key that is in use may disturb its user.
+	Nonce bool
+
+	Sources []string // the documents that it was written after
+	Tested  string   // what it was run against: "PostgreSQL 15", "a fake of the documentation"
+}
+
+// Part is a part of a provider's keys.
+type Part struct {
+	Name   string
+	Public bool // it may be shown: a user's name, a key's id
+}
+
+// Param is something that a provider must know of a key.
+type Param struct {
+	Name     string
+	Meaning  string // a noun phrase
+	Required bool
+	Default  string
+}
+
+// State is what a probe says of a credential.
+type State string
+
+// The states. Only Dead is dead: all that a provider says for other reasons, too, is
+// Unknown.
+const (
+	Alive     State = "alive"
+	Narrow    State = "alive, with fewer rights" // accepted, and not for all that was tried
+	Dead      State = "dead"                     // refused by the code for credentials that are not valid
+	Elsewhere State = "of another environment"
+	Blocked   State = "blocked by address"
+	Skewed    State = "refused for the clock"
+	Throttled State = "throttled"
+	Unknown   State = "unknown"
+)
+
+// Lives reports whether the provider accepts the credential.
+func (s State) Lives() bool { return s == Alive || s == Narrow }
+
+// Probe is the answer to an attempt to use a credential.
+type Probe struct {
+	State State
+	Code  string // the provider's own word: "28P01", "401 Bad credentials"; never a secret
+	Who   Identity
+}
+
+// Identity is what a provider says of a credential. What it does not say is zero.
+type Identity struct {
+	Account  string
+	ID       string
+	Label    string
+	Scopes   []string // sorted
+	IPs      []string // that it may be used from, sorted; empty for all
+	Expires  time.Time
+	LastUsed time.Time
+	Withdraw bool // it may move money out
+}
+
+// Verifier tries a credential, and changes nothing. The error says that no answer came;
+// an answer that says no is a Probe.
+type Verifier interface {
+	Verify(ctx context.Context, c Credential) (Probe, error)
+}
+
+// Planner looks, before anything is changed, whether a credential can be replaced, and
+// how: rights that are missing and slots that are full are errors.
+type Planner interface {
+	Plan(ctx context.Context, admin, old Credential) (Plan, error)
+}
+
+// Plan is how a credential is replaced.
+type Plan struct {
+	// InPlace says that the old one dies as the new one is born.
+	InPlace bool
+	// Outage is what does not work for how long; empty if nothing.
+	Outage string
+	// Needs is what the user has to bring: "a code of the authenticator".
+	Needs []string
+	Notes []string
+}
+
+// Maker is a provider of which a credential is made here. What Make returns is stored
+// before Apply is called.
+type Maker interface {
+	// Make makes the successor of a credential, all parts of it, and asks nobody.
+	Make(ctx context.Context, old Credential) (Credential, error)
+	// Apply makes the provider accept a credential. Twice is as good as once.
+	Apply(ctx context.Context, admin, old, next Credential) error
+}
+
+// Issuer is a provider that makes credentials itself. Until the result is stored, it is
+// in memory alone. Lineage names the rotation: it goes into the name or label of what is
+// issued, where there is one, and List shows it.
+type Issuer interface {
+	Issue(ctx context.Context, admin, old Credential, lineage string) (Credential, error)
+}
+
+// Listed is a credential as a provider lists it, without its secret.
+type Listed struct {
+	Identity
+	Created  time.Time
+	Disabled bool
+}
+
+// Lister lists the credentials that stand beside one: all of them, or an error.
+type Lister interface {
+	List(ctx context.Context, admin, c Credential) ([]Listed, error)
+}
+
+// Disabler takes a credential out of use such that it can be taken back. Twice is as
+// good as once.
+type Disabler interface {
+	Disable(ctx context.Context, admin, c Credential) error
+	Enable(ctx context.Context, admin, c Credential) error
+}
+
+// Revoker ends a credential, for good, and what was opened with it where the provider
+// can: sessions, tokens. The other is the one that goes on being used, and is not
+// touched. That it is gone already is no error. Of a credential whose secret is not
+// known, ID names it.
+type Revoker interface {
+	Revoke(ctx context.Context, admin, c, other Credential) error
+}
+
+// Guide says how a credential is replaced by hand where a provider has no way to do it.
+type Guide interface {
+	Guide(old Credential) Steps
+}
+
+// Steps are what somebody does at the provider's pages.
+type Steps struct {
+	IssueAt  string   // the address of the page
+	Issue    []string // what to choose there, a sentence each
+	RevokeAt string
+	Revoke   []string
+}
+
+// Kind is why a provider did not do what it was asked for.
+type Kind string
+
+// The kinds of errors.
+const (
+	Refused    Kind = "refused"             // it understood, and said no
+	Forbidden  Kind = "not permitted"       // the credential that asks may not do this
+	NoSlot     Kind = "no room for another" // as many credentials as it takes are there
+	Busy       Kind = "throttled"           // later
+	Unreached  Kind = "not reached"         // nothing was sent
+	Unclear    Kind = "no clear answer"     // it may have happened
+	Malformed  Kind = "answered with nonsense"
+	Incomplete Kind = "not told enough" // a part or a parameter is missing
+)
+
+// Error is an error of a provider. It holds no secret.
+type Error struct {
+	Provider string
+	Doing    string // "change the password of role app"
+	Kind     Kind
+	Code     string        // the provider's own; may be empty
+	After    time.Duration // when it may be asked again; zero if it did not say
+	Hint     string        // what to do about it; may be empty
+	Err      error
+}
+
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%s: %s: %s", e.Provider, e.Doing, e.Kind)
+	if e.Code != "" {
+		text += " (" + e.Code + ")"
+	}
+	if e.Err != nil {
+		text += ": " + e.Err.Error()
+	}
+	return text
+}
+
+func (e *Error) Unwrap() error { return e.Err }
