@@ -1,0 +1,214 @@
+// Package rotate replaces a key at its provider: a new one is made or issued, stored,
+// verified and delivered to everything that uses it, the old one is revoked, and its
+// death is proved. A journal says what was begun before it is begun and what has ended
+// after it has, so that a rotation that dies at any instant is resumed or taken back.
+//
+// The engine is a step function: it never sleeps and never asks. What it has to wait
+// for, and what it needs to know, it returns.
+package rotate
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keywright/keywright/provider"
+)
+
+// Mode is how a rotation weighs an outage against a leak.
+type Mode string
+
+// The modes.
+const (
+	// Overlap keeps the old key alive until everything has the new one.
+	Overlap Mode = "overlap"
+	// InPlace is for providers where the old key dies as the new one is born.
+	InPlace Mode = "in place"
+	// Emergency is for a key that has leaked: it is disabled first, or revoked as soon as
+	// the new one is verified.
+	Emergency Mode = "emergency"
+)
+
+// StepName is what a step does.
+type StepName string
+
+// The steps of a rotation, and those that take one back.
+const (
+	Preflight StepName = "preflight" // everything that can be known beforehand
+	Make      StepName = "make"      // a successor is made here, and stored as pending
+	Apply     StepName = "apply"     // the provider accepts it
+	Issue     StepName = "issue"     // the provider makes it, and it is stored as pending
+	Ask       StepName = "ask"       // somebody makes it by hand, and it is stored as pending
+	Verify    StepName = "verify"    // the provider says that it is alive
+	Parity    StepName = "parity"    // it may do what the old one may, and no more
+	Deliver   StepName = "deliver"   // a consumer gets it
+	Reload    StepName = "reload"    // a consumer takes it up
+	Promote   StepName = "make current"
+	Grace     StepName = "grace"   // the old one lives on for a while
+	Disable   StepName = "disable" // the old one is refused, and could be taken back
+	Revoke    StepName = "revoke"  // the old one is ended
+	Prove     StepName = "prove dead"
+	Close     StepName = "close"
+
+	TakeBack  StepName = "take back"  // a consumer gets the old one again
+	Enable    StepName = "enable"     // the old one, again
+	Demote    StepName = "demote"     // the old version is current again
+	RevokeNew StepName = "revoke new" // the new one is ended
+	Drop      StepName = "drop"       // the new version is forgotten
+)
+
+// Step is one of a rotation.
+type Step struct {
+	Name     StepName `json:"name"`
+	Consumer string   `json:"consumer,omitempty"` // which one
+}
+
+func (s Step) String() string {
+	if s.Consumer != "" {
+		return string(s.Name) + " " + s.Consumer
+	}
+	return string(s.Name)
+}
+
+// What is what an event says of a step.
+type What string
+
+// What can happen to a step.
+const (
+	Begun   What = "begun"
+	Ended   What = "ended"
+	Skipped What = "skipped"
+	Failed  What = "failed"
+	Waits   What = "waits"
+	Asks    What = "asks"
+)
+
+// Event is an entry of a journal. It holds no secret.
+type Event struct {
+	At   time.Time `json:"at"`
+	Step Step      `json:"step"`
+	What What      `json:"what"`
+	Note string    `json:"note,omitempty"`
+}
+
+// Result is how a rotation ended.
+type Result string
+
+// The results. The empty one says that it is open.
+const (
+	Done    Result = "done"
+	Aborted Result = "aborted"
+)
+
+// Grade is how well it is known that the old key is dead.
+type Grade string
+
+// The grades, the best first.
+const (
+	RefusedDead  Grade = "refused as not valid, with the new one accepted beside it"
+	Absent       Grade = "absent from the provider's complete list"
+	Acknowledged Grade = "the provider acknowledged its end; nobody looked"
+	NoProvider   Grade = "no provider knows it: only what it was given to does"
+)
+
+// Journal is all that is known of a rotation. It holds no secret.
+type Journal struct {
+	ID           string    `json:"id"`
+	Revision     int       `json:"revision"` // one more with each time that it is saved
+	Key          string    `json:"key"`      // ENV/NAME
+	Provider     string    `json:"provider"`
+	Installation string    `json:"installation"`
+	By           string    `json:"by"`
+	Opened       time.Time `json:"opened"`
+
+	Mode  Mode          `json:"mode"`
+	Grace time.Duration `json:"grace,omitempty"`
+	Plan  provider.Plan `json:"plan"`
+
+	Old   int    `json:"old"`           // version
+	New   int    `json:"new,omitempty"` // version, once it is stored
+	OldID string `json:"old_id,omitempty"`
+	NewID string `json:"new_id,omitempty"`
+
+	Steps  []Step  `json:"steps"`
+	Next   int     `json:"next"` // index of the step that is to be done
+	Events []Event `json:"events"`
+
+	Until   time.Time     `json:"until,omitzero"`   // nothing is done before
+	Tries   int           `json:"tries,omitempty"`  // of the step that is to be done
+	Known   []string      `json:"known,omitempty"`  // ids at the provider before one was issued
+	Control bool          `json:"control"`          // the old key was alive before it was revoked
+	Revoked time.Time     `json:"revoked,omitzero"` // when the provider said so
+	Deaths  []Observation `json:"deaths,omitempty"` // of the old key, one after the other
+
+	Taking bool      `json:"taking_back,omitempty"` // it is being taken back
+	Grade  Grade     `json:"grade,omitempty"`
+	Result Result    `json:"result,omitempty"`
+	Closed time.Time `json:"closed,omitzero"`
+}
+
+// Observation is a probe of the old key after its end, and of the new one beside it.
+type Observation struct {
+	At   time.Time `json:"at"`
+	Code string    `json:"code"` // of the old key
+}
+
+// Open reports whether something is left to do.
+func (j *Journal) Open() bool { return j.Result == "" }
+
+// Step is the one that is to be done.
+func (j *Journal) Step() Step {
+	if j.Next >= len(j.Steps) {
+		return Step{Name: Close}
+	}
+	return j.Steps[j.Next]
+}
+
+// Lineage names the rotation where a provider shows it.
+func (j *Journal) Lineage() string { return "keywright-" + j.ID }
+
+// IsLineage reports whether a label is one that keywright gives.
+func IsLineage(label string) bool { return strings.HasPrefix(label, "keywright-") }
+
+func (j *Journal) note(at time.Time, what What, note string) {
+	j.Events = append(j.Events, Event{at.UTC().Truncate(time.Millisecond), j.Step(), what, note})
+}
+
+// begun reports whether a step of a name was begun, if it ended or not.
+func (j *Journal) begun(name StepName) bool {
+	return slices.ContainsFunc(j.Events, func(e Event) bool { return e.Step.Name == name && e.What == Begun })
+}
+
+// interrupted reports whether the step that is to be done was begun before, and nobody
+// knows how it went.
+func (j *Journal) interrupted() bool {
+	for i := len(j.Events) - 1; i >= 0; i-- {
+		if e := j.Events[i]; e.Step == j.Step() {
+			return e.What == Begun
+		}
+	}
+	return false
+}
+
+// Outage says what does not work now, and since when; empty if all does.
+func (j *Journal) Outage() (what string, since time.Time) {
+	if j.Plan.Outage == "" || !j.Open() {
+		return "", since
+	}
+	left := j.Steps[min(j.Next, len(j.Steps)):]
+	if !slices.ContainsFunc(left, func(s Step) bool { return s.Name == Deliver || s.Name == Reload || s.Name == TakeBack }) {
+		return "", since
+	}
+	for _, e := range j.Events {
+		ends := e.Step.Name == Disable || e.Step.Name == Revoke || j.Mode == InPlace && e.Step.Name == Apply
+		if ends && e.What == Begun {
+			return j.Plan.Outage, e.At
+		}
+	}
+	return "", since
+}
+
+// irrevocable reports whether the old key may be gone for good.
+func (j *Journal) irrevocable() bool {
+	return j.begun(Revoke) || j.Mode == InPlace && j.begun(Apply)
+}

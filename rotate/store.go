@@ -1,0 +1,104 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/secret"
+)
+
+// Key is what the engine has to know of a key.
+type Key struct {
+	Name      string // ENV/NAME
+	Provider  string
+	Params    map[string]string
+	ID        string // what the provider calls its current version
+	Admin     string // the name of the key that changes are made with; empty for itself
+	Current   int    // its version
+	Consumers []string
+}
+
+// Change is what is said of a key at the moment when a journal is saved.
+type Change struct {
+	Begin   bool                    // the key is being rotated from now on
+	Pending map[string]secret.Value // it has a pending version with these parts, whose number is the journal's New
+	Promote bool                    // the pending version is current, and what was is previous
+	Demote  bool                    // the previous version is current, and what was is pending
+	ID      string                  // what the provider calls the version that becomes current
+	Drop    bool                    // the pending version is gone
+	End     bool                    // the key is not being rotated any more
+	Retire  bool                    // the previous version is gone
+}
+
+// ErrMoved says that another process went on with a rotation.
+var ErrMoved = errors.New("another process has gone on with this rotation")
+
+// Store is where keys and journals are. Errors hold no secret.
+type Store interface {
+	Key(ctx context.Context, name string) (Key, error)
+	// Secrets are the parts of a version of a key.
+	Secrets(ctx context.Context, name string, version int) (map[string]secret.Value, error)
+	Journal(ctx context.Context, id string) (*Journal, error)
+	// Save stores a journal and changes the key, both or neither, such that it lasts. If
+	// the journal's revision is not the one after that which is stored, the error matches
+	// ErrMoved. A version that becomes pending was read back.
+	Save(ctx context.Context, j *Journal, c Change) error
+}
+
+// Consumer is a place that gets the new secret.
+type Consumer interface {
+	// Holds returns the values that it has, by part. The error matches ErrUnreadable if
+	// it never gives back what it got.
+	Holds(ctx context.Context) (map[string]secret.Value, error)
+	// Deliver puts the parts of to in place of those of from. If it holds neither, it is
+	// left alone, and the error matches ErrDrift. Twice is as good as once.
+	Deliver(ctx context.Context, from, to map[string]secret.Value) error
+}
+
+// Reloader is a Consumer that does something when it got a new secret, and is ready
+// when Reload returns.
+type Reloader interface {
+	Reload(ctx context.Context) error
+}
+
+// The errors of consumers.
+var (
+	ErrUnreadable = errors.New("it does not give back what it got")
+	ErrDrift      = errors.New("it holds another value than the old one and the new one")
+)
+
+// Process is a program that was started with a version of a key, and still runs.
+type Process struct {
+	PID     int
+	Program string
+	Started time.Time
+}
+
+// World is what the engine works with.
+type World struct {
+	Store    Store
+	Provider func(name string) (provider.Provider, bool)
+	Consumer func(key, spec string) (Consumer, error)
+	Running  func(ctx context.Context, key string, version int) ([]Process, error)
+	// Record puts on record what is about to be done with a key.
+	Record func(ctx context.Context, verb, key string, version int, note string) error
+	Now    func() time.Time
+
+	Installation, By string
+}
+
+// equal compares secrets.
+func equal(key []byte, a, b map[string]secret.Value) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for name, v := range a {
+		w, ok := b[name]
+		if !ok || v.Digest(key) != w.Digest(key) {
+			return false
+		}
+	}
+	return true
+}
