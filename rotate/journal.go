@@ -137,6 +137,7 @@ type Journal struct {
 	Until   time.Time     `json:"until,omitzero"`   // nothing is done before
 	Tries   int           `json:"tries,omitempty"`  // of the step that is to be done
 	Known   []string      `json:"known,omitempty"`  // ids at the provider before one was issued
+	Agreed  []string      `json:"agreed,omitempty"` // questions that were answered with yes
 	Control bool          `json:"control"`          // the old key was alive before it was revoked
 	Revoked time.Time     `json:"revoked,omitzero"` // when the provider said so
 	Deaths  []Observation `json:"deaths,omitempty"` // of the old key, one after the other
@@ -170,20 +171,47 @@ func (j *Journal) Lineage() string { return "keywright-" + j.ID }
 // IsLineage reports whether a label is one that keywright gives.
 func IsLineage(label string) bool { return strings.HasPrefix(label, "keywright-") }
 
+// note adds an event. That it still waits for the same is said once.
 func (j *Journal) note(at time.Time, what What, note string) {
-	j.Events = append(j.Events, Event{at.UTC().Truncate(time.Millisecond), j.Step(), what, note})
+	e := Event{at.UTC().Truncate(time.Millisecond), j.Step(), what, note}
+	if n := len(j.Events); n > 0 && what == Waits {
+		last := j.Events[n-1]
+		if last.At = e.At; last == e {
+			return
+		}
+	}
+	j.Events = append(j.Events, e)
 }
 
-// begun reports whether a step of a name was begun, if it ended or not.
-func (j *Journal) begun(name StepName) bool {
-	return slices.ContainsFunc(j.Events, func(e Event) bool { return e.Step.Name == name && e.What == Begun })
+// touched reports whether a step may have changed something: it was begun, and did not
+// fail such that nothing happened.
+func (j *Journal) touched(s Step) (touched bool) {
+	for _, e := range j.Events {
+		if e.Step != s {
+			continue
+		}
+		switch e.What {
+		case Begun, Ended:
+			touched = true
+		case Failed:
+			touched = false
+		}
+	}
+	return touched
 }
+
+func (j *Journal) ended(s Step) bool {
+	return slices.ContainsFunc(j.Events, func(e Event) bool { return e.Step == s && e.What == Ended })
+}
+
+// begun is touched for a step that concerns no consumer.
+func (j *Journal) begun(name StepName) bool { return j.touched(Step{Name: name}) }
 
 // interrupted reports whether the step that is to be done was begun before, and nobody
 // knows how it went.
 func (j *Journal) interrupted() bool {
-	for i := len(j.Events) - 1; i >= 0; i-- {
-		if e := j.Events[i]; e.Step == j.Step() {
+	for _, e := range slices.Backward(j.Events) {
+		if e.Step == j.Step() && e.What != Asks && e.What != Waits {
 			return e.What == Begun
 		}
 	}

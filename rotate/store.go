@@ -17,6 +17,7 @@ type Key struct {
 	ID        string // what the provider calls its current version
 	Admin     string // the name of the key that changes are made with; empty for itself
 	Current   int    // its version
+	Next      int    // the version that would be stored next
 	Consumers []string
 }
 

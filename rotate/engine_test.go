@@ -1,0 +1,539 @@
+package rotate
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/secret"
+)
+
+// crash ends a rotation as kill -9 does: nothing that comes after it happens.
+type crash struct{ at string }
+
+// world is everything that a rotation changes, and the hand that ends it at a moment.
+type world struct {
+	t   *testing.T
+	now time.Time
+
+	// point is called before and after each call that leaves the engine.
+	points  int
+	crashAt int // 0 for never
+	trace   []string
+
+	alive    map[string]string // the provider's: labels by secret
+	disabled map[string]bool
+	made     int
+	lag      int // probes that still say what was
+
+	key       Key
+	versions  map[int]string // secrets by version
+	current   int
+	pending   int
+	previous  int
+	journals  map[string][]byte
+	rotating  bool
+	consumers map[string]string // what they hold
+	reloads   int
+	running   []Process
+	fault     map[string]error // by call
+}
+
+func newWorld(t *testing.T) *world {
+	w := &world{
+		t: t, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), alive: map[string]string{"old": ""}, disabled: map[string]bool{},
+		versions: map[int]string{1: "old"}, current: 1, journals: map[string][]byte{}, fault: map[string]error{},
+		consumers: map[string]string{"one": "old", "two": "old"},
+	}
+	w.key = Key{Name: "prod/DB", Provider: "fake", ID: "id-old", Admin: "prod/ADMIN", Consumers: []string{"one", "two"}}
+	return w
+}
+
+func (w *world) point(at string) {
+	w.points++
+	w.trace = append(w.trace, at)
+	if w.points == w.crashAt {
+		panic(crash{at})
+	}
+}
+
+// call wraps a call that leaves the engine: it may fail, and the process may die before
+// it and after it.
+func (w *world) call(name string, do func()) error {
+	w.point("before " + name)
+	if err := w.fault[name]; err != nil {
+		return err
+	}
+	do()
+	w.point("after " + name)
+	return nil
+}
+
+func parts(s string) map[string]secret.Value {
+	return map[string]secret.Value{"value": secret.New([]byte(s))}
+}
+
+func text(p map[string]secret.Value) string { return string(p["value"].Reveal()) }
+
+// The store.
+
+func (w *world) Key(_ context.Context, name string) (Key, error) {
+	if name == "prod/ADMIN" {
+		return Key{Name: name, Current: 1}, nil
+	}
+	k := w.key
+	k.Current, k.Next = w.current, max(w.current, w.pending, w.previous)+1
+	return k, nil
+}
+
+func (w *world) Secrets(_ context.Context, name string, version int) (map[string]secret.Value, error) {
+	if name == "prod/ADMIN" {
+		return parts("admin"), nil
+	}
+	s, ok := w.versions[version]
+	if !ok {
+		return nil, fmt.Errorf("%s has no version %d", name, version)
+	}
+	return parts(s), nil
+}
+
+func (w *world) Journal(_ context.Context, id string) (*Journal, error) {
+	var j Journal
+	if err := json.Unmarshal(w.journals[id], &j); err != nil {
+		return nil, fmt.Errorf("no rotation %s", id)
+	}
+	return &j, nil
+}
+
+func (w *world) Save(_ context.Context, j *Journal, c Change) error {
+	return w.call("save", func() {
+		if known, err := w.Journal(context.Background(), j.ID); err == nil && known.Revision+1 != j.Revision {
+			w.t.Errorf("revision %d after %d", j.Revision, known.Revision)
+		}
+		b, err := json.Marshal(j)
+		if err != nil {
+			w.t.Error(err)
+		}
+		w.journals[j.ID] = b
+		w.rotating = w.rotating && !c.End || c.Begin
+		switch {
+		case c.Pending != nil:
+			w.pending = j.New
+			w.versions[w.pending] = text(c.Pending)
+		case c.Promote:
+			w.previous, w.current, w.pending = w.current, w.pending, 0
+		case c.Demote:
+			w.pending, w.current, w.previous = w.current, w.previous, 0
+		case c.Drop:
+			delete(w.versions, w.pending)
+			w.pending = 0
+		case c.Retire:
+			delete(w.versions, w.previous)
+			w.previous = 0
+		}
+	})
+}
+
+// The provider. What each can do is a type below.
+
+type fake struct{ w *world }
+
+func (f fake) Info() provider.Info {
+	return provider.Info{Name: "fake", Title: "Fake", Parts: []provider.Part{{Name: "value"}}, Propagation: 4 * time.Second}
+}
+
+func (f fake) Verify(_ context.Context, c provider.Credential) (p provider.Probe, err error) {
+	err = f.w.call("verify", func() {
+		s := text(c.Parts)
+		_, ok := f.w.alive[s]
+		p = provider.Probe{State: provider.Dead, Code: "401"}
+		if ok && !f.w.disabled[s] {
+			p = provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{Account: "acct", ID: "id-" + s, Scopes: []string{"read"}}}
+		}
+		if f.w.lag > 0 {
+			f.w.lag--
+			p = provider.Probe{State: provider.Unknown, Code: "503"}
+		}
+	})
+	return p, err
+}
+
+func (f fake) Revoke(_ context.Context, _, c, other provider.Credential) error {
+	return f.w.call("revoke", func() {
+		for s := range f.w.alive {
+			if "id-"+s == c.ID || s == text(c.Parts) {
+				if s == text(other.Parts) {
+					f.w.t.Errorf("%s was revoked, and is to stay", s)
+				}
+				delete(f.w.alive, s)
+			}
+		}
+	})
+}
+
+type maker struct{ fake }
+
+func (f maker) Make(context.Context, provider.Credential) (provider.Credential, error) {
+	f.w.made++
+	s := fmt.Sprint("new", f.w.made)
+	return provider.Credential{ID: "id-" + s, Parts: parts(s)}, nil
+}
+
+func (f maker) Apply(_ context.Context, _, old, next provider.Credential) error {
+	return f.w.call("apply", func() { f.w.alive[text(next.Parts)] = "" })
+}
+
+type inPlace struct{ maker }
+
+func (f inPlace) Plan(context.Context, provider.Credential, provider.Credential) (provider.Plan, error) {
+	return provider.Plan{InPlace: true, Outage: "logins"}, nil
+}
+
+func (f inPlace) Apply(_ context.Context, _, old, next provider.Credential) error {
+	return f.w.call("apply", func() {
+		delete(f.w.alive, text(old.Parts))
+		f.w.alive[text(next.Parts)] = ""
+	})
+}
+
+// Revoke ends sessions: there is only one credential.
+func (f inPlace) Revoke(_ context.Context, _, c, other provider.Credential) error {
+	return f.w.call("revoke", func() {
+		if text(other.Parts) == "old" {
+			f.w.alive["old"] = ""
+			delete(f.w.alive, text(c.Parts))
+		}
+	})
+}
+
+type issuer struct{ fake }
+
+func (f issuer) Issue(_ context.Context, _, _ provider.Credential, lineage string) (c provider.Credential, err error) {
+	err = f.w.call("issue", func() {
+		f.w.made++
+		s := fmt.Sprint("new", f.w.made)
+		f.w.alive[s] = lineage
+		c = provider.Credential{ID: "id-" + s, Parts: parts(s)}
+	})
+	return c, err
+}
+
+// lister shows labels; unlabelled shows ids alone.
+type lister struct{ issuer }
+
+func (f lister) List(context.Context, provider.Credential, provider.Credential) (all []provider.Listed, err error) {
+	err = f.w.call("list", func() {
+		for _, s := range slices.Sorted(maps.Keys(f.w.alive)) {
+			all = append(all, provider.Listed{Identity: provider.Identity{ID: "id-" + s, Label: f.w.alive[s]}, Disabled: f.w.disabled[s]})
+		}
+	})
+	return all, err
+}
+
+type unlabelled struct{ lister }
+
+func (f unlabelled) List(ctx context.Context, a, c provider.Credential) ([]provider.Listed, error) {
+	all, err := f.lister.List(ctx, a, c)
+	for i := range all {
+		all[i].Label = ""
+	}
+	return all, err
+}
+
+type disabler struct{ lister }
+
+func (f disabler) Disable(_ context.Context, _, c provider.Credential) error {
+	return f.w.call("disable", func() { f.w.disabled[text(c.Parts)] = true })
+}
+
+func (f disabler) Enable(_ context.Context, _, c provider.Credential) error {
+	return f.w.call("enable", func() { delete(f.w.disabled, text(c.Parts)) })
+}
+
+// guided has no way to issue or revoke: somebody does it, when asked.
+type guided struct{ w *world }
+
+func (f guided) Info() provider.Info { return fake(f).Info() }
+func (f guided) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
+	return fake(f).Verify(ctx, c)
+}
+func (f guided) Guide(provider.Credential) provider.Steps {
+	return provider.Steps{IssueAt: "https://provider.test/new", RevokeAt: "https://provider.test/keys"}
+}
+
+// The consumers.
+
+type consumer struct {
+	w    *world
+	name string
+}
+
+func (c consumer) Holds(context.Context) (map[string]secret.Value, error) {
+	return parts(c.w.consumers[c.name]), nil
+}
+
+func (c consumer) Deliver(_ context.Context, from, to map[string]secret.Value) (err error) {
+	callErr := c.w.call("deliver "+c.name, func() {
+		switch c.w.consumers[c.name] {
+		case text(to):
+		case text(from):
+			c.w.consumers[c.name] = text(to)
+		default:
+			err = ErrDrift
+		}
+	})
+	return errors.Join(err, callErr)
+}
+
+func (c consumer) Reload(context.Context) error {
+	return c.w.call("reload "+c.name, func() { c.w.reloads++ })
+}
+
+func (w *world) engine(p func(*world) provider.Provider) *Engine {
+	return &Engine{World{
+		Store:    w,
+		Provider: func(string) (provider.Provider, bool) { return p(w), true },
+		Consumer: func(_, spec string) (Consumer, error) { return consumer{w, spec}, nil },
+		Running:  func(context.Context, string, int) ([]Process, error) { return w.running, nil },
+		Record:   func(context.Context, string, string, int, string) error { return nil },
+		Now:      func() time.Time { return w.now },
+	}}
+}
+
+// drive does steps until the rotation is over, and says what somebody would who is asked.
+func (w *world) drive(e *Engine, id string) error {
+	var a Answer
+	for range 300 {
+		o, err := e.Step(context.Background(), id, a)
+		a = Answer{}
+		switch {
+		case err != nil:
+			return err
+		case o.Done:
+			return nil
+		case o.Need != nil && len(o.Need.Parts) > 0:
+			w.made++
+			s := fmt.Sprint("new", w.made)
+			for old := range w.alive { // who makes another key deletes the one that was not taken
+				if strings.HasPrefix(old, "new") {
+					delete(w.alive, old)
+				}
+			}
+			w.alive[s] = ""
+			a.Parts = parts(s)
+		case o.Need != nil:
+			a.Yes = o.Need.Question
+			if strings.Contains(a.Yes, "old key deleted") {
+				delete(w.alive, "old")
+			}
+			if strings.Contains(a.Yes, "secret is lost") {
+				for s := range w.alive {
+					if strings.HasPrefix(s, "new") && w.versions[w.pending] != s && w.versions[w.current] != s {
+						delete(w.alive, s)
+					}
+				}
+			}
+		case !o.Until.IsZero():
+			w.now = o.Until
+		}
+	}
+	return errors.New("it does not end")
+}
+
+// until runs f, and reports whether it died.
+func died(f func()) (at string, dead bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			c, ok := r.(crash)
+			if !ok {
+				panic(r)
+			}
+			at, dead = c.at, true
+		}
+	}()
+	f()
+	return "", false
+}
+
+// check compares the world with what a rotation that is over promises.
+func (w *world) check(id string) error {
+	j, err := w.Journal(context.Background(), id)
+	if err != nil {
+		return err
+	}
+	var wrong []string
+	bad := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	now := w.versions[w.current]
+	if _, ok := w.alive[now]; !ok || w.disabled[now] {
+		bad("the current version, %s, is not accepted", now)
+	}
+	for name, s := range w.consumers {
+		if s != now {
+			bad("consumer %s holds %s, the current version is %s", name, s, now)
+		}
+	}
+	for s := range w.alive {
+		if s != now {
+			bad("%s is alive, and nobody's", s)
+		}
+	}
+	if w.rotating {
+		bad("the key is still being rotated")
+	}
+	switch {
+	case j.Result == Done && now == "old":
+		bad("it is done, and the old key is the current one")
+	case j.Result == Aborted && now != "old":
+		bad("it was taken back, and the current key is %s", now)
+	case j.Result == Done && j.Grade != RefusedDead:
+		bad("the old key is dead, and the journal says %q", j.Grade)
+	case j.Result == Aborted && j.Grade != "":
+		bad("the old key lives, and the journal says %q", j.Grade)
+	}
+	if strings.Contains(string(w.journals[id]), `"old"`+"\"") {
+		bad("the journal holds a secret")
+	}
+	if len(wrong) > 0 {
+		return errors.New(strings.Join(wrong, "; "))
+	}
+	return nil
+}
+
+// families are the kinds of providers, and how their keys are replaced.
+var families = []struct {
+	name string
+	of   func(*world) provider.Provider
+	o    Options
+	self bool // the key makes its own successor
+}{
+	{"made here", func(w *world) provider.Provider { return maker{fake{w}} }, Options{}, false},
+	{"made here, with a grace", func(w *world) provider.Provider { return maker{fake{w}} }, Options{Grace: time.Hour}, false},
+	{"made here, leaked", func(w *world) provider.Provider { return maker{fake{w}} }, Options{Emergency: true}, false},
+	{"made here, by itself", func(w *world) provider.Provider { return maker{fake{w}} }, Options{}, true},
+	{"in place", func(w *world) provider.Provider { return inPlace{maker{fake{w}}} }, Options{}, false},
+	{"issued", func(w *world) provider.Provider { return lister{issuer{fake{w}}} }, Options{}, false},
+	{"issued, ids alone", func(w *world) provider.Provider { return unlabelled{lister{issuer{fake{w}}}} }, Options{}, false},
+	{"issued, no list", func(w *world) provider.Provider { return issuer{fake{w}} }, Options{}, false},
+	{"issued, leaked", func(w *world) provider.Provider { return issuer{fake{w}} }, Options{Emergency: true}, false},
+	{"disabled first", func(w *world) provider.Provider { return disabler{lister{issuer{fake{w}}}} }, Options{Emergency: true}, false},
+	{"by hand", func(w *world) provider.Provider { return guided{w} }, Options{}, false},
+}
+
+// TestRotations: every family and mode ends with the new key everywhere and the old one
+// proved dead.
+func TestRotations(t *testing.T) {
+	for _, f := range families {
+		t.Run(f.name, func(t *testing.T) {
+			w := newWorld(t)
+			if f.self {
+				w.key.Admin = ""
+			}
+			e := w.engine(f.of)
+			j, err := e.New(t.Context(), "prod/DB", f.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := e.Begin(t.Context(), j); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.drive(e, j.ID); err != nil {
+				t.Fatal(err)
+			}
+			if err := w.check(j.ID); err != nil {
+				t.Error(err)
+			}
+			if w.reloads != 2 {
+				t.Errorf("%d reloads", w.reloads)
+			}
+		})
+	}
+}
+
+// TestKilled: killed before or after whatever call, and again while it goes on, a
+// rotation is resumed, or taken back where that can be, with nothing lost.
+func TestKilled(t *testing.T) {
+	total, aborted := 0, 0
+	for _, f := range families {
+		t.Run(f.name, func(t *testing.T) {
+			for _, back := range []bool{false, true} {
+				for at := 1; ; at++ {
+					w := newWorld(t)
+					if f.self {
+						w.key.Admin = ""
+					}
+					w.crashAt = at
+					var id string
+					where, dead := died(func() {
+						e := w.engine(f.of)
+						j, err := e.New(context.Background(), "prod/DB", f.o)
+						if err != nil {
+							t.Fatal(err)
+						}
+						id = j.ID
+						if err := e.Begin(context.Background(), j); err != nil {
+							t.Fatal(err)
+						}
+						if err := w.drive(e, id); err != nil {
+							t.Fatal(err)
+						}
+					})
+					if !dead {
+						break
+					}
+					total++
+					if w.journals[id] == nil {
+						continue // it never began
+					}
+					for again := range 3 { // the process that goes on is killed, too
+						w.crashAt, w.points = 0, 0
+						if again < 2 {
+							w.crashAt = 3 + 2*again + at%5
+						}
+						var err error
+						_, dead = died(func() { err = w.goOn(f.of, id, back, &aborted) })
+						if !dead {
+							if err != nil {
+								t.Fatalf("killed %s: %v", where, err)
+							}
+							break
+						}
+					}
+					if err := w.check(id); err != nil {
+						t.Errorf("killed at %d, %s (taking back: %v): %v\n%s", at, where, back, err, strings.Join(w.trace, "\n"))
+						return
+					}
+				}
+			}
+		})
+	}
+	t.Logf("%d kills, %d taken back", total, aborted)
+	if total < 300 || aborted < 50 {
+		t.Errorf("only %d kills, %d taken back: the test does not test it", total, aborted)
+	}
+}
+
+// goOn is what a user does about a rotation that died.
+func (w *world) goOn(p func(*world) provider.Provider, id string, back bool, aborted *int) error {
+	e := w.engine(p)
+	j, err := w.Journal(context.Background(), id)
+	if err != nil || !j.Open() {
+		return err
+	}
+	if back {
+		err := e.Abort(context.Background(), id)
+		if err != nil && !errors.Is(err, ErrIrrevocable) {
+			return err
+		}
+		if err == nil {
+			*aborted++
+		}
+	}
+	return w.drive(e, id)
+}

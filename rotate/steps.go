@@ -1,0 +1,594 @@
+package rotate
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/secret"
+)
+
+// result is what became of a step.
+type result struct {
+	change  Change
+	note    string
+	skipped bool
+	until   time.Time
+	need    *Need
+}
+
+// How often and how long something is tried that may take a while at the provider.
+const (
+	deaths      = 3                // refusals of the old key, one after the other
+	pause       = 2 * time.Second  // between two probes, at least
+	patience    = 10 * time.Minute // for what is to come true, and the propagation beyond
+	probesApart = 8                // of a propagation
+)
+
+// do does the step that is to be done.
+func (w *work) do(ctx context.Context) (result, error) {
+	switch step := w.j.Step(); step.Name {
+	case Preflight:
+		return w.preflight(ctx)
+	case Make:
+		return w.make(ctx)
+	case Apply:
+		return w.apply(ctx)
+	case Issue:
+		return w.issue(ctx)
+	case Ask:
+		return w.ask(ctx)
+	case Verify:
+		return w.verify(ctx)
+	case Parity:
+		return w.parity(ctx)
+	case Deliver:
+		return w.deliver(ctx, step.Consumer, w.old.Parts, w.next.Parts)
+	case TakeBack:
+		return w.deliver(ctx, step.Consumer, w.next.Parts, w.old.Parts)
+	case Reload:
+		return w.reload(ctx, step.Consumer)
+	case Promote:
+		return result{change: Change{Promote: true, ID: w.j.NewID}}, nil
+	case Demote:
+		return result{change: Change{Demote: true, ID: w.j.OldID}}, nil
+	case Grace:
+		return w.grace()
+	case Disable, Enable:
+		return w.disable(ctx, step.Name == Disable)
+	case Revoke:
+		return w.revoke(ctx)
+	case RevokeNew:
+		return w.revokeNew(ctx)
+	case Prove:
+		return w.prove(ctx)
+	case Drop:
+		w.j.New = 0
+		return result{change: Change{Drop: true}}, nil
+	default:
+		return w.close()
+	}
+}
+
+// preflight is done again when a rotation is resumed: it looks, and changes nothing.
+func (w *work) preflight(ctx context.Context) (result, error) {
+	if len(w.old.Parts) == 0 {
+		return result{}, errOutOfSecrets
+	}
+	notes := slices.Clone(w.j.Plan.Notes)
+	for _, spec := range w.key.Consumers {
+		note, err := w.look(ctx, spec)
+		if err != nil {
+			return result{}, err
+		}
+		if note != "" {
+			notes = append(notes, note)
+		}
+	}
+	w.remember(ctx)
+	if v, ok := w.p.(provider.Verifier); ok && !w.p.Info().Nonce {
+		probe, err := v.Verify(ctx, w.old)
+		if err != nil {
+			return result{}, fmt.Errorf("try the old key: %w", err)
+		}
+		w.j.Control = probe.State.Lives()
+		notes = append(notes, "the old key is "+string(probe.State))
+		if probe.Who.Withdraw {
+			notes = append(notes, "it may withdraw")
+		}
+	}
+	return result{note: strings.Join(notes, "; ")}, nil
+}
+
+// remember notes which credentials there are before one is issued.
+func (w *work) remember(ctx context.Context) {
+	l, ok := w.p.(provider.Lister)
+	if !ok || !is[provider.Issuer](w.p) {
+		return
+	}
+	if all, err := l.List(ctx, w.admin, w.old); err == nil {
+		w.j.Known = nil
+		for _, c := range all {
+			w.j.Known = append(w.j.Known, c.ID)
+		}
+	}
+}
+
+// look says what is to be said of a consumer before it gets anything.
+func (w *work) look(ctx context.Context, spec string) (note string, err error) {
+	c, err := w.Consumer(w.j.Key, spec)
+	if err != nil {
+		return "", fmt.Errorf("consumer %s: %w", spec, err)
+	}
+	holds, err := c.Holds(ctx)
+	switch {
+	case errors.Is(err, ErrUnreadable):
+		return spec + " cannot be read back: it could only be given our old value", nil
+	case err != nil:
+		return "", fmt.Errorf("consumer %s: %w", spec, err)
+	}
+	key := []byte(rand.Text())
+	if !within(key, holds, w.old.Parts) && !within(key, holds, w.next.Parts) {
+		return "", fmt.Errorf("consumer %s: %w", spec, ErrDrift)
+	}
+	return "", nil
+}
+
+// within reports whether all that a consumer holds is of these parts.
+func within(key []byte, holds, parts map[string]secret.Value) bool {
+	of := map[string]secret.Value{}
+	for name := range holds {
+		if v, ok := parts[name]; ok {
+			of[name] = v
+		}
+	}
+	return equal(key, holds, of)
+}
+
+func (w *work) make(ctx context.Context) (result, error) {
+	next, err := w.p.(provider.Maker).Make(ctx, w.old)
+	if err != nil {
+		return result{}, err
+	}
+	w.j.New, w.j.NewID = w.key.Next, next.ID
+	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
+}
+
+func (w *work) apply(ctx context.Context) (result, error) {
+	if w.j.Mode == InPlace {
+		if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "the old one ends with the new one"); err != nil {
+			return result{}, err
+		}
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	err := w.p.(provider.Maker).Apply(ctx, w.admin, w.old, w.next)
+	if w.j.Mode == InPlace && err == nil {
+		w.j.Revoked = w.Now().UTC()
+	}
+	return result{}, err
+}
+
+// issue never asks twice for one key: what was made by a process that died is found by
+// its lineage, or by its id being new, and ended first.
+func (w *work) issue(ctx context.Context) (result, error) {
+	if w.again {
+		r, err := w.orphan(ctx)
+		if err != nil || r.need != nil {
+			return r, err
+		}
+	}
+	w.remember(ctx)
+	if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "a new one is issued"); err != nil {
+		return result{}, err
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	next, err := w.p.(provider.Issuer).Issue(ctx, w.admin, w.old, w.j.Lineage())
+	if err != nil {
+		return result{}, err
+	}
+	next.Params = w.key.Params
+	w.next, w.issued = next, true
+	w.j.New, w.j.NewID = w.key.Next, next.ID
+	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
+}
+
+// orphan ends what this rotation may have issued when it died.
+func (w *work) orphan(ctx context.Context) (result, error) {
+	l, lists := w.p.(provider.Lister)
+	r, revokes := w.p.(provider.Revoker)
+	if !lists || !revokes {
+		question := fmt.Sprintf("A new key may have been made at %s when keywright ended, and its secret is lost. Is there none, or did you delete it? It may be called %s. %s", w.p.Info().Title, w.j.Lineage(), w.p.Info().Page)
+		if w.yes(question) {
+			return result{}, nil
+		}
+		return result{need: &Need{Question: question}}, nil
+	}
+	all, err := l.List(ctx, w.admin, w.old)
+	if err != nil {
+		return result{}, fmt.Errorf("look for a key that was issued and lost: %w", err)
+	}
+	var suspects []provider.Listed
+	for _, c := range all {
+		switch {
+		case strings.Contains(c.Label, w.j.Lineage()):
+			if err := r.Revoke(ctx, w.admin, provider.Credential{ID: c.ID, Params: w.key.Params}, w.old); err != nil {
+				return result{}, fmt.Errorf("end %s, which was issued and lost: %w", c.ID, err)
+			}
+		case c.ID != w.j.OldID && !slices.Contains(w.j.Known, c.ID) && w.j.Known != nil:
+			suspects = append(suspects, c)
+		}
+	}
+	if len(suspects) == 0 {
+		return result{}, nil
+	}
+	var words []string
+	for _, c := range suspects {
+		words = append(words, fmt.Sprintf("%s %q, made %s", c.ID, c.Label, c.Created.Format(time.DateTime)))
+	}
+	question := "There since keywright asked for a new key, and perhaps the one that it did not live to see: " + strings.Join(words, "; ") + ". Delete?"
+	if !w.yes(question) {
+		return result{need: &Need{Question: question}}, nil
+	}
+	for _, c := range suspects {
+		if err := r.Revoke(ctx, w.admin, provider.Credential{ID: c.ID, Params: w.key.Params}, w.old); err != nil {
+			return result{}, fmt.Errorf("end %s: %w", c.ID, err)
+		}
+	}
+	return result{}, nil
+}
+
+// ask takes a key that somebody made by hand.
+func (w *work) ask(ctx context.Context) (result, error) {
+	var names []string
+	for _, p := range w.p.Info().Parts {
+		names = append(names, p.Name)
+	}
+	steps := w.p.(provider.Guide).Guide(w.old)
+	if w.answer.Parts == nil {
+		return result{need: &Need{Steps: steps, Parts: names}}, nil
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	key := []byte(rand.Text())
+	if equal(key, w.answer.Parts, w.old.Parts) {
+		return result{need: &Need{Steps: steps, Parts: names}, note: "that is the old one"}, nil
+	}
+	next := provider.Credential{Parts: w.answer.Parts, Params: w.key.Params}
+	if v, ok := w.p.(provider.Verifier); ok {
+		probe, err := v.Verify(ctx, next)
+		switch {
+		case err != nil:
+			return result{}, err
+		case !probe.State.Lives():
+			return result{need: &Need{Steps: steps, Parts: names}, note: "what was given is " + string(probe.State)}, nil
+		}
+		w.j.NewID = probe.Who.ID
+		if before, err := v.Verify(ctx, w.old); err == nil && before.State.Lives() && before.Who.Account != probe.Who.Account {
+			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", probe.Who.Account, before.Who.Account)}, nil
+		}
+	}
+	w.j.New = w.key.Next
+	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
+}
+
+// verify waits until the provider says that the new key is alive.
+func (w *work) verify(ctx context.Context) (result, error) {
+	probe, err := w.p.(provider.Verifier).Verify(ctx, w.next)
+	switch {
+	case err == nil && probe.State.Lives():
+		if w.j.NewID == "" {
+			w.j.NewID = probe.Who.ID
+		}
+		return result{note: "the new key is " + string(probe.State)}, nil
+	case w.since() < patience:
+		note := "not yet: "
+		if err != nil {
+			note += err.Error()
+		} else {
+			note += string(probe.State) + " " + probe.Code
+		}
+		return result{until: w.Now().Add(w.apart()), note: note}, nil
+	case err != nil:
+		return result{}, err
+	}
+	return result{}, fmt.Errorf("the new key is %s (%s)", probe.State, probe.Code)
+}
+
+// since is how long the step has been tried for.
+func (w *work) since() time.Duration {
+	first := w.Now()
+	for i := len(w.j.Events) - 1; i >= 0; i-- {
+		e := w.j.Events[i]
+		if e.Step != w.j.Step() || e.What == Failed {
+			break
+		}
+		first = e.At
+	}
+	return w.Now().Sub(first) - w.p.Info().Propagation
+}
+
+// apart is how long to wait between two probes.
+func (w *work) apart() time.Duration { return max(pause, w.p.Info().Propagation/probesApart) }
+
+// parity compares what the two keys may do. Less is told, more is refused.
+func (w *work) parity(ctx context.Context) (result, error) {
+	v := w.p.(provider.Verifier)
+	next, err := v.Verify(ctx, w.next)
+	if err != nil {
+		return result{}, err
+	}
+	if w.p.Info().Nonce || !w.j.Control || w.j.begun(Disable) || w.j.Mode == InPlace {
+		return result{skipped: true, note: "the old key cannot be asked"}, nil
+	}
+	old, err := v.Verify(ctx, w.old)
+	if err != nil || !old.State.Lives() {
+		return result{skipped: true, note: "the old key did not answer"}, nil
+	}
+	a, b := old.Who, next.Who
+	var more, less []string
+	for _, s := range b.Scopes {
+		if !slices.Contains(a.Scopes, s) {
+			more = append(more, s)
+		}
+	}
+	for _, s := range a.Scopes {
+		if !slices.Contains(b.Scopes, s) {
+			less = append(less, "without "+s)
+		}
+	}
+	if b.Withdraw && !a.Withdraw {
+		more = append(more, "withdraw")
+	}
+	if len(a.IPs) > 0 && len(b.IPs) == 0 {
+		more = append(more, "use from any address")
+	}
+	if !a.Expires.IsZero() && b.Expires.IsZero() {
+		more = append(more, "no expiry")
+	}
+	if a.Account != b.Account && a.Account != "" && b.Account != "" {
+		return result{}, fmt.Errorf("the new key is of the account %s, the old one of %s", b.Account, a.Account)
+	}
+	if len(more) > 0 {
+		return result{}, fmt.Errorf("the new key may do more than the old one: %s", strings.Join(more, ", "))
+	}
+	return result{note: strings.Join(less, ", ")}, nil
+}
+
+// deliver gives a consumer what is in to, and reads it back.
+func (w *work) deliver(ctx context.Context, spec string, from, to map[string]secret.Value) (result, error) {
+	c, err := w.Consumer(w.j.Key, spec)
+	if err != nil {
+		return result{}, err
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	if err := c.Deliver(ctx, from, to); err != nil {
+		return result{}, err
+	}
+	holds, err := c.Holds(ctx)
+	switch {
+	case errors.Is(err, ErrUnreadable):
+		return result{note: "not read back: it cannot be"}, nil
+	case err != nil:
+		return result{}, fmt.Errorf("read back: %w", err)
+	case !within([]byte(rand.Text()), holds, to):
+		return result{}, errors.New("read back: it does not hold what it got")
+	}
+	return result{}, nil
+}
+
+func (w *work) reload(ctx context.Context, spec string) (result, error) {
+	c, err := w.Consumer(w.j.Key, spec)
+	if err != nil {
+		return result{}, err
+	}
+	r, ok := c.(Reloader)
+	if !ok {
+		return result{skipped: true}, nil
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	return result{}, r.Reload(ctx)
+}
+
+// grace lets the old key live on until a time that is fixed when it begins.
+func (w *work) grace() (result, error) {
+	if w.j.Tries > 0 {
+		return result{}, nil // the time is over
+	}
+	return result{until: w.Now().Add(w.j.Grace), note: "the old key lives on until then"}, nil
+}
+
+func (w *work) disable(ctx context.Context, disable bool) (result, error) {
+	d, ok := w.p.(provider.Disabler)
+	if !ok {
+		return result{skipped: true}, nil
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	if disable {
+		return result{}, d.Disable(ctx, w.admin, w.old)
+	}
+	return result{}, d.Enable(ctx, w.admin, w.old)
+}
+
+// revoke ends the old key. In an overlap everything is looked at once more first: the
+// new key, each consumer, the programs that still have the old one.
+func (w *work) revoke(ctx context.Context) (result, error) {
+	if v, ok := w.p.(provider.Verifier); ok {
+		probe, err := v.Verify(ctx, w.next)
+		if err != nil {
+			return result{}, fmt.Errorf("try the new key: %w", err)
+		}
+		if !probe.State.Lives() {
+			return result{}, fmt.Errorf("the new key is %s (%s): the old one stays", probe.State, probe.Code)
+		}
+		if !w.p.Info().Nonce && !w.j.begun(Disable) && !w.again && w.j.Mode != InPlace {
+			if old, err := v.Verify(ctx, w.old); err == nil && old.State.Lives() {
+				w.j.Control = true
+			}
+		}
+	}
+	if w.j.Mode == Overlap {
+		if r, err := w.stillNeeded(ctx); err != nil || r.need != nil {
+			return r, err
+		}
+	}
+	r, ok := w.p.(provider.Revoker)
+	if !ok {
+		return w.revokeByHand(ctx)
+	}
+	if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "the old one is revoked"); err != nil {
+		return result{}, err
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	if err := r.Revoke(ctx, w.admin, w.old, w.next); err != nil {
+		return result{}, err
+	}
+	if w.j.Revoked.IsZero() {
+		w.j.Revoked = w.Now().UTC()
+	}
+	return result{note: "the provider says that it is done"}, nil
+}
+
+// stillNeeded asks whether the old key may go while something has it.
+func (w *work) stillNeeded(ctx context.Context) (result, error) {
+	for _, spec := range w.key.Consumers {
+		c, err := w.Consumer(w.j.Key, spec)
+		if err != nil {
+			return result{}, err
+		}
+		holds, err := c.Holds(ctx)
+		switch {
+		case errors.Is(err, ErrUnreadable):
+		case err != nil:
+			return result{}, fmt.Errorf("consumer %s: %w", spec, err)
+		case !within([]byte(rand.Text()), holds, w.next.Parts):
+			return result{}, fmt.Errorf("consumer %s does not hold the new key any more: the old one stays", spec)
+		}
+	}
+	running, err := w.Running(ctx, w.j.Key, w.j.Old)
+	if err != nil || len(running) == 0 {
+		return result{}, err
+	}
+	var words []string
+	for _, p := range running {
+		words = append(words, fmt.Sprintf("%s, PID %d, since %s", p.Program, p.PID, p.Started.Local().Format(time.DateTime)))
+	}
+	question := "Still running with the old key: " + strings.Join(words, "; ") + ". Revoke it all the same?"
+	if w.yes(question) {
+		return result{}, nil
+	}
+	return result{need: &Need{Question: question}}, nil
+}
+
+// revokeByHand waits until somebody says that the old key is gone.
+func (w *work) revokeByHand(ctx context.Context) (result, error) {
+	steps := w.p.(provider.Guide).Guide(w.old)
+	const question = "Is the old key deleted?"
+	if !w.yes(question) {
+		return result{need: &Need{Question: question, Steps: provider.Steps{RevokeAt: steps.RevokeAt, Revoke: steps.Revoke}}}, nil
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	w.j.Revoked = w.Now().UTC()
+	return result{note: "somebody says that it is done"}, nil
+}
+
+func (w *work) revokeNew(ctx context.Context) (result, error) {
+	if w.j.New == 0 && w.j.begun(Issue) {
+		w.again = true
+		return w.orphan(ctx)
+	}
+	if len(w.next.Parts) == 0 && w.next.ID == "" {
+		return result{skipped: true}, nil
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	return result{}, w.p.(provider.Revoker).Revoke(ctx, w.admin, w.next, w.old)
+}
+
+// prove tries the old key until it was refused several times, each time with the new one
+// accepted beside it. What cannot be told is never taken for dead.
+func (w *work) prove(ctx context.Context) (result, error) {
+	v, ok := w.p.(provider.Verifier)
+	if !ok {
+		return w.proveAbsent(ctx)
+	}
+	old, err := v.Verify(ctx, w.old)
+	if err != nil {
+		return w.notYet(fmt.Sprint("the old key: ", err))
+	}
+	if old.State != provider.Dead {
+		w.j.Deaths = nil
+		return w.notYet(fmt.Sprintf("the old key is %s (%s)", old.State, old.Code))
+	}
+	next, err := v.Verify(ctx, w.next)
+	if err != nil || !next.State.Lives() {
+		return w.notYet(fmt.Sprintf("the new key is %s (%s): its answer is needed beside", next.State, next.Code))
+	}
+	w.j.Deaths = append(w.j.Deaths, Observation{w.Now().UTC(), old.Code})
+	if n := len(w.j.Deaths); n < deaths {
+		return result{until: w.Now().Add(w.apart()), note: fmt.Sprintf("refused %d of %d times (%s)", n, deaths, old.Code)}, nil
+	}
+	w.j.Grade = RefusedDead
+	if !w.j.Control { // it was never seen alive: the refusal proves less
+		w.j.Grade = Acknowledged
+	}
+	return result{note: "refused " + fmt.Sprint(deaths) + " times: " + old.Code}, nil
+}
+
+func (w *work) proveAbsent(ctx context.Context) (result, error) {
+	all, err := w.p.(provider.Lister).List(ctx, w.admin, w.next)
+	if err != nil {
+		return w.notYet(err.Error())
+	}
+	if slices.ContainsFunc(all, func(c provider.Listed) bool { return c.ID == w.j.OldID && !c.Disabled }) {
+		return w.notYet("the provider still lists the old key")
+	}
+	w.j.Grade = Absent
+	return result{}, nil
+}
+
+// notYet tries again later, and fails when that has gone on for too long.
+func (w *work) notYet(why string) (result, error) {
+	if w.since() < patience {
+		return result{until: w.Now().Add(w.apart()), note: why}, nil
+	}
+	return result{}, errors.New(why)
+}
+
+// close ends the rotation. The old secrets go; what scans find them by stays.
+func (w *work) close() (result, error) {
+	w.j.Closed = w.Now().UTC()
+	if w.j.Taking {
+		w.j.Result = Aborted
+		return result{change: Change{End: true}}, nil
+	}
+	switch {
+	case w.j.Grade != "":
+	case is[provider.Revoker](w.p) && w.j.begun(Revoke):
+		w.j.Grade = Acknowledged
+	default:
+		w.j.Grade = NoProvider
+	}
+	w.j.Result = Done
+	return result{change: Change{End: true, Retire: w.j.irrevocable()}, note: string(w.j.Grade)}, nil
+}
