@@ -220,7 +220,7 @@ func (e *Engine) Abort(ctx context.Context, id string) error {
 			steps = append(steps, Step{Name: Demote})
 		case s.Name == Disable && j.touched(s):
 			steps = append(steps, Step{Name: Enable})
-		case (s.Name == Apply || s.Name == Issue || s.Name == Ask) && j.touched(s) && is[provider.Revoker](p):
+		case (s.Name == Apply || s.Name == Issue) && j.touched(s) && is[provider.Revoker](p), s.Name == Ask:
 			steps = append(steps, Step{Name: RevokeNew})
 		}
 	}

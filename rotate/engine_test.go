@@ -333,9 +333,9 @@ func (w *world) drive(e *Engine, id string) error {
 			if strings.Contains(a.Yes, "old key deleted") {
 				delete(w.alive, "old")
 			}
-			if strings.Contains(a.Yes, "secret is lost") {
+			if strings.Contains(a.Yes, "secret is lost") || strings.Contains(a.Yes, "new key deleted") {
 				for s := range w.alive {
-					if strings.HasPrefix(s, "new") && w.versions[w.pending] != s && w.versions[w.current] != s {
+					if strings.HasPrefix(s, "new") && (w.versions[w.pending] != s || strings.Contains(a.Yes, "new key")) && w.versions[w.current] != s {
 						delete(w.alive, s)
 					}
 				}

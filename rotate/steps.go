@@ -500,12 +500,14 @@ func (w *work) stillNeeded(ctx context.Context) (result, error) {
 // revokeByHand waits until somebody says that the old key is gone.
 func (w *work) revokeByHand(ctx context.Context) (result, error) {
 	steps := w.p.(provider.Guide).Guide(w.old)
+	if !w.again { // from now on somebody may delete it, whatever becomes of this process
+		if err := w.begin(ctx); err != nil {
+			return result{}, err
+		}
+	}
 	const question = "Is the old key deleted?"
 	if !w.yes(question) {
 		return result{need: &Need{Question: question, Steps: provider.Steps{RevokeAt: steps.RevokeAt, Revoke: steps.Revoke}}}, nil
-	}
-	if err := w.begin(ctx); err != nil {
-		return result{}, err
 	}
 	w.j.Revoked = w.Now().UTC()
 	return result{note: "somebody says that it is done"}, nil
@@ -516,13 +518,22 @@ func (w *work) revokeNew(ctx context.Context) (result, error) {
 		w.again = true
 		return w.orphan(ctx)
 	}
+	r, ok := w.p.(provider.Revoker)
+	if !ok {
+		const question = "Is the new key deleted, if one was made?"
+		steps := w.p.(provider.Guide).Guide(w.old)
+		if !w.yes(question) {
+			return result{need: &Need{Question: question, Steps: provider.Steps{RevokeAt: steps.RevokeAt, Revoke: steps.Revoke}}}, nil
+		}
+		return result{note: "somebody says that it is done"}, nil
+	}
 	if len(w.next.Parts) == 0 && w.next.ID == "" {
 		return result{skipped: true}, nil
 	}
 	if err := w.begin(ctx); err != nil {
 		return result{}, err
 	}
-	return result{}, w.p.(provider.Revoker).Revoke(ctx, w.admin, w.next, w.old)
+	return result{}, r.Revoke(ctx, w.admin, w.next, w.old)
 }
 
 // prove tries the old key until it was refused several times, each time with the new one
