@@ -15,16 +15,35 @@ import (
 const doctorLong = `Looks whether the keys are in order: that the backend answers, that the
 metadata is what keywright wrote, that every version of every key can be read,
 and that the audit log verifies. It changes nothing, and shows no value.
+
+With --begin-anew it gives up what cannot be trusted any more, after a yes, and
+records that: without the metadata there are no keys until they are restored or
+stored again; a new audit log says where the old one stood. What is in order is
+kept. The old files stay, under names that begin with "old-".
 `
 
 func newDoctor(term *terminal) *cobra.Command {
-	return &cobra.Command{
-		Use:   "doctor",
-		Short: "Check that the keys are in order",
-		Long:  doctorLong,
-		Args:  noArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return runDoctor(c.Context(), term) },
+	var anew, yes bool
+	c := &cobra.Command{
+		Use:     "doctor",
+		Short:   "Check that the keys are in order",
+		Long:    doctorLong,
+		Example: "  keywright doctor\n  keywright doctor --begin-anew",
+		Args:    noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if yes && !anew {
+				return usagef("doctor asks nothing without it", "--yes goes with --begin-anew")
+			}
+			if anew {
+				return runBeginAnew(c.Context(), term, yes)
+			}
+			return runDoctor(c.Context(), term)
+		},
 	}
+	c.Flags().SortFlags = false
+	c.Flags().BoolVar(&anew, "begin-anew", false, "give up what cannot be trusted any more")
+	c.Flags().BoolVar(&yes, "yes", false, "begin anew without asking")
+	return c
 }
 
 func runDoctor(ctx context.Context, term *terminal) error {
@@ -117,7 +136,7 @@ func (d *doctor) audit(ctx context.Context, keys *keyring) error {
 	_, backend := keystore.TroubleOf(err)
 	switch {
 	case errors.As(err, &fault):
-		d.complain("see docs/keystore.md for what that means", "the audit log: %v", fault)
+		d.complain("put its directory back from a copy, or begin a new one: keywright doctor --begin-anew", "the audit log: %v", fault)
 	case backend:
 		d.complain("", "the audit log cannot be verified: %v", err)
 	case err != nil:

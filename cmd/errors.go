@@ -150,7 +150,7 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 	case errors.Is(err, audit.ErrNoEntry):
 		return "'keywright audit show' numbers them", exitFailed, true
 	case errors.As(err, &tampered):
-		return "put the directory of the keys back from a copy; nothing was changed", exitFailed, true
+		return "put the directory of the keys back from a copy; if there is none: keywright doctor --begin-anew", exitFailed, true
 	}
 	trouble, ok := keystore.TroubleOf(err)
 	return troubleHints[trouble], exitFailed, ok

@@ -1,9 +1,12 @@
 package keystore
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +33,10 @@ const (
 )
 
 // TamperError says that what is stored is not what keywright wrote.
-type TamperError struct{ What string }
+type TamperError struct {
+	What string
+	Last string // digest of the last file that the backend knows of, in hex, if it does
+}
 
 func (e *TamperError) Error() string { return "the metadata of the keys cannot be trusted: " + e.What }
 
@@ -97,7 +103,7 @@ func (r *record) unchecked() (*Catalog, error) {
 		return &Catalog{}, err
 	}
 	if len(data) < durable.SealOverhead {
-		return nil, &TamperError{"its file is cut off"}
+		return nil, &TamperError{What: "its file is cut off"}
 	}
 	return decodeCatalog(data[durable.SealOverhead:])
 }
@@ -132,7 +138,7 @@ func (r *record) load(ctx context.Context) (*state, error) {
 
 func (r *record) authenticate(ctx context.Context, data []byte) (*state, error) {
 	s := &state{catalog: &Catalog{}, digest: digestOf(data)}
-	known, err := r.items.Get(ctx, headItem)
+	stored, err := r.items.Get(ctx, headItem)
 	switch {
 	case errors.Is(err, ErrNoItem) && data == nil:
 		s.key, err = r.items.Get(ctx, sealKeyItem)
@@ -141,24 +147,24 @@ func (r *record) authenticate(ctx context.Context, data []byte) (*state, error) 
 		}
 		return s, err
 	case errors.Is(err, ErrNoItem):
-		return nil, &TamperError{"the backend does not know it: it belongs to another keychain, or its head was removed"}
+		return nil, &TamperError{What: "the backend does not know it: it belongs to another keychain, or its head was removed"}
 	case err != nil:
 		return nil, err
 	}
 	var ok bool
-	if s.head, ok = parseHead(known); !ok {
-		return nil, &TamperError{"the head in the backend is damaged"}
+	if s.head, ok = parseHead(stored); !ok {
+		return nil, &TamperError{What: "the head in the backend is damaged"}
 	}
-	if s.digest != s.head.last && s.digest != s.head.intended {
-		what := "the file is not the last one that was written: an older one was put in its place, or it was changed"
-		if data == nil {
-			what = "the file is gone"
-		}
-		return nil, &TamperError{what}
+	tampered := func(what string) error {
+		return &TamperError{what, hex.EncodeToString(s.head.intended[:])}
+	}
+	known := s.digest == s.head.last || s.digest == s.head.intended
+	if data == nil && !known {
+		return nil, tampered("the file is gone")
 	}
 	if s.key, err = r.items.Get(ctx, sealKeyItem); err != nil {
 		if errors.Is(err, ErrNoItem) {
-			err = &TamperError{"the key that authenticates it is gone"}
+			err = tampered("the key that authenticates it is gone")
 		}
 		return nil, err
 	}
@@ -167,13 +173,37 @@ func (r *record) authenticate(ctx context.Context, data []byte) (*state, error) 
 	}
 	payload, err := durable.Open(s.key.Reveal(), catalogFormat, data)
 	switch {
-	case errors.Is(err, durable.ErrVersion):
+	case known && errors.Is(err, durable.ErrVersion):
 		return nil, fmt.Errorf("read metadata: %w", err)
+	case known && err != nil:
+		return nil, tampered("its seal does not fit")
 	case err != nil:
-		return nil, &TamperError{"its seal does not fit"}
+		return nil, tampered(damage(data))
+	case !known:
+		return nil, tampered(rolledBack(payload))
 	}
 	s.catalog, err = decodeCatalog(payload)
 	return s, err
+}
+
+// damage is what is wrong with a file that keywright did not write so.
+func damage(data []byte) string {
+	switch {
+	case len(data) == 0:
+		return "the file is empty"
+	case len(data) < durable.SealOverhead, !bytes.HasSuffix(data, []byte("\n")), !json.Valid(data[durable.SealOverhead:]):
+		return "the file is cut off, or damaged"
+	}
+	return "the file was changed"
+}
+
+// rolledBack is what is wrong with a file that keywright wrote, but not as the last.
+func rolledBack(payload []byte) string {
+	what := "the file is not the last one that was written: an older one was put in its place"
+	if c, err := decodeCatalog(payload); err == nil {
+		what += fmt.Sprintf(", that of change %d", c.Generation)
+	}
+	return what
 }
 
 // save replaces the file. The state becomes that of the new one.
@@ -214,6 +244,24 @@ func (r *record) renew(s *state) error {
 		return fmt.Errorf("write metadata: %w", err)
 	}
 	return nil
+}
+
+// anew puts an empty catalog in place of one that cannot be trusted, whose file is set
+// aside. A process that dies before the end leaves either.
+func (r *record) anew(ctx context.Context) error {
+	aside := filepath.Join(r.dir, "old-"+metadataFile+"-"+rand.Text())
+	if err := r.disk.Rename(r.path(), aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("set metadata aside: %w", err)
+	}
+	key, err := r.items.Get(ctx, sealKeyItem)
+	if err != nil && !errors.Is(err, ErrNoItem) {
+		return err
+	}
+	s := &state{catalog: &Catalog{}, key: key}
+	if err := r.save(ctx, s); err != nil {
+		return err
+	}
+	return r.settle(ctx, s)
 }
 
 // settle tells the backend that the file is written, so that the one before it is not

@@ -343,6 +343,29 @@ func (s *Store) Remove(ctx context.Context, name Name) error {
 	return nil
 }
 
+// ErrInOrder says that the metadata is what keywright wrote.
+var ErrInOrder = errors.New("the metadata is as it was written")
+
+// BeginAnew gives up metadata that cannot be trusted, and with it all keys: there are
+// none afterwards. Its file, if there is one, is set aside in the directory; secrets stay
+// in the backend, and nothing names them. The error is ErrInOrder if there is no need.
+func (s *Store) BeginAnew(ctx context.Context) (err error) {
+	unlock, err := s.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	_, err = s.load(ctx)
+	var tampered *TamperError
+	switch {
+	case err == nil:
+		return ErrInOrder
+	case !errors.As(err, &tampered):
+		return err
+	}
+	return s.anew(ctx)
+}
+
 // transaction is one change of the metadata.
 type transaction struct {
 	*state

@@ -1,12 +1,14 @@
 package keystore
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -309,34 +311,80 @@ func TestTampering(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// entry is the text of a key in the file, from brace to brace.
+	entry := func(t *testing.T, text, key string) string {
+		at := strings.Index(text, `"key": "`+key+`"`)
+		start, end := strings.LastIndex(text[:at], "\n  {"), strings.Index(text[at:], "\n  }")
+		if at < 0 || start < 0 || end < 0 {
+			t.Fatalf("no key %s in %s", key, text)
+		}
+		return text[start+1:at+end] + "\n  }"
+	}
+	edit := func(change func(t *testing.T, text string) string) func(*testing.T, *testStore, []byte) {
+		return func(t *testing.T, s *testStore, _ []byte) {
+			before := string(read(t, s))
+			after := change(t, before)
+			if after == before {
+				t.Fatal("nothing was changed")
+			}
+			write(t, s, []byte(after))
+		}
+	}
 	for name, c := range map[string]struct {
 		do   func(t *testing.T, s *testStore, old []byte)
 		want string
 	}{
-		"edited": {func(t *testing.T, s *testStore, _ []byte) {
-			write(t, s, []byte(strings.Replace(string(read(t, s)), `"prod"`, `"prox"`, 1)))
-		}, "not the last one"},
-		"rolled back": {func(t *testing.T, s *testStore, old []byte) { write(t, s, old) }, "not the last one"},
-		"rolled back by one change": {func(t *testing.T, s *testStore, _ []byte) {
+		"edit a name": {edit(func(t *testing.T, text string) string { return strings.Replace(text, `"prod"`, `"prox"`, 1) }), "was changed"},
+		"edit a date": {edit(func(t *testing.T, text string) string { return strings.Replace(text, "2026-01-02", "2029-01-02", 1) }), "was changed"},
+		"edit an item": {edit(func(t *testing.T, text string) string {
+			return strings.Replace(text, `"item": "key-`, `"item": "kex-`, 1)
+		}), "was changed"},
+		"edit a space": {edit(func(t *testing.T, text string) string { return strings.Replace(text, `": `, `":  `, 1) }), "was changed"},
+		"drop a key": {edit(func(t *testing.T, text string) string {
+			return strings.Replace(text, entry(t, text, "A")+",\n", "", 1)
+		}), "was changed"},
+		"swap two keys": {edit(func(t *testing.T, text string) string {
+			a, b := entry(t, text, "A"), entry(t, text, "B")
+			return strings.NewReplacer(a, b, b, a).Replace(text)
+		}), "was changed"},
+		"swap their items": {edit(func(t *testing.T, text string) string {
+			item := regexp.MustCompile(`key-[0-9a-f]{32}`)
+			a, b := item.FindString(entry(t, text, "A")), item.FindString(entry(t, text, "B"))
+			return strings.NewReplacer(a, b, b, a).Replace(text)
+		}), "was changed"},
+		"insert a key": {edit(func(t *testing.T, text string) string {
+			b := entry(t, text, "B")
+			return strings.Replace(text, b, b+",\n"+strings.Replace(b, `"B"`, `"BB"`, 1), 1)
+		}), "was changed"},
+		"insert at the end":  {edit(func(t *testing.T, text string) string { return text + "\n" }), "was changed"},
+		"truncate":           {edit(func(t *testing.T, text string) string { return text[:len(text)/2] }), "is cut off"},
+		"truncate by a byte": {edit(func(t *testing.T, text string) string { return text[:len(text)-1] }), "is cut off"},
+		"truncate to a line": {edit(func(t *testing.T, text string) string {
+			return text[:strings.LastIndex(strings.TrimSuffix(text, "\n"), "\n")+1]
+		}), "is cut off"},
+		"damage":    {edit(func(t *testing.T, text string) string { return strings.Replace(text, `{`, `\x00`, 1) }), "is cut off, or damaged"},
+		"empty":     {func(t *testing.T, s *testStore, _ []byte) { write(t, s, nil) }, "is empty"},
+		"roll back": {func(t *testing.T, s *testStore, old []byte) { write(t, s, old) }, "an older one was put in its place, that of change 2"},
+		"roll back by one change": {func(t *testing.T, s *testStore, _ []byte) {
 			last := read(t, s)
 			if err := s.Edit(t.Context(), Name{"prod", "A"}, func(k *Key) error { k.Owner = "Ada"; return nil }); err != nil {
 				t.Fatal(err)
 			}
 			write(t, s, last)
-		}, "not the last one"},
-		"removed": {func(t *testing.T, s *testStore, _ []byte) {
+		}, "an older one was put in its place"},
+		"remove": {func(t *testing.T, s *testStore, _ []byte) {
 			if err := os.Remove(file(s)); err != nil {
 				t.Fatal(err)
 			}
 		}, "the file is gone"},
-		"emptied": {func(t *testing.T, s *testStore, _ []byte) { write(t, s, nil) }, "not the last one"},
 		"another's": {func(t *testing.T, s *testStore, _ []byte) {
 			o := newTestStore(t)
 			_ = o.put("prod/A", "1")
 			write(t, s, read(t, o))
-		}, "not the last one"},
+		}, "was changed"},
 		"head gone":         {func(t *testing.T, s *testStore, _ []byte) { delete(s.mem.items, headItem) }, "does not know it"},
 		"head damaged":      {func(t *testing.T, s *testStore, _ []byte) { s.mem.items[headItem] = "x" }, "damaged"},
+		"head rolled back":  {func(t *testing.T, s *testStore, _ []byte) { s.mem.items[headItem] = strings.Repeat("\x01", 64) }, "an older one"},
 		"key gone":          {func(t *testing.T, s *testStore, _ []byte) { delete(s.mem.items, sealKeyItem) }, "is gone"},
 		"another key":       {func(t *testing.T, s *testStore, _ []byte) { s.mem.items[sealKeyItem] = strings.Repeat("k", 32) }, "seal"},
 		"another backend's": {func(t *testing.T, s *testStore, _ []byte) { clear(s.mem.items) }, "does not know it"},
@@ -347,8 +395,10 @@ func TestTampering(t *testing.T) {
 				t.Fatal(err)
 			}
 			old := read(t, s)
-			if err := s.put("prod/A", "2"); err != nil {
-				t.Fatal(err)
+			for _, name := range []string{"prod/A", "prod/B", "prod/C"} {
+				if err := s.put(name, "2"); err != nil {
+					t.Fatal(err)
+				}
 			}
 			c.do(t, s, old)
 			for what, err := range map[string]error{
@@ -361,6 +411,57 @@ func TestTampering(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestBeginAnew gives up what cannot be trusted, and nothing else.
+func TestBeginAnew(t *testing.T) {
+	s := newTestStore(t)
+	if err := s.BeginAnew(t.Context()); !errors.Is(err, ErrInOrder) {
+		t.Errorf("an empty store: %v", err)
+	}
+	for _, name := range []string{"prod/A", "prod/B"} {
+		if err := s.put(name, "1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.BeginAnew(t.Context()); !errors.Is(err, ErrInOrder) || s.value("prod/A", Current) != "1" {
+		t.Errorf("a store in order: %v", err)
+	}
+	path := filepath.Join(s.dir, metadataFile)
+	if err := os.WriteFile(path, []byte("changed\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	secrets := len(s.mem.items)
+	// Whatever call of the backend the process dies at, it is begun or can be again.
+	for n := 1; ; n++ {
+		s.mem = s.mem.revive()
+		s.mem.dieAt, s.mem.after = (n+1)/2, n%2 == 0
+		s.at(s.dir)
+		err := s.BeginAnew(t.Context())
+		if err == nil && s.mem.calls < s.mem.dieAt {
+			break
+		}
+		s.mem = s.mem.revive()
+		s.at(s.dir)
+		var tampered *TamperError
+		if c, err := s.Catalog(t.Context()); err == nil && len(c.Keys) > 0 || err != nil && !errors.As(err, &tampered) {
+			t.Fatalf("dead at %d: %v", n, err)
+		} else if err == nil {
+			break
+		}
+	}
+	s.mem = s.mem.revive()
+	s.at(s.dir)
+	if c, err := s.Catalog(t.Context()); err != nil || len(c.Keys) > 0 || len(s.mem.items) != secrets {
+		t.Errorf("begun: %+v, %v, %d items of %d", c, err, len(s.mem.items), secrets)
+	}
+	aside, err := filepath.Glob(filepath.Join(s.dir, "old-metadata-*"))
+	if err != nil || len(aside) != 1 {
+		t.Errorf("set aside: %v", aside)
+	}
+	if err := s.put("prod/A", "2"); err != nil || s.value("prod/A", Current) != "2" {
+		t.Errorf("afterwards: %v", err)
 	}
 }
 
@@ -380,8 +481,14 @@ func TestTruncated(t *testing.T) {
 			t.Fatal(err)
 		}
 		var tampered *TamperError
-		if _, err := s.Catalog(t.Context()); !errors.As(err, &tampered) {
+		if _, err := s.Catalog(t.Context()); !errors.As(err, &tampered) || tampered.What != "the file is cut off, or damaged" && n > 0 || n == 0 && tampered.What != "the file is empty" {
 			t.Fatalf("cut at %d: %v", n, err)
+		}
+		if err := s.put("prod/B", "2"); !errors.As(err, &tampered) {
+			t.Fatalf("cut at %d, stored: %v", n, err)
+		}
+		if left, err := os.ReadFile(path); err != nil || !bytes.Equal(left, whole[:n]) {
+			t.Fatalf("cut at %d: the file was touched, %v", n, err)
 		}
 		if c, err := s.Glance(); err == nil && len(c.Keys) > 0 {
 			t.Fatalf("cut at %d: a glance sees %+v", n, c)

@@ -1,0 +1,104 @@
+package cmd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/keystore"
+)
+
+// runBeginAnew gives up what doctor finds beyond trust: the metadata, and with it all
+// keys; the audit log; or both. The record of that comes first.
+func runBeginAnew(ctx context.Context, term *terminal, yes bool) error {
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	wrong, err := keys.untrusted(ctx)
+	if err != nil {
+		return err
+	}
+	if wrong.metadata == nil && wrong.log == nil {
+		fmt.Fprintln(term.err, "keywright: metadata and audit log are in order: there is nothing to give up")
+		return nil
+	}
+	for _, what := range wrong.words() {
+		fmt.Fprintf(term.err, "keywright: %s\n", escaped(what))
+	}
+	if !yes {
+		yes, err = term.askYes(wrong.question())
+		switch {
+		case errors.Is(err, errNobody):
+			return usageError{err, "to begin anew without asking: keywright doctor --begin-anew --yes"}
+		case err != nil:
+			return err
+		case !yes:
+			fmt.Fprintln(term.err, "keywright: nothing was changed")
+			return outcome(exitFailed)
+		}
+	}
+	if err := keys.recordBeginning(ctx, wrong); err != nil {
+		return err
+	}
+	if wrong.metadata == nil {
+		fmt.Fprintln(term.err, "keywright: a new audit log has begun")
+		return nil
+	}
+	if err := keys.BeginAnew(ctx); err != nil {
+		return fmt.Errorf("begin anew: %w", err)
+	}
+	fmt.Fprintln(term.err, "keywright: begun anew, without keys; 'keywright restore FILE' brings those of a backup back")
+	return nil
+}
+
+// untrusted is what cannot be trusted any more; nil for what can.
+type untrusted struct {
+	metadata *keystore.TamperError
+	log      *audit.Fault
+}
+
+// untrusted looks for it. The error is any other trouble.
+func (k *keyring) untrusted(ctx context.Context) (u untrusted, err error) {
+	if _, err := k.Catalog(ctx); err != nil && !errors.As(err, &u.metadata) {
+		return u, err
+	}
+	if _, err := k.log.Verify(ctx); err != nil && !errors.As(err, &u.log) {
+		return u, err
+	}
+	return u, nil
+}
+
+func (u untrusted) words() (all []string) {
+	if u.metadata != nil {
+		all = append(all, u.metadata.Error())
+	}
+	if u.log != nil {
+		all = append(all, "the audit log cannot be trusted: "+u.log.Error())
+	}
+	return all
+}
+
+func (u untrusted) question() string {
+	if u.metadata == nil {
+		return "Begin a new audit log?"
+	}
+	return "Begin anew, without any key? What another directory keeps in this backend is given up, too."
+}
+
+// recordBeginning puts on record that something is given up: in a new log that cites the
+// old one if it is that.
+func (k *keyring) recordBeginning(ctx context.Context, u untrusted) error {
+	e := who()
+	e.Verb, e.Decision, e.Reason = "begin-anew", audit.Granted, strings.Join(u.words(), "; ")
+	if u.metadata != nil && u.metadata.Last != "" {
+		e.Reason += "; the last metadata was sha256:" + u.metadata.Last
+	}
+	if u.log != nil {
+		return k.log.Restart(ctx, e)
+	}
+	_, err := k.log.Append(ctx, e)
+	return err
+}
