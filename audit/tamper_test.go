@@ -308,22 +308,30 @@ func TestEveryByte(t *testing.T) {
 	}
 }
 
-// A log cut anywhere is not appended to: something acknowledged is missing.
+// A log cut anywhere is not appended to: something acknowledged is missing. Made whole
+// again, it is.
 func TestAppendToCut(t *testing.T) {
 	m := newMachine(1)
 	if err := m.append(t, 2); err != nil {
 		t.Fatal(err)
 	}
-	whole := m.disk.files[entriesFile].data
-	for i := range whole {
-		m.disk.set(entriesFile, whole[:i])
-		var f *Fault
-		if err := m.append(t, 1); !errors.As(err, &f) || f.Kind != CutOff {
-			t.Fatalf("cut at %d: %v", i, err)
+	for name, kind := range map[string]Kind{entriesFile: CutOff, hashesFile: BadHashes} {
+		whole := m.disk.files[name].data
+		for i := range whole {
+			m.disk.set(name, whole[:i])
+			before := [2][]byte{m.disk.files[entriesFile].data, m.disk.files[hashesFile].data}
+			var f *Fault
+			if err := m.append(t, 1); !errors.As(err, &f) || f.Kind != kind {
+				t.Fatalf("%s, cut at %d: %v", name, i, err)
+			}
+			if !bytes.Equal(before[0], m.disk.files[entriesFile].data) || !bytes.Equal(before[1], m.disk.files[hashesFile].data) {
+				t.Fatalf("%s, cut at %d: the files were touched", name, i)
+			}
 		}
-		if got := m.disk.files[entriesFile].data; !bytes.Equal(got, whole[:i]) {
-			t.Fatalf("cut at %d: the file was touched", i)
-		}
+		m.disk.set(name, whole)
+	}
+	if err := errors.Join(m.append(t, 1), m.check(t)); err != nil {
+		t.Errorf("made whole again: %v", err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -102,6 +103,45 @@ func TestPassphrase(t *testing.T) {
 	}
 	if v, err := again.Get(t.Context(), "a"); err != nil || string(v.Reveal()) != "marked-value" {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// A file that is cut off anywhere is damaged: nothing is read from it, and nothing is
+// stored over it.
+func TestTruncated(t *testing.T) {
+	dir := t.TempDir()
+	file, identity := filepath.Join(dir, "keys.age"), filepath.Join(dir, "identity.age")
+	var asked []bool
+	f := New(file, phrase(identity, "open sesame", &asked))
+	if err := f.Put(t.Context(), "a", secret.New([]byte("marked-value"))); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string][]keystore.Trouble{file: {keystore.Damaged}, identity: {keystore.Locked, keystore.Damaged}} {
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range whole {
+			if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
+				t.Fatal(err)
+			}
+			again := New(file, phrase(identity, "open sesame", &asked))
+			_, getErr := again.Get(t.Context(), "a")
+			for _, err := range []error{getErr, again.Put(t.Context(), "b", secret.New([]byte("x"))), again.Delete(t.Context(), "a")} {
+				if trouble, ok := keystore.TroubleOf(err); !ok || !slices.Contains(want, trouble) {
+					t.Fatalf("%s, cut at %d: %v", path, n, err)
+				}
+			}
+			if left, err := os.ReadFile(path); err != nil || !bytes.Equal(left, whole[:n]) {
+				t.Fatalf("%s, cut at %d: it was touched, %v", path, n, err)
+			}
+		}
+		if err := os.WriteFile(path, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if v, err := New(file, phrase(identity, "open sesame", &asked)).Get(t.Context(), "a"); err != nil || string(v.Reveal()) != "marked-value" {
+		t.Errorf("made whole again: %v", err)
 	}
 }
 
