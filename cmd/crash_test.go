@@ -334,6 +334,10 @@ func (l *crashLab) recover(i items, got holdings) error {
 	if err != nil {
 		return err
 	}
+	dir, _ := keysDir()
+	if left, err := filepath.Glob(filepath.Join(dir, ".*.tmp")); len(left) > 0 || err != nil {
+		return fmt.Errorf("left over: %v, %v", left, err)
+	}
 	now, err := keys.holdings(ctx)
 	if err != nil {
 		return err

@@ -389,6 +389,7 @@ func (s *Store) change(ctx context.Context, do func(*transaction) error) (err er
 	if err := s.renew(state); err != nil {
 		return err
 	}
+	s.disk.Sweep(s.path())
 	t := &transaction{state: state, store: s, ctx: ctx}
 	if err := t.sweep(); err != nil {
 		return err

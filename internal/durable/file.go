@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // A File is a new version of the file at a path. Nothing is on the disk until the
@@ -106,6 +107,19 @@ func (f *File) Discard() {
 		f.temp = nil
 	}
 	f.done = true
+}
+
+// Sweep removes what writers of the file at path left beside it who died before their
+// commit. The caller sees to it that nobody writes it now. It is no error if that fails:
+// what is left is not taken for anything.
+func (d Disk) Sweep(path string) {
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	for _, e := range entries {
+		middle, temp := strings.CutPrefix(e.Name(), "."+filepath.Base(path)+".")
+		if number, ok := strings.CutSuffix(middle, ".tmp"); temp && ok && number != "" && strings.Trim(number, "0123456789") == "" {
+			_ = d.Remove(filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
 }
 
 func (f *File) fail(what string, err error) error {

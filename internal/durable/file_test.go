@@ -131,6 +131,26 @@ func TestDiscardAfterCommit(t *testing.T) {
 	}
 }
 
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "keys.age")
+	kept := []string{"keys.age", ".keys.age.x.tmp", ".keys.age..tmp", ".keys.age.1", "keys.age.1.tmp", ".keys.1.tmp", ".other.1.tmp"}
+	for _, name := range kept {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(dir, ".keys.age.123.tmp"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	durable.Disk{}.Sweep(path)
+	durable.Disk{}.Sweep(filepath.Join(dir, "none", "x"))
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != len(kept) {
+		t.Errorf("%v, %v", entries, err)
+	}
+}
+
 func TestRefused(t *testing.T) {
 	dir := t.TempDir()
 	for name, path := range map[string]string{

@@ -127,6 +127,7 @@ func (f *File) change(ctx context.Context, doing string, do func(*content) bool)
 		return f.trouble(doing, err)
 	}
 	defer c.wipe()
+	f.disk.Sweep(f.path)
 	if !do(c) {
 		return nil
 	}
