@@ -45,7 +45,7 @@ func TestPowerLossInBeginAnew(t *testing.T) {
 				if code := run(t.Context(), &scr.terminal, []string{"doctor", "--begin-anew", "--yes"}); code != exitOK {
 					t.Fatalf("exit %d\n%s", code, scr.stderr.String())
 				}
-				count, step := 0, 7
+				count, step := 0, 23
 				if allCrashes() {
 					step = 1
 				}
