@@ -45,10 +45,7 @@ func TestPowerLossInBeginAnew(t *testing.T) {
 				if code := run(t.Context(), &scr.terminal, []string{"doctor", "--begin-anew", "--yes"}); code != exitOK {
 					t.Fatalf("exit %d\n%s", code, scr.stderr.String())
 				}
-				count, step := 0, 23
-				if allCrashes() {
-					step = 1
-				}
+				count, step := 0, every(23)
 				for i := 0; i < 6*(r.Len()-begin+1); i += step {
 					n, way := begin+i/6, uint64(i%6)
 					again := l.newRoot(r.Lose(n, way, ""))

@@ -21,11 +21,22 @@ import (
 	"github.com/keywright/keywright/secret"
 )
 
-// KEYWRIGHT_CRASHES=all tries every moment and more of what may be found after it, where
-// a usual run takes a sample.
+// KEYWRIGHT_CRASHES=all tries every moment, where a usual run takes a sample, and a short
+// one a small one.
 const crashesVariable = "KEYWRIGHT_CRASHES"
 
 func allCrashes() bool { return os.Getenv(crashesVariable) == "all" }
+
+// every is the step of a sample.
+func every(step int) int {
+	switch {
+	case allCrashes():
+		return 1
+	case testing.Short():
+		return 4*step + 1
+	}
+	return step
+}
 
 // keyState is what a user knows of a key.
 type keyState struct{ current, previous, owner string }
@@ -502,7 +513,7 @@ func TestPowerLoss(t *testing.T) {
 			all := s.losses(12)
 			count, same := 0, 0
 			for i, at := range all {
-				if !allCrashes() && i%127 != 0 {
+				if i%every(127) != 0 {
 					continue
 				}
 				again, err := l.try(s, at, "")
@@ -530,7 +541,7 @@ func TestPowerLossAgain(t *testing.T) {
 			for i, at := range all {
 				killed := at.way == durabletest.All
 				first := b.outside && at.step == 0 && killed
-				if !allCrashes() && !first && i%331 != 0 {
+				if !first && i%every(331) != 0 {
 					continue
 				}
 				if _, err := l.again(s, at, killed, ""); err != nil {

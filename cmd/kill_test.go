@@ -341,10 +341,7 @@ func killAtEveryWrite(t *testing.T, dir string) {
 		{"rm", []change{setting("dev/C", "x")}, func() change { return removing("dev/C") }},
 	} {
 		kills, writes := 0, 0
-		step := 1
-		if !allCrashes() {
-			step = 37
-		}
+		step := every(37)
 		for at := 1 + rand.IntN(step); ; at += step {
 			for _, c := range trial.first {
 				scr := newScreen()
@@ -391,10 +388,7 @@ const (
 // kills some at a random moment.
 func TestKillAtRandom(t *testing.T) {
 	inVerb(t)
-	ops, kills := laneOps, laneKills
-	if !allCrashes() {
-		ops, kills = ops/40, kills/40
-	}
+	ops, kills := laneOps/every(40), laneKills/every(40)
 	for _, b := range realBackends {
 		t.Run(b.name, func(t *testing.T) {
 			dir, there := b.use(t)
