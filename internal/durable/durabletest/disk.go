@@ -188,17 +188,7 @@ func (r *Recorder) do(o op, act func() error) error {
 	return nil
 }
 
-// in looks a directory up.
-func (r *Recorder) in(path string) (dir int, name string, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	dir, ok := r.nodes[filepath.Dir(path)]
-	if !ok {
-		return 0, "", fmt.Errorf("%s is outside of what is recorded", path)
-	}
-	return dir, filepath.Base(path), nil
-}
-
+// node is that of a path. What is not recorded is not there.
 func (r *Recorder) node(path string) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -248,14 +238,14 @@ func (r *Recorder) Mkdir(path string, perm fs.FileMode) error {
 	if _, err := os.Lstat(filepath.Dir(path)); err != nil {
 		return err
 	}
-	dir, name, err := r.in(path)
+	dir, err := r.node(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
 	r.mu.Lock()
 	n := r.newNode()
 	r.mu.Unlock()
-	return r.do(op{kind: opMkdir, dir: dir, name: name, node: n}, func() error {
+	return r.do(op{kind: opMkdir, dir: dir, name: filepath.Base(path), node: n}, func() error {
 		r.nodes[path] = n
 		return os.Mkdir(path, perm)
 	})
@@ -267,14 +257,14 @@ func (r *Recorder) Rename(from, to string) error {
 	if err != nil {
 		return err
 	}
-	dir, name, err := r.in(from)
+	dir, err := r.node(filepath.Dir(from))
 	if err != nil {
 		return err
 	}
 	if filepath.Dir(from) != filepath.Dir(to) {
 		return fmt.Errorf("rename %s to %s: not in one directory", from, to)
 	}
-	return r.do(op{kind: opRename, dir: dir, name: name, to: filepath.Base(to), node: n}, func() error {
+	return r.do(op{kind: opRename, dir: dir, name: filepath.Base(from), to: filepath.Base(to), node: n}, func() error {
 		delete(r.nodes, from)
 		r.nodes[to] = n
 		return os.Rename(from, to)
@@ -286,11 +276,11 @@ func (r *Recorder) Remove(path string) error {
 	if _, err := r.node(path); err != nil {
 		return err
 	}
-	dir, name, err := r.in(path)
+	dir, err := r.node(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
-	return r.do(op{kind: opRemove, dir: dir, name: name}, func() error {
+	return r.do(op{kind: opRemove, dir: dir, name: filepath.Base(path)}, func() error {
 		delete(r.nodes, path)
 		return os.Remove(path)
 	})
