@@ -8,16 +8,18 @@ import (
 	"hash/crc32"
 	"io"
 	"os"
+	"runtime/debug"
 	"strings"
 	"sync"
 )
 
-// Pack is an open pack and its index. It is read by position, so all methods may
-// be called concurrently, and a pack deleted meanwhile stays readable.
+// Pack is an open pack and its index. It is mapped or read by position, so all methods
+// may be called concurrently, and a pack deleted meanwhile stays readable.
 type Pack struct {
 	*index
 	path    string
 	file    *os.File
+	mapped  mapping
 	size    int64 // without the trailer
 	limit   int64 // the largest object that is read, in bytes
 	workers sync.Pool
@@ -45,6 +47,7 @@ func Open(path string) (*Pack, error) {
 		f.Close()
 		return nil, fmt.Errorf("open pack %s: %w", path, err)
 	}
+	p.mapped = mapFile(f, p.size+Size)
 	return p, nil
 }
 
@@ -89,8 +92,8 @@ func (p *Pack) SetLimit(n int64) { p.limit = n }
 // Path is the file's name.
 func (p *Pack) Path() string { return p.path }
 
-// Close closes the file.
-func (p *Pack) Close() error { return p.file.Close() }
+// Close closes the file. Nothing may be read any more.
+func (p *Pack) Close() error { return errors.Join(p.mapped.close(), p.file.Close()) }
 
 // Len is the number of objects.
 func (p *Pack) Len() int { return len(p.ids) }
@@ -117,9 +120,10 @@ func (e *TooLarge) Error() string {
 // reader is what one goroutine needs to read entries.
 type reader struct {
 	*inflater
-	window      []byte // a stretch of the pack
+	window      []byte // a stretch of a pack that is not mapped
 	windowStart int64
 	step        int64 // how much is read at once, at least
+	touched     int64 // how much of a mapping was looked at, roughly, since it was released
 }
 
 // How much of a pack is read at once. Headers are read in order; deltas of one
@@ -156,6 +160,9 @@ func (r *reader) bytes(p *Pack, from, to int64) ([]byte, error) {
 	if from >= to {
 		return nil, errTruncated
 	}
+	if p.mapped != nil {
+		return p.mapped[from:to:p.size], nil
+	}
 	if from < r.windowStart || to > r.windowStart+int64(len(r.window)) {
 		n := max(to-from, min(r.step, p.size-from))
 		if int64(cap(r.window)) < n {
@@ -187,9 +194,14 @@ func (p *Pack) endOf(place int) int64 {
 // maxHeader is the longest entry header: ten bytes of size, and a base.
 const maxHeader = 10 + Size
 
-func (r *reader) header(p *Pack, place int) (entry, error) {
+func (r *reader) header(p *Pack, place int) (e entry, err error) {
+	defer p.mapped.guard(debug.SetPanicOnFault(true), &err)
 	from := p.offsets[place]
 	end := p.endOf(place)
+	if r.touched += end - from; r.touched > maxTouched {
+		p.mapped.release()
+		r.touched = 0
+	}
 	b, err := r.bytes(p, from, min(from+maxHeader, end))
 	if err != nil {
 		return entry{}, err
@@ -268,7 +280,8 @@ var errSum = errors.New("checksum in the pack's index does not match")
 // content inflates an entry into buf, which is grown as needed. The checksum that
 // the index has of the entry covers its header too, which nothing else does: a
 // type or a base that is another one would not be noticed.
-func (r *reader) content(p *Pack, e *entry, buf []byte) ([]byte, error) {
+func (r *reader) content(p *Pack, e *entry, buf []byte) (out []byte, err error) {
+	defer p.mapped.guard(debug.SetPanicOnFault(true), &err)
 	if e.size > uint64(p.limit) {
 		return nil, &TooLarge{p.idAt(e.place), e.size}
 	}
