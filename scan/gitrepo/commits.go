@@ -65,7 +65,6 @@ func (x *commitIndex) Lost(packfile.Object, error) {}
 
 // Visit records a commit or a tag.
 func (x *commitIndex) Visit(worker int, o packfile.Object, content []byte, _ *struct{}, _ []scan.Copy) struct{} {
-	number, _ := x.h.objects.find(o.ID)
 	var message []byte
 	if o.Type == packfile.Tag {
 		tag, err := ParseTag(content)
@@ -73,7 +72,7 @@ func (x *commitIndex) Visit(worker int, o packfile.Object, content []byte, _ *st
 		if err != nil {
 			x.bad[o.ID] = err.Error()
 		} else {
-			x.tags[number] = tag.Target
+			x.tags[o.Number] = tag.Target
 		}
 		x.mu.Unlock()
 		message = tag.Message
@@ -84,7 +83,7 @@ func (x *commitIndex) Visit(worker int, o packfile.Object, content []byte, _ *st
 		if err != nil {
 			x.bad[o.ID] = err.Error()
 		} else {
-			x.commits[number] = &commitRecord{id: o.ID, tree: c.Tree, parents: slices.Clone(c.Parents)}
+			x.commits[o.Number] = &commitRecord{id: o.ID, tree: c.Tree, parents: slices.Clone(c.Parents)}
 		}
 		x.mu.Unlock()
 		message = c.Message

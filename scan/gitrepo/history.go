@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math/bits"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -52,8 +53,9 @@ type HistoryOptions struct {
 }
 
 type historyPack struct {
-	pack   *packfile.Pack
-	forest *packfile.Forest
+	pack    *packfile.Pack
+	forest  *packfile.Forest
+	numbers []int32 // of its objects, by their index
 }
 
 type looseFile struct {
@@ -74,8 +76,28 @@ func (r *Repo) OpenHistory(ctx context.Context, o HistoryOptions) (*History, err
 		h.Close()
 		return nil, err
 	}
-	h.number()
+	if err := h.prepare(ctx); err != nil {
+		h.Close()
+		return nil, err
+	}
 	return h, nil
+}
+
+// prepare numbers the objects, and finds out which are made of which.
+func (h *History) prepare(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(h.options.Workers + 1)
+	g.Go(func() error {
+		h.number()
+		return nil
+	})
+	for _, p := range h.packs {
+		g.Go(func() (err error) {
+			p.forest, err = packfile.NewForest(ctx, p.pack)
+			return err
+		})
+	}
+	return g.Wait()
 }
 
 // open lists objects until no pack has come or gone meanwhile: a concurrent gc
@@ -158,12 +180,15 @@ func (h *History) openPacks(ctx context.Context, packs []string, known map[strin
 		if known[path] {
 			continue
 		}
-		err := h.openPack(ctx, path)
+		err := h.openPack(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
 		}
 		known[path] = true
 	}
@@ -171,8 +196,8 @@ func (h *History) openPacks(ctx context.Context, packs []string, known map[strin
 }
 
 // openPack opens one pack. A pack that cannot be used is a gap; only one that does
-// not exist, and an interruption, are errors.
-func (h *History) openPack(ctx context.Context, path string) error {
+// not exist is an error.
+func (h *History) openPack(path string) error {
 	p, err := packfile.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -185,12 +210,7 @@ func (h *History) openPack(ctx context.Context, path string) error {
 	if err := p.Intact(); err != nil {
 		h.gap(filepath.Base(path), plainError(err), "git fsck")
 	}
-	f, err := packfile.NewForest(ctx, p)
-	if err != nil {
-		p.Close()
-		return err
-	}
-	h.packs = append(h.packs, &historyPack{p, f})
+	h.packs = append(h.packs, &historyPack{pack: p})
 	return nil
 }
 
@@ -235,8 +255,9 @@ func (h *History) number() {
 	}
 	h.objects.grow(n)
 	for _, p := range h.packs {
-		for i := range p.pack.Len() {
-			h.objects.add(p.pack.ID(i))
+		p.numbers = make([]int32, p.pack.Len())
+		for i := range p.numbers {
+			p.numbers[i] = h.objects.add(p.pack.ID(i))
 		}
 	}
 	for _, l := range h.loose {
@@ -271,7 +292,8 @@ func (s bitSet) has(n int32) bool { return s.any.Load() && s.bits[n>>5].Load()>>
 // objectTable numbers object ids. It is read concurrently once filled.
 type objectTable struct {
 	ids   []ID
-	slots []objectSlot // open addressing by the first bytes of the id
+	slots []objectSlot // open addressing by the first bits of the id: packs list ids in order
+	shift int          // of an id's first eight bytes, to leave those bits
 	// twins says that two ids begin with the same eight bytes: then those do not
 	// settle which one is meant.
 	twins bool
@@ -285,25 +307,23 @@ type objectSlot struct {
 }
 
 func (t *objectTable) grow(n int) {
-	size := 1024
-	for size < 2*n {
-		size *= 2
-	}
-	t.ids, t.slots = make([]ID, 0, n), make([]objectSlot, size)
+	width := max(10, bits.Len(uint(2*n)))
+	t.ids, t.slots, t.shift = make([]ID, 0, n), make([]objectSlot, 1<<width), 64-width
 }
 
-func (t *objectTable) add(id ID) {
-	key, mask := binary.LittleEndian.Uint64(id[:]), uint64(len(t.slots)-1)
-	for i := key & mask; ; i = (i + 1) & mask {
+// add returns the number of an id, which is new if it was not added before.
+func (t *objectTable) add(id ID) int32 {
+	key, mask := binary.BigEndian.Uint64(id[:]), uint64(len(t.slots)-1)
+	for i := key >> t.shift; ; i = (i + 1) & mask {
 		s := &t.slots[i]
 		switch {
 		case s.number == 0:
 			t.ids = append(t.ids, id)
 			*s = objectSlot{key, uint32(len(t.ids))}
-			return
+			return int32(len(t.ids) - 1)
 		case s.key != key:
 		case t.ids[s.number-1] == id:
-			return
+			return int32(s.number - 1)
 		default:
 			t.twins = true
 		}
@@ -311,8 +331,8 @@ func (t *objectTable) add(id ID) {
 }
 
 func (t *objectTable) find(id ID) (number int32, ok bool) {
-	key, mask := binary.LittleEndian.Uint64(id[:]), uint64(len(t.slots)-1)
-	for i := key & mask; ; i = (i + 1) & mask {
+	key, mask := binary.BigEndian.Uint64(id[:]), uint64(len(t.slots)-1)
+	for i := key >> t.shift; ; i = (i + 1) & mask {
 		s := &t.slots[i]
 		switch {
 		case s.number == 0:
@@ -342,34 +362,36 @@ func (h *History) Seen(t packfile.Type) (objects int, bytes int64) {
 // hold is visited once for each. Lost is not passed on: see Gaps. Walks of different
 // types may go on at the same time.
 func WalkHistory[S any](ctx context.Context, h *History, types packfile.TypeSet, v packfile.Visitor[S]) error {
-	hv := &historyVisitor[S]{Visitor: v, h: h}
 	for _, p := range h.packs {
 		o := packfile.Options{Types: types, Workers: h.options.Workers, Memory: h.options.Memory}
-		if err := packfile.Walk[S](ctx, p.forest, o, hv); err != nil {
+		if err := packfile.Walk[S](ctx, p.forest, o, &historyVisitor[S]{v, h, p.numbers}); err != nil {
 			return err
 		}
 	}
-	return walkLoose(ctx, h, types, hv)
+	return walkLoose(ctx, h, types, &historyVisitor[S]{v, h, nil})
 }
 
-// historyVisitor keeps count of objects, and of copies that could not be read.
+// historyVisitor keeps count of objects, gives them their numbers, and keeps count of
+// copies that could not be read.
 type historyVisitor[S any] struct {
 	packfile.Visitor[S]
-	h *History
+	h       *History
+	numbers []int32 // of a pack's objects; nil for others
 }
 
 // Visit counts an object when it is met first, and passes it on.
 func (v *historyVisitor[S]) Visit(worker int, o packfile.Object, content []byte, base *S, copies []scan.Copy) S {
+	if v.numbers != nil {
+		o.Number = v.numbers[o.Number]
+	} else {
+		o.Number, _ = v.h.objects.find(o.ID) // it is listed
+	}
 	v.h.count(o, len(content))
 	return v.Visitor.Visit(worker, o, content, base, copies)
 }
 
 func (h *History) count(o packfile.Object, size int) {
-	n, ok := h.objects.find(o.ID)
-	if !ok {
-		return
-	}
-	if h.met.add(n) {
+	if h.met.add(o.Number) {
 		h.seen[o.Type].objects.Add(1)
 		h.seen[o.Type].bytes.Add(int64(size))
 	}
@@ -478,6 +500,7 @@ func Recover[S any](ctx context.Context, h *History, types packfile.TypeSet, v p
 		h.mu.Unlock()
 		if types.Has(t) {
 			o := packfile.Object{ID: id, Type: t}
+			o.Number, _ = h.objects.find(id) // it is listed
 			h.count(o, len(data))
 			v.Visit(0, o, data, nil, nil)
 		}

@@ -96,9 +96,8 @@ func (x *treeIndex) Visit(worker int, o packfile.Object, content []byte, base *t
 	}
 	if len(t.state.children) > 0 {
 		state.children = slices.Clone(t.state.children)
-		number, _ := x.h.objects.find(o.ID)
 		x.mu.Lock() // an object may stand in two packs
-		x.children[number] = state.children
+		x.children[o.Number] = state.children
 		x.mu.Unlock()
 	}
 	return state
@@ -237,7 +236,7 @@ func (a *absentees) Lost(packfile.Object, error) {}
 
 // Visit looks every entry of a tree up.
 func (a *absentees) Visit(_ int, o packfile.Object, content []byte, _ *struct{}, _ []scan.Copy) struct{} {
-	if n, ok := a.h.objects.find(o.ID); !ok || !a.trees[n] {
+	if !a.trees[o.Number] {
 		return struct{}{}
 	}
 	for len(content) > 0 {

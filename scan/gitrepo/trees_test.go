@@ -54,17 +54,15 @@ func FuzzTreeDelta(f *testing.F) {
 		}
 		target, copies := deltaTree(base, ops)
 		baseID, targetID := objectID(packfile.Tree, base), objectID(packfile.Tree, target)
-		h.objects.add(baseID)
-		h.objects.add(targetID)
-		n, _ := h.objects.find(targetID)
+		from, n := h.objects.add(baseID), h.objects.add(targetID)
 		read := func(delta, kept bool) (treeState, []child, bool) {
 			x := &treeIndex{h: h, hits: map[int32]bool{0: true, 2: true}, keep: true, scratch: make([]treeState, 1), children: make([][]child, 10),
 				nameOf: map[string]uint32{}, gitlinks: map[ID]bool{}, bad: map[ID]error{}}
-			state := x.Visit(0, packfile.Object{ID: baseID, Type: packfile.Tree, Base: true}, base, nil, nil)
+			state := x.Visit(0, packfile.Object{ID: baseID, Number: from, Type: packfile.Tree, Base: true}, base, nil, nil)
 			if delta {
-				state = x.Visit(0, packfile.Object{ID: targetID, Type: packfile.Tree, Base: kept}, target, &state, copies)
+				state = x.Visit(0, packfile.Object{ID: targetID, Number: n, Type: packfile.Tree, Base: kept}, target, &state, copies)
 			} else {
-				state = x.Visit(0, packfile.Object{ID: targetID, Type: packfile.Tree, Base: true}, target, nil, nil)
+				state = x.Visit(0, packfile.Object{ID: targetID, Number: n, Type: packfile.Tree, Base: true}, target, nil, nil)
 			}
 			return state, x.children[n], x.bad[targetID] != nil
 		}

@@ -16,6 +16,9 @@ import (
 type Object struct {
 	ID   ID
 	Type Type
+	// Number is the object's index in its pack, until a visitor that passes the object
+	// on gives it another.
+	Number int32
 	// Base says that other objects are made of it: nobody asks for what Visit
 	// returns of one that is no base.
 	Base bool
@@ -68,7 +71,8 @@ func Walk[S any](ctx context.Context, f *Forest, o Options, v Visitor[S]) error 
 }
 
 func (f *Forest) object(place int32) Object {
-	return Object{ID: f.pack.ids[f.pack.byOffset[place]], Type: f.kind[place]}
+	i := f.pack.byOffset[place]
+	return Object{ID: f.pack.ids[i], Type: f.kind[place], Number: i}
 }
 
 // walk is what the workers of one walk share.
