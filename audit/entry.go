@@ -46,7 +46,8 @@ const (
 type Child struct {
 	PID     int       `json:"pid"`
 	Started time.Time `json:"started"`
-	Boot    string    `json:"boot,omitempty"` // the system's boot id
+	Start   uint64    `json:"start,omitempty"` // the same in the system's own unit, exactly
+	Boot    string    `json:"boot,omitempty"`  // the system's boot id
 }
 
 const (
@@ -70,7 +71,7 @@ func (e Entry) clean() Entry {
 	}
 	e.Time = e.Time.Round(0).UTC()
 	if e.Child != nil {
-		e.Child = &Child{e.Child.PID, e.Child.Started.Round(0).UTC(), bound(e.Child.Boot, maxText)}
+		e.Child = &Child{e.Child.PID, e.Child.Started.Round(0).UTC(), e.Child.Start, bound(e.Child.Boot, maxText)}
 	}
 	return e
 }

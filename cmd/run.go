@@ -191,15 +191,17 @@ func (k *keyring) recordRun(ctx context.Context, c *launch.Command, uses []audit
 		return err
 	}
 	c.Started = func(p launch.Process) error {
-		e := who()
-		e.Verb, e.Result, e.Environment, e.Child = "run", "started", uses[0].Environment, childOf(p)
-		return k.append(ctx, e)
+		results := slices.Clone(uses)
+		for i := range results {
+			results[i].Decision, results[i].Result, results[i].Child = "", "started", childOf(p)
+		}
+		return k.append(ctx, results...)
 	}
 	return nil
 }
 
 func childOf(p launch.Process) *audit.Child {
-	return &audit.Child{PID: p.PID, Started: time.Now(), Boot: p.Boot}
+	return &audit.Child{PID: p.PID, Started: time.Now(), Start: p.Start, Boot: p.Boot}
 }
 
 // wanted says which keys are to be handed over.

@@ -23,6 +23,9 @@ type Catalog struct {
 
 	// What scans find versions by that are gone, the newest last.
 	Retired []Retired `json:"retired,omitempty"`
+
+	// The journals of rotations, the oldest first.
+	Rotations []Rotation `json:"rotations,omitempty"`
 }
 
 // Retired is a version whose secrets are gone.

@@ -23,6 +23,7 @@ type Key struct {
 	Versions    []Version         `json:"versions"`     // the newest first
 	LastNumber  int               `json:"last_version"` // that a version was given
 	Sightings   []Sighting        `json:"sightings,omitempty"`
+	Rotation    string            `json:"rotation,omitempty"` // the open one, which alone may change it
 }
 
 // Sighting is a place outside of the store where a scan met a value of a key. There is

@@ -195,6 +195,9 @@ func (s *Store) Put(ctx context.Context, by string, name Name, parts Parts, edit
 		key, ok := t.catalog.Find(name)
 		next := Key{Name: name, Created: s.now().UTC()}
 		if ok {
+			if err := key.still(); err != nil {
+				return err
+			}
 			next = key.clone()
 		}
 		if !fits(&next, parts) {
@@ -254,6 +257,9 @@ func (s *Store) Undo(ctx context.Context, name Name) error {
 		if !ok {
 			return ErrNoKey
 		}
+		if err := key.still(); err != nil {
+			return err
+		}
 		if _, ok := key.Version(Previous); !ok {
 			return ErrNoVersion
 		}
@@ -287,7 +293,7 @@ func (s *Store) Edit(ctx context.Context, name Name, edit func(*Key) error) erro
 		if !slices.Equal(next.PartNames(), key.PartNames()) {
 			return ErrParts
 		}
-		next.Name, next.Versions, next.LastNumber = name, key.Versions, key.LastNumber
+		next.Name, next.Versions, next.LastNumber, next.Rotation = name, key.Versions, key.LastNumber, key.Rotation
 		*key = next
 		return nil
 	})
@@ -303,6 +309,9 @@ func (s *Store) Move(ctx context.Context, from, to Name) error {
 		key, ok := t.catalog.Find(from)
 		if !ok {
 			return ErrNoKey
+		}
+		if err := key.still(); err != nil {
+			return err
 		}
 		if _, taken := t.catalog.Find(to); taken {
 			return fmt.Errorf("%w: %s", ErrExists, to)
@@ -330,6 +339,9 @@ func (s *Store) Remove(ctx context.Context, name Name) error {
 		key, ok := t.catalog.Find(name)
 		if !ok {
 			return ErrNoKey
+		}
+		if err := key.still(); err != nil {
+			return err
 		}
 		for _, v := range key.Versions {
 			t.bury(name, v)
@@ -494,6 +506,7 @@ func (s *Store) Restore(ctx context.Context, k Key, versions map[int]Parts) erro
 			return ErrExists
 		}
 		restored := k.clone()
+		restored.Rotation = "" // its journal stays where it was begun
 		for i := range restored.Versions {
 			v := &restored.Versions[i]
 			parts, ok := versions[v.Number]

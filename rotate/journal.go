@@ -130,6 +130,9 @@ type Journal struct {
 	OldID string `json:"old_id,omitempty"`
 	NewID string `json:"new_id,omitempty"`
 
+	OldExpires time.Time `json:"old_expires,omitzero"`
+	Expires    time.Time `json:"expires,omitzero"` // the new one, if the provider says so
+
 	Steps  []Step  `json:"steps"`
 	Next   int     `json:"next"` // index of the step that is to be done
 	Events []Event `json:"events"`

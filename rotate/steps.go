@@ -54,9 +54,9 @@ func (w *work) do(ctx context.Context) (result, error) {
 	case Reload:
 		return w.reload(ctx, step.Consumer)
 	case Promote:
-		return result{change: Change{Promote: true, ID: w.j.NewID}}, nil
+		return result{change: Change{Promote: true, ID: w.j.NewID, Expires: w.j.Expires}}, nil
 	case Demote:
-		return result{change: Change{Demote: true, ID: w.j.OldID}}, nil
+		return result{change: Change{Demote: true, ID: w.j.OldID, Expires: w.j.OldExpires}}, nil
 	case Grace:
 		return w.grace()
 	case Disable, Enable:
@@ -289,6 +289,7 @@ func (w *work) verify(ctx context.Context) (result, error) {
 		if w.j.NewID == "" {
 			w.j.NewID = probe.Who.ID
 		}
+		w.j.Expires = probe.Who.Expires
 		return result{note: "the new key is " + string(probe.State)}, nil
 	case w.since() < patience:
 		note := "not yet: "

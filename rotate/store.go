@@ -17,7 +17,8 @@ type Key struct {
 	ID        string // what the provider calls its current version
 	Admin     string // the name of the key that changes are made with; empty for itself
 	Current   int    // its version
-	Next      int    // the version that would be stored next
+	Expires   time.Time
+	Next      int // the version that would be stored next
 	Consumers []string
 }
 
@@ -28,6 +29,7 @@ type Change struct {
 	Promote bool                    // the pending version is current, and what was is previous
 	Demote  bool                    // the previous version is current, and what was is pending
 	ID      string                  // what the provider calls the version that becomes current
+	Expires time.Time               // when that expires, if it is known
 	Drop    bool                    // the pending version is gone
 	End     bool                    // the key is not being rotated any more
 	Retire  bool                    // the previous version is gone

@@ -70,6 +70,7 @@ type Process struct {
 	PID   int
 	Start uint64 // when it started, in the system's own unit
 	Boot  string // which run of the system that was
+	Name  string // of its program, for people: it may be cut
 }
 
 // Result says how a child ended.

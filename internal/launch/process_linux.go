@@ -23,8 +23,14 @@ func Inspect(pid int) (Process, error) {
 	if err != nil {
 		return p, fmt.Errorf("inspect process %d: %w", pid, err)
 	}
-	p.Start, p.Boot = start, string(bytes.TrimSpace(boot))
+	p.Start, p.Boot, p.Name = start, string(bytes.TrimSpace(boot)), programOf(stat)
 	return p, nil
+}
+
+// programOf is the program's name in a process's stat.
+func programOf(stat []byte) string {
+	_, rest, _ := bytes.Cut(stat, []byte("("))
+	return string(rest[:max(0, bytes.LastIndexByte(rest, ')'))])
 }
 
 // startTime reads field 22 of a process's stat, in clock ticks since the system

@@ -1,0 +1,97 @@
+package keystore
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/keywright/keywright/secret"
+)
+
+// saved saves the next revision of a rotation.
+func saved(t *testing.T, s *testStore, r *Rotation, c RotationChange) error {
+	t.Helper()
+	r.Revision++
+	r.Journal = json.RawMessage(`{"revision":` + string(rune('0'+r.Revision)) + `}`)
+	err := s.Rotate(t.Context(), "ada", *r, c)
+	if err != nil {
+		r.Revision--
+	}
+	return err
+}
+
+// TestRotate: the versions of a key while it is rotated, and who may change it.
+func TestRotate(t *testing.T) {
+	s := newTestStore(t)
+	name := Name{"prod", "DB"}
+	r := Rotation{ID: "r1", Key: name}
+	value := func(v string) Parts { return Parts{SinglePart: secret.New([]byte(v))} }
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(s.put("prod/DB", "one"))
+	must(s.put("prod/DB", "two"))
+	want := func(stage Stage, v string) {
+		t.Helper()
+		parts, _, err := s.Get(t.Context(), name, stage)
+		if v == "" {
+			if !errors.Is(err, ErrNoVersion) {
+				t.Errorf("%s: %v", stage, err)
+			}
+			return
+		}
+		must(err)
+		if got := string(parts[SinglePart].Reveal()); got != v {
+			t.Errorf("%s is %q, want %q", stage, got, v)
+		}
+	}
+	must(saved(t, s, &r, RotationChange{Begin: true}))
+
+	// Nobody else changes it meanwhile, and no other rotation of it begins.
+	for what, err := range map[string]error{
+		"set":    second(s.Put(t.Context(), "ada", name, value("x"), nil)),
+		"undo":   s.Undo(t.Context(), name),
+		"mv":     s.Move(t.Context(), name, Name{"prod", "OTHER"}),
+		"rm":     s.Remove(t.Context(), name),
+		"rotate": s.Rotate(t.Context(), "ada", Rotation{ID: "r2", Key: name, Revision: 1}, RotationChange{Begin: true}),
+	} {
+		if !errors.Is(err, ErrRotating) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	// Of two processes that go on with it, one is told.
+	if err := s.Rotate(t.Context(), "ada", Rotation{ID: "r1", Key: name, Revision: 1}, RotationChange{}); !errors.Is(err, ErrRevision) {
+		t.Errorf("a revision twice: %v", err)
+	}
+
+	must(saved(t, s, &r, RotationChange{Pending: value("three"), Number: 3}))
+	want(Pending, "three")
+	want(Current, "two")
+	want(Previous, "one")
+	must(saved(t, s, &r, RotationChange{Promote: true, PublicID: "id3"}))
+	want(Pending, "")
+	want(Current, "three")
+	want(Previous, "two")
+	must(saved(t, s, &r, RotationChange{Demote: true, PublicID: "id2"}))
+	want(Pending, "three")
+	want(Current, "two")
+	want(Previous, "")
+	must(saved(t, s, &r, RotationChange{Promote: true, PublicID: "id3"}))
+	must(saved(t, s, &r, RotationChange{End: true, Retire: true}))
+	want(Current, "three")
+	want(Previous, "")
+	if parts, err := s.Numbered(t.Context(), name, 3); err != nil || string(parts[SinglePart].Reveal()) != "three" {
+		t.Errorf("version 3: %v", err)
+	}
+	c, err := s.Catalog(t.Context())
+	must(err)
+	if k, _ := c.Find(name); k.Rotation != "" || k.PublicID != "id3" || len(c.Rotations) != 1 {
+		t.Errorf("rotation %q, id %q, %d rotations", k.Rotation, k.PublicID, len(c.Rotations))
+	}
+	must(s.put("prod/DB", "four")) // it may be changed again
+}
+
+func second[T any](_ T, err error) error { return err }
