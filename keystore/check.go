@@ -40,6 +40,9 @@ func (s *Store) Check(ctx context.Context) (Checkup, error) {
 				if ctx.Err() != nil {
 					return c, ctx.Err()
 				}
+				if errors.Is(err, errLost) && !s.needs(ctx, k.Name, v) {
+					continue // it was replaced meanwhile
+				}
 				c.Ailments = append(c.Ailments, Ailment{k.Name, v.Stage, err})
 			}
 		}
@@ -62,4 +65,14 @@ func (s *Store) checkVersion(ctx context.Context, k *Key, v Version) error {
 		return ErrParts
 	}
 	return nil
+}
+
+// needs reports whether a key has a version now. If that cannot be told, it has.
+func (s *Store) needs(ctx context.Context, name Name, v Version) bool {
+	now, err := s.Catalog(ctx)
+	if err != nil {
+		return true
+	}
+	k, ok := now.Find(name)
+	return ok && slices.ContainsFunc(k.Versions, func(is Version) bool { return is.Item == v.Item })
 }

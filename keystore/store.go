@@ -477,7 +477,8 @@ func (t *transaction) write(parts Parts) (item string, err error) {
 	return item, nil
 }
 
-// Each calls do for every key with the secrets of its versions, by their numbers. It
+// Each calls do for every key with the secrets of its versions, by their numbers. Each
+// key is as it was at some moment; one that is removed meanwhile may be left out. It
 // stops at the first error.
 func (s *Store) Each(ctx context.Context, do func(k Key, versions map[int]Parts) error) error {
 	catalog, err := s.Catalog(ctx)
@@ -486,17 +487,42 @@ func (s *Store) Each(ctx context.Context, do func(k Key, versions map[int]Parts)
 	}
 	for i := range catalog.Keys {
 		k := &catalog.Keys[i]
-		versions := map[int]Parts{}
-		for _, v := range k.Versions {
-			if versions[v.Number], err = s.parts(ctx, v); err != nil {
-				return &KeyError{"read", k.Name, err}
+		versions, err := s.versions(ctx, k)
+		if errors.Is(err, ErrNoItem) { // it may have been replaced since the catalog was read
+			now, err := s.Catalog(ctx)
+			if err != nil {
+				return err
 			}
+			changed, ok := now.Find(k.Name)
+			if !ok {
+				continue
+			}
+			k = changed
+		}
+		if errors.Is(err, ErrNoItem) {
+			versions, err = s.versions(ctx, k)
+		}
+		if err != nil {
+			return &KeyError{"read", k.Name, err}
 		}
 		if err := do(k.clone(), versions); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// versions reads the secrets of all versions of a key.
+func (s *Store) versions(ctx context.Context, k *Key) (map[int]Parts, error) {
+	versions := map[int]Parts{}
+	for _, v := range k.Versions {
+		parts, err := s.parts(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		versions[v.Number] = parts
+	}
+	return versions, nil
 }
 
 // Restore stores a key as Each gave it, under new items. There must be none of its name.
