@@ -79,13 +79,13 @@ func (d Disk) MkdirAll(path string, perm fs.FileMode) error {
 	if err := d.MkdirAll(parent, perm); err != nil {
 		return err
 	}
-	if err := d.sys().Mkdir(path, perm); err != nil {
-		if info, statErr := os.Stat(path); statErr != nil || !info.IsDir() {
-			return err
-		}
+	made := d.sys().Mkdir(path, perm)
+	if info, err := os.Stat(path); made != nil && (err != nil || !info.IsDir()) {
+		return made
 	}
-	// Who may not read the parent has no way to make this last.
-	if err := d.sys().SyncDir(parent); err != nil && !errors.Is(err, fs.ErrPermission) {
+	// Who may not read the parent has no way to make this last. One that was there may be
+	// where a disk is mounted, and the parent on another that cannot be synchronised.
+	if err := d.sys().SyncDir(parent); err != nil && made == nil && !errors.Is(err, fs.ErrPermission) {
 		return err
 	}
 	return nil
