@@ -68,6 +68,21 @@ func (f *File) open() error {
 	return f.fail("set the permissions of", temp.Chmod(f.perm))
 }
 
+// Leftovers lists the temporary files for a path that are there: of who is writing now,
+// and of who was killed meanwhile. Others may have made files with such names, too.
+func Leftovers(path string) (list []string) {
+	before, after := "."+filepath.Base(path)+".", ".tmp"
+	entries, _ := os.ReadDir(filepath.Dir(path))
+	for _, e := range entries {
+		middle, ok := strings.CutPrefix(e.Name(), before)
+		number, ends := strings.CutSuffix(middle, after)
+		if ok && ends && number != "" && strings.Trim(number, "0123456789") == "" {
+			list = append(list, filepath.Join(filepath.Dir(path), e.Name()))
+		}
+	}
+	return list
+}
+
 // Own gives the new version the owner and the group of another file, where files have
 // them; a user can do that with files of their own only.
 func (f *File) Own(like fs.FileInfo) error {

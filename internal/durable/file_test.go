@@ -251,3 +251,26 @@ func TestKill(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What was left by who was killed is known by its name.
+func TestLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, ".env")
+	f := durable.Create(path, 0o600)
+	defer f.Discard()
+	if _, err := f.Write([]byte("x")); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{".env", "..env.tmp", "..env..tmp", "..env.1x.tmp", ".env.1.tmp", "..env2.1.tmp"} {
+		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := durable.Leftovers(path)
+	if len(left) != 1 {
+		t.Fatalf("got %q", left)
+	}
+	if data, err := os.ReadFile(left[0]); err != nil || string(data) != "x" {
+		t.Errorf("%s: %q, %v", left[0], data, err)
+	}
+}

@@ -70,7 +70,7 @@ func (d *dotenv) next() (v Variable, why string) {
 	}
 	value, inner, n, why := readValue(d.rest[at:])
 	defer clear(value)
-	v.place = place{start: d.at + at + inner.start, end: d.at + at + inner.end, bare: inner.bare}
+	v.place = place{start: d.at + at + inner.start, end: d.at + at + inner.end, bare: inner.bare, quote: inner.quote}
 	d.skip(at + n)
 	first, again := d.seen[bare]
 	switch {
@@ -129,7 +129,7 @@ func readValue(b []byte) (value []byte, inner place, n int, why string) {
 		if len(after) > 0 && after[0] != '#' {
 			return value, inner, n, "something follows the closing quote"
 		}
-		return value, place{start: 1, end: n - 1}, n, ""
+		return value, place{start: 1, end: n - 1, quote: quote}, n, ""
 	}
 	line := firstLine(b)
 	text := line
@@ -162,7 +162,7 @@ func readQuoted(b []byte, quote byte) (value []byte, n int, why string) {
 			if variable {
 				return value, i + 1, "its value refers to another variable; in single quotes it would stand for itself"
 			}
-			return withoutCR(value), i + 1, ""
+			return value, i + 1, ""
 		case c == '\\' && i+1 < len(b):
 			i++
 			switch b[i] {
@@ -177,6 +177,7 @@ func readQuoted(b []byte, quote byte) (value []byte, n int, why string) {
 			default:
 				value = append(value, '\\', b[i])
 			}
+		case c == '\r' && i+1 < len(b) && b[i+1] == '\n': // the line break of another system
 		default:
 			variable = variable || c == '$' && expands(b[i:min(i+3, len(b))])
 			value = append(value, c)

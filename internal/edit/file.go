@@ -43,6 +43,15 @@ type place struct {
 	start, end  int
 	left, right string
 	bare        bool // without quotes, in a .env file
+	quote       byte // that stands before and behind it, 0 if none does
+}
+
+// whole is where the value stands with its quotes.
+func (p place) whole() (start, end int) {
+	if p.quote == 0 {
+		return p.start, p.end
+	}
+	return p.start - 1, p.end + 1
 }
 
 // Problem is a value, or a line, that could not be taken. It shows nothing of it but,
@@ -153,15 +162,20 @@ func (f *File) Rewrite(texts map[string]string) ([]byte, error) {
 		at = v.place.end
 	}
 	out = append(out, old[at:]...)
-	if err := f.check(out, texts); err != nil {
+	values := map[string]secret.Value{}
+	for name, text := range texts {
+		values[name] = secret.New([]byte(text))
+	}
+	if err := f.check(out, values); err != nil {
 		clear(out)
 		return nil, err
 	}
 	return out, nil
 }
 
-// check reads what was written, and compares it with what it is meant to be.
-func (f *File) check(data []byte, texts map[string]string) error {
+// check reads what was written, and compares it with what it is meant to be: values in
+// place of those of some variables.
+func (f *File) check(data []byte, values map[string]secret.Value) error {
 	again, err := Read(f.format, data)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrMeaning, err)
@@ -170,8 +184,8 @@ func (f *File) check(data []byte, texts map[string]string) error {
 	key := []byte(rand.Text())
 	same := func(a, b Variable) bool {
 		want := a.Value
-		if text, ok := texts[a.Name]; ok {
-			want = secret.New([]byte(text))
+		if v, ok := values[a.Name]; ok {
+			want = v
 		}
 		return a.Name == b.Name && want.Digest(key) == b.Value.Digest(key)
 	}

@@ -75,7 +75,7 @@ func (w *jsonWalk) walk(path string, v hujson.Value) {
 		p := place{start: w.base + v.StartOffset, end: w.base + v.EndOffset}
 		switch value.Kind() {
 		case '"':
-			p.start, p.end = p.start+1, p.end-1
+			p.start, p.end, p.quote = p.start+1, p.end-1, '"'
 		case '0':
 			p.left, p.right = `"`, `"`
 		default:

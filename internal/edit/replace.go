@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/secret"
@@ -14,6 +15,7 @@ import (
 
 // Original is a file as it was read, which is replaced only as long as it is that.
 type Original struct {
+	disk durable.Disk
 	path string
 	info fs.FileInfo
 	data secret.Value
@@ -31,7 +33,10 @@ var (
 // Open reads a file that is to be replaced, of at most so many bytes. The error matches
 // ErrLink, ErrNames, ErrSpecial or ErrLarge if it is none that can be, or is one of the
 // system's.
-func Open(path string, most int64) (*Original, error) {
+func Open(path string, most int64) (*Original, error) { return OpenOn(durable.Disk{}, path, most) }
+
+// OpenOn is Open for a file on a disk.
+func OpenOn(disk durable.Disk, path string, most int64) (*Original, error) {
 	info, err := os.Lstat(path)
 	switch {
 	case err != nil:
@@ -63,17 +68,20 @@ func Open(path string, most int64) (*Original, error) {
 	if int64(len(data)) > most {
 		return nil, ErrLarge
 	}
-	return &Original{path, opened, secret.New(data)}, nil
+	return &Original{disk, path, opened, secret.New(data)}, nil
 }
 
 // Data is the content of the file, not a copy; see secret.Value.Reveal.
 func (o *Original) Data() []byte { return o.data.Reveal() }
 
+// Wipe overwrites the content that was read.
+func (o *Original) Wipe() { o.data.Wipe() }
+
 // Replace puts new content into the file, whole or not at all, with the permissions and
 // the owner that it had. The error matches ErrChanged if the file is not as it was read
 // any more, right before it is replaced.
 func (o *Original) Replace(data []byte) error {
-	f := durable.Create(o.path, o.info.Mode().Perm())
+	f := o.disk.Create(o.path, o.info.Mode().Perm())
 	defer f.Discard()
 	if err := f.Own(o.info); err != nil {
 		return err
@@ -88,9 +96,33 @@ func (o *Original) Replace(data []byte) error {
 	if err != nil {
 		return err
 	}
-	defer now.data.Wipe()
+	defer now.Wipe()
 	if !os.SameFile(o.info, now.info) || o.info.Mode() != now.info.Mode() || !bytes.Equal(o.Data(), now.Data()) {
 		return ErrChanged
 	}
 	return f.Commit()
+}
+
+// Sweep removes what a process left beside the file that was killed while it replaced it:
+// files as Replace makes them, that hold one of some contents, or the beginning of one.
+func (o *Original) Sweep(contents ...[]byte) error {
+	for _, path := range durable.Leftovers(o.path) {
+		most := 0
+		for _, c := range contents {
+			most = max(most, len(c))
+		}
+		left, err := Open(path, int64(most))
+		if err != nil {
+			continue // it is another's
+		}
+		ours := slices.ContainsFunc(contents, func(c []byte) bool { return bytes.HasPrefix(c, left.Data()) })
+		left.Wipe()
+		if !ours {
+			continue
+		}
+		if err := o.disk.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("remove what is left of an earlier attempt: %w", err)
+		}
+	}
+	return nil
 }

@@ -124,3 +124,33 @@ func TestReplaceOwner(t *testing.T) {
 		t.Errorf("%v, owner %v became %v, owner %v: %v", before.Mode(), owner(before), after.Mode(), owner(after), err)
 	}
 }
+
+// What somebody left who was killed goes, and nothing else does.
+func TestSweep(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	write(t, path, "A=1\n", 0o600)
+	gone := map[string]string{".file.1.tmp": "A=2\n", ".file.22.tmp": "A=", ".file.3.tmp": ""}
+	stay := map[string]string{".file.4.tmp": "A=3\n", ".file.5.tmp": "A=2\nB", ".file.x.tmp": "A=2\n", "file": "A=1\n"}
+	for _, files := range []map[string]string{gone, stay} {
+		for name, text := range files {
+			write(t, filepath.Join(dir, name), text, 0o600)
+		}
+	}
+	o, err := Open(path, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.Sweep([]byte("A=1\n"), []byte("A=2\n")); err != nil {
+		t.Fatal(err)
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) != len(stay) {
+		t.Errorf("%v, %v", left, err)
+	}
+	for _, e := range left {
+		if _, ok := stay[e.Name()]; !ok {
+			t.Errorf("%s stayed", e.Name())
+		}
+	}
+}

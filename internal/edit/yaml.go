@@ -149,7 +149,7 @@ func (w *yamlWalk) place(n *yaml.Node) (p place, ok bool) {
 	switch {
 	case n.Style&yaml.DoubleQuotedStyle != 0 && first == '"', n.Style&yaml.SingleQuotedStyle != 0 && first == '\'':
 		end := closingQuote(rest)
-		return place{start: start + 1, end: start + end}, end > 0
+		return place{start: start + 1, end: start + end, quote: first}, end > 0
 	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0 && (first == '|' || first == '>'):
 		end, comment, ok := blockEnd(rest)
 		return place{start: start, end: start + end, right: comment}, ok
