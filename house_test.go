@@ -56,6 +56,8 @@ var mayImport = map[string][]string{
 	"rotate":                {"provider", "secret"},
 	"rotate/consumer":       {"rotate", "secret", "internal/durable", "internal/edit"},
 
+	"rotate/consumer/consumertest": {"rotate", "secret"},
+
 	"config":                       {"scan", "secret", "internal/durable"},
 	"secret":                       {},
 	"internal/durable":             {"secret"},

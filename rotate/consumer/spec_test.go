@@ -1,0 +1,182 @@
+package consumer
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func TestParse(t *testing.T) {
+	for _, c := range []struct {
+		in   string
+		want Spec
+		out  string // canonical; empty if it is the same
+	}{
+		{"env:/srv/.env,DB", Spec{Kind: "env", Target: "/srv/.env", Fields: []Field{{"", "DB"}}}, ""},
+		{"env:/srv/.env,secret=S,id=K", Spec{Kind: "env", Target: "/srv/.env", Fields: []Field{{"id", "K"}, {"secret", "S"}}}, "env:/srv/.env,id=K,secret=S"},
+		{`env:C:\bot\.env,secret=S`, Spec{Kind: "env", Target: `C:\bot\.env`, Fields: []Field{{"secret", "S"}}}, ""},
+		{"json:/a,, b.json,ready=x y,secret=a b.0.c=d,reload=r -o a,,b", Spec{Kind: "json", Target: "/a, b.json", Fields: []Field{{"secret", "a b.0.c=d"}}, Reload: "r -o a,b", Ready: "x y"},
+			"json:/a,, b.json,secret=a b.0.c=d,reload=r -o a,,b,ready=x y"},
+		{"yaml:/a,,,part=x", Spec{Kind: "yaml", Target: "/a,", Fields: []Field{{"part", "x"}}}, ""},
+		{"command:gh secret set X", Spec{Kind: "command", Target: "gh secret set X"}, ""},
+		{"command:sh -c 'x y',part=secret,ready=z", Spec{Kind: "command", Target: "sh -c 'x y'", Part: "secret", Ready: "z"}, ""},
+	} {
+		got, err := Parse(c.in)
+		out := c.out
+		if out == "" {
+			out = c.in
+		}
+		if err != nil || !reflect.DeepEqual(got, c.want) || got.String() != out {
+			t.Errorf("%s: %+v, %q, %v", c.in, got, got.String(), err)
+		}
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	for in, want := range map[string]string{
+		"":                            "it begins with none of env:, json:, yaml:, command:",
+		"/srv/.env":                   "it begins with none of",
+		"toml:/a,b":                   "it begins with none of",
+		"env:":                        "it has no target",
+		"env:,A":                      "it has no target",
+		"command: ":                   "it has no target",
+		"env:/a":                      "PART=NAME",
+		"env:/a,A,B":                  "twice where part \"\" goes",
+		"env:/a,A,id=B":               "PART=NAME",
+		"env:/a,id=A,id=B":            `twice where part "id" goes`,
+		"env:/a,id=A,secret=A":        "two parts go to A",
+		"env:/a,id=a.b":               `"a.b" is not the name of a value`,
+		"env:/a,id=":                  `"" is not the name of a value`,
+		"env:/a,":                     `"" is not the name of a value`,
+		"env:/a,ID=A":                 `"ID" is not the name of a part`,
+		"json:/a,exchange.key=x,=":    "is not the name",
+		"env:/a,A,reload=":            "reload has no value",
+		"env:/a,A,ready=x,ready=y":    "ready stands there twice",
+		"command:a,part=x,part=y":     "part stands there twice",
+		"command:a,part=X":            `there is no option "part=X"`,
+		"command:a -o x,source=y":     "a comma that ends nothing is written twice",
+		"env:/a\n,A":                  "no terminal shows",
+		"env:/\xff,A":                 "no terminal shows",
+		"env:/a" + long + ",A":        "longer",
+		"env:/srv/.env?secret=A&id=B": "PART=NAME",
+	} {
+		_, err := Parse(in)
+		var ours *SpecError
+		if !errors.As(err, &ours) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.40q: %v, want %s", in, err, want)
+		}
+	}
+}
+
+var long = strings.Repeat("a", maxSpec)
+
+func TestOpenRefuses(t *testing.T) {
+	for in, want := range map[string]string{
+		"env:.env,id=A":                  "not absolute",
+		"env:" + root + "a,A":            "which part goes to A",
+		"command:gh x":                   `the program "gh" is not absolute`,
+		"command:'":                      "does not end its quotes",
+		"env:" + root + "a,id=A,ready=x": `the program "x" is not absolute`,
+		"x":                              "it begins with none of",
+	} {
+		c, err := Open(in)
+		var ours *SpecError
+		if !errors.As(err, &ours) || !strings.Contains(err.Error(), want) || c != nil {
+			t.Errorf("%q: %v, %v", in, c, err)
+		}
+	}
+}
+
+// root is an absolute path.
+var root = func() string {
+	if runtime.GOOS == "windows" {
+		return `C:\`
+	}
+	return "/"
+}()
+
+func TestNormalize(t *testing.T) {
+	dir, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(dir)
+	t.Setenv("HOME", filepath.Join(dir, "home"))
+	t.Setenv("USERPROFILE", filepath.Join(dir, "home"))
+	bin := filepath.Join(dir, "my bin")
+	t.Setenv("PATH", bin)
+	name := "deploy"
+	if runtime.GOOS == "windows" {
+		name = "deploy.exe"
+	}
+	program := filepath.Join(bin, name)
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, nil, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	two := []string{"id", "secret"}
+	for _, c := range []struct {
+		in    string
+		parts []string
+		want  string // or what the error has
+	}{
+		{"env:.env,A", []string{"value"}, "env:" + filepath.Join(dir, ".env") + ",value=A"},
+		{"json:~/x/../c.json,secret=a.b", two, "json:" + filepath.Join(dir, "home", "c.json") + ",secret=a.b"},
+		{"env:" + root + "a,secret=A,id=B", two, "env:" + root + "a,id=B,secret=A"},
+		{"command:deploy  --bot 'a b',part=id", two, `command:"` + program + `"  --bot 'a b',part=id`},
+		{"command:'my bin/deploy' x", two, `command:"` + program + `" x`},
+		{"env:.env,A,reload=deploy,ready=deploy x", []string{"p"}, "env:" + filepath.Join(dir, ".env") + `,p=A,reload="` + program + `",ready="` + program + `" x`},
+		{"env:.env,A", two, "which of the parts id, secret goes to A?"},
+		{"env:.env,key=A", two, `the key has no part "key", but id, secret`},
+		{"command:deploy,part=key", two, `the key has no part "key"`},
+		{"command:none", two, `there is no program "none"`},
+		{"env:.env,id=A,ready=./none", two, `there is no program "./none"`},
+		{"env:.env", two, "PART=NAME"},
+	} {
+		got, err := Normalize(c.in, c.parts)
+		if err != nil {
+			var ours *SpecError
+			if !errors.As(err, &ours) || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%s: %v", c.in, err)
+			}
+			continue
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", c.in, got, c.want)
+		}
+		again, err := Normalize(got, c.parts)
+		if err != nil || again != got {
+			t.Errorf("%s: normalized twice: %s, %v", c.in, again, err)
+		}
+		if _, err := Open(got); err != nil {
+			t.Errorf("%s: %v", c.in, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, s := range []string{"env:/srv/.env,DB", "env:/a,,b,id=A,secret=B,reload=c d,,e", "json:/a,,,id=x.y=z,ready=q", "yaml:a,0.b", `command:sh -c "a,,b",part=id`, "env:,", "json:x,,,,y"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := Parse(text)
+		if err != nil {
+			var ours *SpecError
+			if !errors.As(err, &ours) {
+				t.Errorf("%T", err)
+			}
+			return
+		}
+		again, err := Parse(s.String())
+		if len(s.String()) <= maxSpec && (err != nil || !reflect.DeepEqual(again, s) || again.String() != s.String()) {
+			t.Errorf("%q: %+v became %q: %+v, %v", text, s, s.String(), again, err)
+		}
+		_, _ = Open(text)
+	})
+}
