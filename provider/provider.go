@@ -21,6 +21,10 @@ type Credential struct {
 	ID     string                  // what the provider calls it, without being secret; may be empty
 	Parts  map[string]secret.Value // by the names of Info.Parts
 	Params map[string]string       // by the names of Info.Params: host, account…
+
+	// Since is when the provider began to accept it, by our clock, for the successor of
+	// one that died at that moment; zero if that is not known.
+	Since time.Time
 }
 
 // Part is the value of a part; zero if there is none.
@@ -164,8 +168,10 @@ type Disabler interface {
 
 // Revoker ends a credential, for good, and what was opened with it where the provider
 // can: sessions, tokens. The other is the one that goes on being used, and is not
-// touched. That it is gone already is no error. Of a credential whose secret is not
-// known, ID names it.
+// touched; zero if there is none. That it is gone already is no error. Of a credential
+// whose secret is not known, ID names it. One that died when the other was born may have
+// left sessions: those that began before the other's Since are ended, or all of them if
+// that is not known.
 type Revoker interface {
 	Revoke(ctx context.Context, admin, c, other Credential) error
 }
