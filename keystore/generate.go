@@ -54,8 +54,7 @@ func Kinds() []Kind {
 	}
 	from := func(alphabet string, each ...string) func(int) ([]byte, string, error) {
 		return func(n int) ([]byte, string, error) {
-			b, err := characters(n, alphabet, each)
-			return b, "", err
+			return characters(n, alphabet, each), "", nil
 		}
 	}
 	return []Kind{
@@ -110,18 +109,10 @@ func Generate(kind string, size int) (private secret.Value, public string, err e
 // characters are n of an alphabet, each as likely as any other. With classes, texts
 // that have none of some class are thrown away, so that those that stay are as likely
 // as each other.
-func characters(n int, alphabet string, classes []string) ([]byte, error) {
-	b := make([]byte, n)
+func characters(n int, alphabet string, classes []string) []byte {
 	for {
-		for i := range b {
-			k, err := rand.Int(rand.Reader, big.NewInt(int64(len(alphabet))))
-			if err != nil {
-				return nil, err
-			}
-			b[i] = alphabet[k.Int64()]
-		}
-		if hasEach(string(b), classes) {
-			return b, nil
+		if b := secret.Random(n, alphabet).Reveal(); hasEach(string(b), classes) {
+			return b
 		}
 	}
 }
