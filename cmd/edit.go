@@ -1,17 +1,20 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/rotate/consumer"
 )
 
 // details are the flags that say what a key is; set and edit share them.
@@ -25,6 +28,10 @@ type details struct {
 	scopes      []string
 	tags        []string
 	variables   []string
+	params      []string
+	admin       string
+	consumers   []string
+	noConsumers bool
 }
 
 func (d *details) addFlags(f *pflag.FlagSet) {
@@ -37,10 +44,16 @@ func (d *details) addFlags(f *pflag.FlagSet) {
 	f.StringSliceVar(&d.scopes, "scopes", nil, "what it may do, `LIST`")
 	f.StringSliceVar(&d.tags, "tags", nil, "`LIST` of words to find it by")
 	f.StringArrayVar(&d.variables, "variable", nil, "`PART=NAME`, a variable for a part (may be repeated)")
+	f.StringArrayVar(&d.params, "param", nil, "`NAME=VALUE` that the service must know, or NAME= to\nforget it (may be repeated)")
+	f.StringVar(&d.admin, "admin", "", "`KEY` that it is changed with; itself for none")
+	f.StringArrayVar(&d.consumers, "consumer", nil, "`SPEC` of a place that new versions are delivered to,\nin place of those before (may be repeated)")
 }
 
 // apply is the change of a key that the flags mean.
 func (d *details) apply(now time.Time) (func(*keystore.Key) error, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
 	expires, err := parseExpiry(d.expires, now)
 	if err != nil {
 		return nil, err
@@ -68,8 +81,68 @@ func (d *details) apply(now time.Time) (func(*keystore.Key) error, error) {
 		if len(d.tags) > 0 {
 			k.Tags = d.tags
 		}
-		return d.setVariables(k)
+		if d.admin != "" {
+			k.Admin = d.admin
+		}
+		if k.Admin == k.Name.String() {
+			k.Admin = ""
+		}
+		d.setParams(k)
+		return cmp.Or(d.setVariables(k), d.setConsumers(k))
 	}, nil
+}
+
+// check reports what is wrong with parameters and with the name of a key.
+func (d *details) check() error {
+	for _, p := range d.params {
+		if name, _, ok := strings.Cut(p, "="); !ok || !isParam(name) || strings.ContainsFunc(p, unicode.IsControl) {
+			return usagef("for example: --param host=db.example.com", "--param: %s is not NAME=VALUE", quote(p))
+		}
+	}
+	if d.admin != "" {
+		if _, err := keystore.ParseName(d.admin); err != nil {
+			return usageError{fmt.Errorf("--admin: %w", err), "a key is written ENV/NAME: prod/DB_ADMIN"}
+		}
+	}
+	return nil
+}
+
+// isParam reports whether a name may be that of a provider's parameter.
+func isParam(name string) bool {
+	return name != "" && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
+}
+
+func (d *details) setParams(k *keystore.Key) {
+	for _, p := range d.params {
+		name, value, _ := strings.Cut(p, "=")
+		if value == "" {
+			delete(k.Params, name)
+			continue
+		}
+		if k.Params == nil {
+			k.Params = map[string]string{}
+		}
+		k.Params[name] = value
+	}
+}
+
+// setConsumers replaces the places that new versions are delivered to.
+func (d *details) setConsumers(k *keystore.Key) error {
+	var specs []string
+	for _, text := range d.consumers {
+		spec, err := consumer.Normalize(text, k.PartNames())
+		switch {
+		case err != nil:
+			return usageError{fmt.Errorf("--consumer: %w", err), "for example: --consumer env:/srv/bot/.env,secret=BINANCE_SECRET"}
+		case slices.Contains(specs, spec):
+			return usagef("one of them is enough", "--consumer: %s is there twice", quote(spec))
+		}
+		specs = append(specs, spec)
+	}
+	if len(specs) > 0 || d.noConsumers {
+		k.Consumers = specs
+	}
+	return nil
 }
 
 func (d *details) setVariables(k *keystore.Key) error {
@@ -111,7 +184,26 @@ audit log cannot be written. If 'keywright totp' knows an authenticator, they
 want its code. To end that, with --protected=false, is asked for
 in the same way. This is a confirmation against slips, not a lock: code that
 runs as you can ask the keychain itself.
+
+A consumer is a place that gets a new version of the key when it is replaced:
+
+  env:PATH,PART=VARIABLE      a .env file, or another of lines NAME=value
+  json:PATH,PART=NAME.NAME    a value of JSON, by the path to it
+  yaml:PATH,PART=NAME.NAME    a value of YAML
+  command:PROGRAM ARGUMENT…   a program; the secret is its standard input: the
+                              one part, or that of the option part=PART, or else
+                              all parts as JSON
+
+Of a key with one part, PART= may be left out. Options follow after commas, and
+a comma that is meant is written twice: reload=COMMAND is run after a delivery,
+ready=COMMAND until its exit status is 0. No shell sees a command, unless it is
+one: sh -c '…'. What a consumer is told is no secret: 'keywright ls' shows it.
 `
+
+const editExample = `  keywright edit prod/DB --owner ada@example.com --rotate-every 90d
+  keywright edit prod/DB --admin prod/DB_ADMIN --param host=db.example.com
+  keywright edit prod/DB --consumer env:/srv/app/.env,DB_PASSWORD
+  keywright edit prod --protected`
 
 func newEdit(term *terminal) *cobra.Command {
 	var (
@@ -123,7 +215,7 @@ func newEdit(term *terminal) *cobra.Command {
 		Use:     "edit ENV/NAME | ENV",
 		Short:   "Change what is known of a key, or protect an environment",
 		Long:    editLong,
-		Example: "  keywright edit prod/DB --owner ada@example.com --rotate-every 90d\n  keywright edit prod --protected",
+		Example: editExample,
 		Args:    oneArg("the name of a key or an environment"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkEmpty(c.Flags()); err != nil {
@@ -145,11 +237,15 @@ func newEdit(term *terminal) *cobra.Command {
 			if reason != "" {
 				return usagef("leave it out", "--reason goes with --protected")
 			}
+			if d.noConsumers && len(d.consumers) > 0 {
+				return usagef("leave one of them out", "--no-consumers goes with no --consumer")
+			}
 			return runEdit(c.Context(), term, &d, args[0])
 		},
 	}
 	c.Flags().SortFlags = false
 	d.addFlags(c.Flags())
+	c.Flags().BoolVar(&d.noConsumers, "no-consumers", false, "deliver new versions nowhere")
 	c.Flags().BoolVar(&protected, "protected", false, "ask before an environment's keys are used")
 	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record, with --protected")
 	return c

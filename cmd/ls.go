@@ -43,14 +43,17 @@ func newLs(term *terminal) *cobra.Command {
 
 // listed is a key as ls prints it for programs.
 type listed struct {
-	Name        string    `json:"name"`
-	Parts       []string  `json:"parts"`
-	Version     int       `json:"version"`
-	Provider    string    `json:"provider,omitempty"`
-	Owner       string    `json:"owner,omitempty"`
-	Description string    `json:"description,omitempty"`
-	Created     time.Time `json:"created"` // of the current version
-	Expires     time.Time `json:"expires,omitzero"`
+	Name        string            `json:"name"`
+	Parts       []string          `json:"parts"`
+	Version     int               `json:"version"`
+	Provider    string            `json:"provider,omitempty"`
+	Params      map[string]string `json:"params,omitempty"`
+	Admin       string            `json:"admin,omitempty"`
+	Consumers   []string          `json:"consumers,omitempty"`
+	Owner       string            `json:"owner,omitempty"`
+	Description string            `json:"description,omitempty"`
+	Created     time.Time         `json:"created"` // of the current version
+	Expires     time.Time         `json:"expires,omitzero"`
 }
 
 // listing is what ls prints for programs.
@@ -132,7 +135,7 @@ func escaped(s string) string { return report.Escape(s) }
 
 func listedOf(k *keystore.Key) listed {
 	v, _ := k.Version(keystore.Current)
-	return listed{k.Name.String(), k.PartNames(), v.Number, k.Provider, k.Owner, k.Description, v.Created, k.Expires}
+	return listed{k.Name.String(), k.PartNames(), v.Number, k.Provider, k.Params, k.Admin, k.Consumers, k.Owner, k.Description, v.Created, k.Expires}
 }
 
 func printKeys(term *terminal, l listing, env string) error {

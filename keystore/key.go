@@ -13,6 +13,8 @@ type Key struct {
 	Provider    string            `json:"provider,omitempty"`
 	Params      map[string]string `json:"params,omitempty"`    // of the provider
 	PublicID    string            `json:"public_id,omitempty"` // what the provider calls it
+	Admin       string            `json:"admin,omitempty"`     // the name of the key that it is changed with; empty for itself
+	Consumers   []string          `json:"consumers,omitempty"` // where new versions are delivered to
 	Owner       string            `json:"owner,omitempty"`
 	Description string            `json:"description,omitempty"`
 	Scopes      []string          `json:"scopes,omitempty"`
@@ -109,6 +111,6 @@ func (k *Key) PartNames() []string {
 func (k *Key) clone() Key {
 	c := *k
 	c.Parts, c.Scopes, c.Tags, c.Versions = slices.Clone(k.Parts), slices.Clone(k.Scopes), slices.Clone(k.Tags), slices.Clone(k.Versions)
-	c.Params, c.Sightings = maps.Clone(k.Params), slices.Clone(k.Sightings)
+	c.Params, c.Sightings, c.Consumers = maps.Clone(k.Params), slices.Clone(k.Sightings), slices.Clone(k.Consumers)
 	return c
 }

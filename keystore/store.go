@@ -303,7 +303,7 @@ func (s *Store) Edit(ctx context.Context, name Name, edit func(*Key) error) erro
 	return nil
 }
 
-// Move gives a key another name.
+// Move gives a key another name, under which the keys that are changed with it know it.
 func (s *Store) Move(ctx context.Context, from, to Name) error {
 	err := s.change(ctx, func(t *transaction) error {
 		key, ok := t.catalog.Find(from)
@@ -323,6 +323,11 @@ func (s *Store) Move(ctx context.Context, from, to Name) error {
 		for i := range t.catalog.Retired {
 			if r := &t.catalog.Retired[i]; r.Name == from {
 				r.Name = to
+			}
+		}
+		for i := range t.catalog.Keys {
+			if k := &t.catalog.Keys[i]; k.Admin == from.String() {
+				k.Admin = to.String()
 			}
 		}
 		return nil

@@ -177,6 +177,8 @@ func TestVersions(t *testing.T) {
 	must(s.put("prod/A", "three"))
 	check("three", "one")
 	must(s.Edit(t.Context(), name, func(k *Key) error { k.Owner = "Ada"; k.Versions = nil; return nil }))
+	must(s.put("dev/D", "d"))
+	must(s.Edit(t.Context(), Name{"dev", "D"}, func(k *Key) error { k.Admin, k.Consumers = "prod/A", []string{"env:/a,A"}; return nil }))
 	must(s.Move(t.Context(), name, Name{"dev", "B"}))
 	check("none", "none")
 	if got := s.value("dev/B", Current); got != "three" {
@@ -186,6 +188,9 @@ func TestVersions(t *testing.T) {
 	must(err)
 	if k, ok := c.Find(Name{"dev", "B"}); !ok || k.Owner != "Ada" || k.Versions[0].Number != 3 || len(k.Versions) != 2 {
 		t.Errorf("%v owner %q versions %+v", k.Name, k.Owner, k.Versions)
+	}
+	if k, ok := c.Find(Name{"dev", "D"}); !ok || k.Admin != "dev/B" || !slices.Equal(k.Consumers, []string{"env:/a,A"}) {
+		t.Errorf("%v is changed with %q, consumers %q", k.Name, k.Admin, k.Consumers)
 	}
 	must(s.put("dev/C", "c"))
 	if err := s.Move(t.Context(), Name{"dev", "C"}, Name{"dev", "B"}); !errors.Is(err, ErrExists) {
