@@ -98,19 +98,19 @@ func (f *file) Deliver(ctx context.Context, from, to map[string]secret.Value) er
 	if err != nil {
 		return err
 	}
-	next, err := o.content.Put(f.values(to))
-	if err != nil {
-		return f.fail(doing, "", err)
-	}
-	defer clear(next)
-	if err := f.sweep(o, from, next); err != nil {
+	if err := f.sweep(o, from, to); err != nil {
 		return f.fail(doing, "", err)
 	}
 	if there {
 		return nil
 	}
+	next, err := o.content.Put(f.values(to))
+	if err != nil {
+		return f.fail(doing, "", err)
+	}
+	defer clear(next)
 	if err := o.original.Replace(next); err != nil {
-		return f.fail(doing, "", bare(err))
+		return f.fail(doing, "", err)
 	}
 	return nil
 }
@@ -152,11 +152,15 @@ func (f *file) compare(o *opened, from, to map[string]secret.Value) (there bool,
 }
 
 // sweep removes what is left of an earlier attempt that was killed, in either direction.
-func (f *file) sweep(o *opened, from map[string]secret.Value, next []byte) error {
-	contents := [][]byte{o.original.Data(), next}
-	if back, err := o.content.Put(f.values(from)); err == nil {
-		defer clear(back)
-		contents = append(contents, back)
+func (f *file) sweep(o *opened, versions ...map[string]secret.Value) error {
+	contents := [][]byte{o.original.Data()}
+	for _, parts := range versions {
+		content, err := o.content.Put(f.values(parts))
+		if err != nil {
+			continue // then it was never written
+		}
+		defer clear(content)
+		contents = append(contents, content)
 	}
 	return o.original.Sweep(contents...)
 }
