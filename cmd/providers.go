@@ -1,0 +1,86 @@
+package cmd
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/local"
+)
+
+// providers are all that keywright knows, in the order of their names.
+func providers() []provider.Provider {
+	return []provider.Provider{
+		local.New(),
+	}
+}
+
+const providersLong = `Lists the services at which keywright replaces keys, and what it can do there.
+What it cannot do it says how to do by hand.
+`
+
+func newProviders(term *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "providers",
+		Short: "List where keys can be replaced",
+		Long:  providersLong,
+		Args:  noArgs,
+		RunE:  func(*cobra.Command, []string) error { return printProviders(term) },
+	}
+}
+
+func printProviders(term *terminal) error {
+	w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tWHAT\tNEW KEY\tVERIFY\tEND\tRUN AGAINST")
+	for _, p := range providers() {
+		info := p.Info()
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", info.Name, info.Title, howNew(p), yesNo(is[provider.Verifier](p)), howEnd(p), info.Tested)
+	}
+	return w.Flush()
+}
+
+func is[T any](p provider.Provider) bool {
+	_, ok := p.(T)
+	return ok
+}
+
+func yesNo(yes bool) string {
+	if yes {
+		return "yes"
+	}
+	return "no"
+}
+
+// howNew says who makes a new key.
+func howNew(p provider.Provider) string {
+	switch {
+	case is[provider.Maker](p):
+		return "made here"
+	case is[provider.Issuer](p):
+		return "issued"
+	case is[provider.Guide](p):
+		return "by hand"
+	}
+	return "no"
+}
+
+// howEnd says how an old key is ended.
+func howEnd(p provider.Provider) string {
+	var ways []string
+	if is[provider.Disabler](p) {
+		ways = append(ways, "disabled")
+	}
+	switch {
+	case is[provider.Revoker](p):
+		ways = append(ways, "revoked")
+	case is[provider.Guide](p):
+		ways = append(ways, "by hand")
+	}
+	if len(ways) == 0 {
+		return "no"
+	}
+	return strings.Join(ways, ", ")
+}

@@ -1,0 +1,464 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/rotate"
+	"github.com/keywright/keywright/secret"
+)
+
+// rotateOptions are the flags of rotate, as they were typed.
+type rotateOptions struct {
+	plan      bool
+	grace     string
+	emergency bool
+	due       bool
+	leaked    bool
+	within    string
+	reason    string
+}
+
+const rotateLong = `Replaces a key at its provider: a new one is made, stored, verified and given to
+what uses it, the old one is revoked, and that it is dead is proved. Each step
+is written down before it begins and after it ends: what is interrupted, killed
+or refused is resumed, or taken back while the old key is there.
+
+What uses a key is said with 'keywright edit --consumer'; what the provider has
+to know with --param; the key that changes are made with with --admin.
+`
+
+const rotateExample = `  keywright rotate prod/DB --plan     what would be done; nothing is changed
+  keywright rotate prod/DB
+  keywright rotate prod/DB --grace 24h
+  keywright rotate --leaked           each key that a scan met somewhere
+  keywright rotate resume             what was interrupted`
+
+func newRotate(term *terminal) *cobra.Command {
+	var o rotateOptions
+	c := &cobra.Command{
+		Use:     "rotate ENV/NAME | rotate --due | rotate --leaked",
+		Short:   "Replace a key at its provider, and prove the old one dead",
+		Long:    rotateLong,
+		Example: rotateExample,
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			return runRotate(c.Context(), term, o, args)
+		},
+	}
+	f := c.Flags()
+	f.SortFlags = false
+	f.BoolVar(&o.plan, "plan", false, "say what would be done, and change nothing")
+	f.StringVar(&o.grace, "grace", "", "let the old key live on for `TIME`: 90m, 24h, 7d")
+	f.BoolVar(&o.emergency, "emergency", false, "end the old key as soon as can be")
+	f.BoolVar(&o.due, "due", false, "every key that status calls due")
+	f.StringVar(&o.within, "within", "14d", "with --due: `DAYS` before its expiry")
+	f.BoolVar(&o.leaked, "leaked", false, "every key that a scan met, as with --emergency")
+	addReason(f, &o.reason)
+	c.AddCommand(newRotateResume(term), newRotateAbort(term), newRotateLs(term), newRotateShow(term))
+	return c
+}
+
+func runRotate(ctx context.Context, term *terminal, o rotateOptions, args []string) error {
+	many := o.due || o.leaked
+	switch {
+	case o.due && o.leaked:
+		return usagef("leaked keys are due, and come first", "--due and --leaked exclude each other")
+	case many && len(args) > 0:
+		return usagef("leave out the key, or the flag", "--due and --leaked choose the keys")
+	case !many && len(args) != 1:
+		return usagef("for example: keywright rotate prod/DB", "rotate takes a key, got %d arguments", len(args))
+	}
+	options := rotate.Options{Emergency: o.emergency || o.leaked}
+	if o.grace != "" {
+		var err error
+		if options.Grace, err = parseSpan("--grace", o.grace); err != nil {
+			return err
+		}
+	}
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	names := args
+	if many {
+		if names, err = o.chosen(ctx, keys); err != nil {
+			return err
+		}
+		if len(names) == 0 {
+			fmt.Fprintln(term.out, "no key to replace")
+			return nil
+		}
+	}
+	var failed error
+	for _, name := range names {
+		if err := keys.rotateOne(ctx, name, options, o); err != nil {
+			if !many || ctx.Err() != nil {
+				return err
+			}
+			failed = outcome(conclude(term, err))
+		}
+	}
+	return failed
+}
+
+// chosen are the keys that --due or --leaked choose.
+func (o rotateOptions) chosen(ctx context.Context, keys *keyring) (names []string, err error) {
+	within, err := parseDays("--within", o.within)
+	if err != nil {
+		return nil, err
+	}
+	catalog, err := keys.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range catalog.Due(time.Now(), time.Duration(within)*24*time.Hour) {
+		if name := d.Key.Name.String(); (o.due || d.Concern == keystore.Leaked) && !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
+// rotateOne replaces a key, or says how that would be done.
+func (k *keyring) rotateOne(ctx context.Context, arg string, options rotate.Options, o rotateOptions) error {
+	name, err := keyName(arg)
+	if err != nil {
+		return err
+	}
+	engine, err := k.engine()
+	if err != nil {
+		return err
+	}
+	j, err := engine.New(ctx, name.String(), options)
+	if err != nil {
+		return explainRotation(name, err)
+	}
+	printPlan(k.term, j)
+	if o.plan {
+		return nil
+	}
+	if _, err := k.permit(ctx, request{verb: "rotate", env: name.Env, names: []keystore.Name{name}, what: "Replace " + name.String(), reason: o.reason, unattended: true}); err != nil {
+		return err
+	}
+	if err := engine.Begin(ctx, j); err != nil {
+		return err
+	}
+	return k.drive(ctx, engine, j.ID)
+}
+
+// explainRotation adds what to do about a key that cannot be replaced.
+func explainRotation(name keystore.Name, err error) error {
+	switch known := (*provider.Error)(nil); {
+	case errors.Is(err, rotate.ErrNoProvider):
+		return hintedError{err, "'keywright providers' lists them; then: keywright edit " + name.String() + " --provider NAME"}
+	case errors.As(err, &known) && known.Hint != "":
+		return hintedError{err, known.Hint}
+	}
+	return err
+}
+
+func printPlan(term *terminal, j *rotate.Journal) {
+	fmt.Fprintf(term.out, "%s at %s, %s\n", j.Key, j.Provider, j.Mode)
+	w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
+	for i, s := range j.Steps {
+		note := ""
+		switch s.Name {
+		case rotate.Make:
+			note = "made here, and stored before anybody gets it"
+		case rotate.Issue:
+			note = "made by the provider; until it is stored it is in memory alone"
+		case rotate.Ask:
+			note = "by hand; you are told what to do"
+		case rotate.Grace:
+			note = j.Grace.String()
+		case rotate.Revoke:
+			note = "from here on it cannot be taken back"
+		case rotate.Apply:
+			if j.Mode == rotate.InPlace {
+				note = "from here on it cannot be taken back"
+			}
+		}
+		fmt.Fprintf(w, "  %d\t%s\t%s\n", i+1, escaped(s.String()), note)
+	}
+	w.Flush()
+	if j.Plan.Outage != "" {
+		fmt.Fprintln(term.out, "  outage:", escaped(j.Plan.Outage))
+	}
+	for _, n := range j.Plan.Needs {
+		fmt.Fprintln(term.out, "  needed:", escaped(n))
+	}
+	for _, n := range j.Plan.Notes {
+		fmt.Fprintln(term.out, "  note:", escaped(n))
+	}
+}
+
+// shortWait is how long a command waits for a step before it leaves the rest to resume.
+const shortWait = 2 * time.Minute
+
+// drive does one step after the other until the rotation is over, or waits for more than
+// a moment, or needs somebody who is not there.
+func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) error {
+	var answer rotate.Answer
+	var said rotate.Outcome
+	for {
+		o, err := engine.Step(ctx, id, answer)
+		answer = rotate.Answer{}
+		if failed := (*rotate.StepError)(nil); errors.As(err, &failed) && failed.Hint != "" {
+			return hintedError{err, failed.Hint}
+		}
+		if err != nil {
+			return err
+		}
+		if o.Need == nil && (o.Step != said.Step || o.Note != said.Note) {
+			k.say(o)
+			said = o
+		}
+		switch {
+		case o.Done:
+			fmt.Fprintf(k.term.out, "rotation %s is over\n", id)
+			return nil
+		case o.Need != nil:
+			if answer, err = k.answer(o); err != nil {
+				return hintedError{fmt.Errorf("rotation %s: %s: %w", id, o.Step, err), "keywright rotate resume " + id}
+			}
+		case !o.Until.IsZero():
+			wait := time.Until(o.Until)
+			if wait > shortWait {
+				fmt.Fprintf(k.term.out, "rotation %s goes on at %s: keywright rotate resume %s\n", id, moment(o.Until), id)
+				return nil
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-time.After(wait):
+			}
+		}
+	}
+}
+
+func (k *keyring) say(o rotate.Outcome) {
+	text := o.Step.String()
+	if o.Note != "" {
+		text += ": " + o.Note
+	}
+	fmt.Fprintln(k.term.out, escaped(text))
+}
+
+// answer asks for what the engine needs.
+func (k *keyring) answer(o rotate.Outcome) (a rotate.Answer, err error) {
+	var lines []string
+	add := func(at string, steps []string) {
+		if at != "" {
+			lines = append(lines, "→ "+at)
+		}
+		for _, s := range steps {
+			lines = append(lines, "  "+s)
+		}
+	}
+	add(o.Need.Steps.IssueAt, o.Need.Steps.Issue)
+	add(o.Need.Steps.RevokeAt, o.Need.Steps.Revoke)
+	if o.Note != "" {
+		lines = append(lines, o.Note)
+	}
+	for _, l := range lines {
+		fmt.Fprintln(k.term.out, escaped(l))
+	}
+	if o.Need.Question != "" {
+		yes, err := k.term.askYes(escaped(o.Need.Question))
+		switch {
+		case err != nil:
+			return a, err
+		case !yes:
+			return a, errors.New("it waits for a yes")
+		}
+		return rotate.Answer{Yes: o.Need.Question}, nil
+	}
+	a.Parts = map[string]secret.Value{}
+	for _, p := range o.Need.Parts {
+		if a.Parts[p], err = k.term.askSecret("New " + p + ": "); err != nil {
+			return a, err
+		}
+		if a.Parts[p].IsZero() {
+			return a, fmt.Errorf("%s is empty", p)
+		}
+	}
+	return a, nil
+}
+
+func newRotateResume(term *terminal) *cobra.Command {
+	var takeOver bool
+	c := &cobra.Command{
+		Use:   "resume [ID]",
+		Short: "Go on with rotations that were interrupted, or wait",
+		Args:  atMostOneArg("a rotation"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return withRotations(c.Context(), term, args, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
+				if takeOver {
+					if err := e.TakeOver(ctx, j.ID); err != nil {
+						return err
+					}
+				}
+				fmt.Fprintf(term.out, "%s, rotation %s\n", j.Key, j.ID)
+				return k.drive(ctx, e, j.ID)
+			})
+		},
+	}
+	c.Flags().BoolVar(&takeOver, "take-over", false, "also one that was begun on another machine")
+	return c
+}
+
+func newRotateAbort(term *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "abort [ID]",
+		Short: "Take a rotation back, while the old key is there",
+		Args:  atMostOneArg("a rotation"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return withRotations(c.Context(), term, args, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
+				if err := e.Abort(ctx, j.ID); err != nil {
+					return err
+				}
+				return k.drive(ctx, e, j.ID)
+			})
+		},
+	}
+}
+
+// withRotations does something with the open rotation that is named, or with all.
+func withRotations(ctx context.Context, term *terminal, args []string, do func(context.Context, *keyring, *rotate.Engine, *rotate.Journal) error) error {
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	engine, err := keys.engine()
+	if err != nil {
+		return err
+	}
+	all, err := rotor{keys}.journals(ctx)
+	if err != nil {
+		return err
+	}
+	chosen := slices.DeleteFunc(all, func(j *rotate.Journal) bool { return !j.Open() || len(args) > 0 && j.ID != args[0] })
+	switch {
+	case len(chosen) == 0 && len(args) > 0:
+		return usagef("'keywright rotate ls' names them", "there is no open rotation %s", quote(args[0]))
+	case len(chosen) == 0:
+		fmt.Fprintln(term.out, "no rotation is open")
+		return nil
+	}
+	var failed error
+	for _, j := range chosen {
+		if err := do(ctx, keys, engine, j); err != nil {
+			if len(chosen) == 1 || ctx.Err() != nil {
+				return err
+			}
+			failed = outcome(conclude(term, err))
+		}
+	}
+	return failed
+}
+
+func newRotateLs(term *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "ls",
+		Short: "List rotations",
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			keys, err := openKeys(term, mayAsk)
+			if err != nil {
+				return err
+			}
+			all, err := rotor{keys}.journals(c.Context())
+			if err != nil {
+				return err
+			}
+			w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
+			for _, j := range all {
+				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", j.ID, j.Key, j.Provider, escaped(standing(j)))
+			}
+			return w.Flush()
+		},
+	}
+}
+
+// standing says in a few words how far a rotation is.
+func standing(j *rotate.Journal) string {
+	switch {
+	case j.Result == rotate.Done:
+		return "done " + moment(j.Closed) + "; the old key: " + string(j.Grade)
+	case j.Result == rotate.Aborted:
+		return "taken back " + moment(j.Closed)
+	}
+	text := fmt.Sprintf("at step %d of %d, %s", j.Next+1, len(j.Steps), j.Step())
+	if j.Taking {
+		text = "being taken back, " + text
+	}
+	if what, since := j.Outage(); what != "" {
+		text += "; outage since " + moment(since)
+	}
+	if !j.Until.IsZero() {
+		text += ", until " + moment(j.Until)
+	}
+	return text
+}
+
+func newRotateShow(term *terminal) *cobra.Command {
+	format := "text"
+	c := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show what was done in a rotation",
+		Args:  oneArg("a rotation"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if err := checkFormat(format); err != nil {
+				return err
+			}
+			keys, err := openKeys(term, mayAsk)
+			if err != nil {
+				return err
+			}
+			j, err := rotor{keys}.Journal(c.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			if format == "json" {
+				e := json.NewEncoder(term.out)
+				e.SetIndent("", "  ")
+				return e.Encode(j)
+			}
+			return showRotation(term, j)
+		},
+	}
+	c.Flags().StringVar(&format, "format", "text", "`FORMAT` is text or json")
+	complete(c, "format", textOrJSON)
+	return c
+}
+
+func showRotation(term *terminal, j *rotate.Journal) error {
+	fmt.Fprintf(term.out, "%s at %s, %s, by %s\n%s\n\n", j.Key, j.Provider, j.Mode, escaped(j.By), escaped(standing(j)))
+	w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
+	for _, e := range j.Events {
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", moment(e.At), escaped(e.Step.String()), e.What, escaped(e.Note))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if what, since := j.Outage(); what != "" {
+		fmt.Fprintf(term.out, "\noutage since %s: %s\n  ended by: keywright rotate resume %s\n", moment(since), escaped(what), j.ID)
+	}
+	for _, d := range j.Deaths {
+		fmt.Fprintf(term.out, "the old key was refused %s: %s\n", moment(d.At), escaped(d.Code))
+	}
+	return nil
+}

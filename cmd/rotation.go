@@ -1,0 +1,158 @@
+package cmd
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/internal/launch"
+	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/rotate"
+	"github.com/keywright/keywright/rotate/consumer"
+	"github.com/keywright/keywright/secret"
+)
+
+// rotor is the user's keys as rotations work with them.
+type rotor struct{ *keyring }
+
+// engine is what drives rotations of the user's keys.
+func (k *keyring) engine() (*rotate.Engine, error) {
+	dir, err := keysDir()
+	if err != nil {
+		return nil, err
+	}
+	r := rotor{k}
+	known := providers()
+	return &rotate.Engine{World: rotate.World{
+		Store: r,
+		Provider: func(name string) (provider.Provider, bool) {
+			i := slices.IndexFunc(known, func(p provider.Provider) bool { return p.Info().Name == name })
+			if i < 0 {
+				return nil, false
+			}
+			return known[i], true
+		},
+		Consumer: func(_, spec string) (rotate.Consumer, error) { return consumer.Open(spec) },
+		Running:  r.running,
+		Record:   r.recordRotation,
+		Now:      time.Now,
+
+		Installation: who().Host + ":" + dir, By: actor(),
+	}}, nil
+}
+
+// Key implements rotate.Store.
+func (r rotor) Key(ctx context.Context, name string) (rotate.Key, error) {
+	n, err := keystore.ParseName(name)
+	if err != nil {
+		return rotate.Key{}, err
+	}
+	catalog, err := r.Catalog(ctx)
+	if err != nil {
+		return rotate.Key{}, err
+	}
+	k, ok := catalog.Find(n)
+	if !ok {
+		return rotate.Key{}, &keystore.KeyError{Doing: "rotate", Name: n, Err: keystore.ErrNoKey}
+	}
+	v, ok := k.Version(keystore.Current)
+	if !ok {
+		return rotate.Key{}, &keystore.KeyError{Doing: "rotate", Name: n, Err: keystore.ErrNoVersion}
+	}
+	return rotate.Key{
+		Name: name, Provider: k.Provider, Params: k.Params, ID: k.PublicID, Admin: k.Admin, Expires: k.Expires,
+		Current: v.Number, Next: k.LastNumber + 1, Consumers: k.Consumers,
+	}, nil
+}
+
+// Secrets implements rotate.Store.
+func (r rotor) Secrets(ctx context.Context, name string, version int) (map[string]secret.Value, error) {
+	n, err := keystore.ParseName(name)
+	if err != nil {
+		return nil, err
+	}
+	return r.Numbered(ctx, n, version)
+}
+
+// Journal implements rotate.Store. An id may be cut off where it is clear.
+func (r rotor) Journal(ctx context.Context, id string) (*rotate.Journal, error) {
+	all, err := r.journals(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range all {
+		if j.ID == id {
+			return j, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: %s", keystore.ErrNoRotation, quote(id))
+}
+
+// journals are those of all rotations that are kept, the oldest first.
+func (r rotor) journals(ctx context.Context) (all []*rotate.Journal, err error) {
+	kept, err := r.Rotations(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range kept {
+		j := &rotate.Journal{}
+		if err := json.Unmarshal(k.Journal, j); err != nil {
+			return nil, fmt.Errorf("read the journal of rotation %s: %w", k.ID, err)
+		}
+		all = append(all, j)
+	}
+	return all, nil
+}
+
+// Save implements rotate.Store.
+func (r rotor) Save(ctx context.Context, j *rotate.Journal, c rotate.Change) error {
+	name, err := keystore.ParseName(j.Key)
+	if err != nil {
+		return err
+	}
+	b, err := json.Marshal(j)
+	if err != nil {
+		return err
+	}
+	err = r.Rotate(ctx, actor(), keystore.Rotation{ID: j.ID, Key: name, Revision: j.Revision, Journal: b, Closed: j.Closed}, keystore.RotationChange{
+		Begin: c.Begin, Pending: c.Pending, Number: j.New, Promote: c.Promote, Demote: c.Demote, Drop: c.Drop, Retire: c.Retire, End: c.End,
+		PublicID: c.ID, Expires: c.Expires,
+	})
+	if errors.Is(err, keystore.ErrRevision) {
+		return rotate.ErrMoved
+	}
+	return err
+}
+
+// recordRotation is the audit entry of a step that something depends on.
+func (r rotor) recordRotation(ctx context.Context, verb, key string, version int, note string) error {
+	name, err := keystore.ParseName(key)
+	if err != nil {
+		return err
+	}
+	e := entryFor(verb, audit.Granted, name)
+	e.Version = fmt.Sprint(version)
+	e.Reason = strings.TrimPrefix(r.reason+": "+note, ": ")
+	return r.append(ctx, e)
+}
+
+// running are the programs that run started with a version of a key, on this machine, and
+// that are still there.
+func (r rotor) running(ctx context.Context, key string, version int) (running []rotate.Process, err error) {
+	for e, err := range r.log.Entries(ctx, audit.Filter{Verb: "run", Key: key}) {
+		if err != nil || e.Child == nil || e.Version != fmt.Sprint(version) || e.Host != who().Host {
+			continue
+		}
+		p, err := launch.Inspect(e.Child.PID)
+		if err == nil && p.Start == e.Child.Start && p.Boot == e.Child.Boot {
+			running = append(running, rotate.Process{PID: p.PID, Program: p.Name, Started: e.Child.Started})
+		}
+	}
+	return running, nil
+}
