@@ -159,13 +159,19 @@ func (l *Log) locked(ctx context.Context, f func() error) error {
 
 func (l *Log) append(ctx context.Context, entries []Entry) (int64, error) {
 	k, err := l.key(ctx)
-	if errors.Is(err, ErrNotKept) {
+	create := errors.Is(err, ErrNotKept)
+	if create {
 		k, err = l.create(ctx)
 	}
 	if err != nil {
 		return 0, err
 	}
 	head, err := l.head(ctx)
+	if err == nil && head.N == 0 && !create {
+		// Whoever made the log may have died before its key lasted: where keys are in a
+		// file, that lasts with the next item. No entry may last before its key.
+		err = l.putHead(ctx, head)
+	}
 	if err != nil {
 		return 0, err
 	}
