@@ -1,9 +1,7 @@
 package cmd
 
 import (
-	"fmt"
 	"strings"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -33,13 +31,12 @@ func newProviders(term *terminal) *cobra.Command {
 }
 
 func printProviders(term *terminal) error {
-	w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tWHAT\tNEW KEY\tVERIFY\tEND\tRUN AGAINST")
+	rows := [][]string{{"NAME", "WHAT", "NEW KEY", "VERIFY", "END", "RUN AGAINST"}}
 	for _, p := range providers() {
 		info := p.Info()
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", info.Name, info.Title, howNew(p), yesNo(is[provider.Verifier](p)), howEnd(p), info.Tested)
+		rows = append(rows, []string{info.Name, info.Title, howNew(p), yesNo(is[provider.Verifier](p)), howEnd(p), info.Tested})
 	}
-	return w.Flush()
+	return printTable(term.out, "", rows)
 }
 
 func is[T any](p provider.Provider) bool {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -146,9 +145,8 @@ func (k *keyring) rotateOne(ctx context.Context, arg string, options rotate.Opti
 	if err != nil {
 		return explainRotation(name, err)
 	}
-	printPlan(k.term, j)
-	if o.plan {
-		return nil
+	if err := printPlan(k.term, j); err != nil || o.plan {
+		return err
 	}
 	if _, err := k.permit(ctx, request{verb: "rotate", env: name.Env, names: []keystore.Name{name}, what: "Replace " + name.String(), reason: o.reason, unattended: true}); err != nil {
 		return err
@@ -170,9 +168,9 @@ func explainRotation(name keystore.Name, err error) error {
 	return err
 }
 
-func printPlan(term *terminal, j *rotate.Journal) {
+func printPlan(term *terminal, j *rotate.Journal) error {
 	fmt.Fprintf(term.out, "%s at %s, %s\n", j.Key, j.Provider, j.Mode)
-	w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	for i, s := range j.Steps {
 		note := ""
 		switch s.Name {
@@ -191,9 +189,11 @@ func printPlan(term *terminal, j *rotate.Journal) {
 				note = "from here on it cannot be taken back"
 			}
 		}
-		fmt.Fprintf(w, "  %d\t%s\t%s\n", i+1, escaped(s.String()), note)
+		rows = append(rows, []string{fmt.Sprint(i + 1), escaped(s.String()), note})
 	}
-	w.Flush()
+	if err := printTable(term.out, "  ", rows); err != nil {
+		return err
+	}
 	if j.Plan.Outage != "" {
 		fmt.Fprintln(term.out, "  outage:", escaped(j.Plan.Outage))
 	}
@@ -203,6 +203,7 @@ func printPlan(term *terminal, j *rotate.Journal) {
 	for _, n := range j.Plan.Notes {
 		fmt.Fprintln(term.out, "  note:", escaped(n))
 	}
+	return nil
 }
 
 // shortWait is how long a command waits for a step before it leaves the rest to resume.
@@ -384,11 +385,11 @@ func newRotateLs(term *terminal) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
+			var rows [][]string
 			for _, j := range all {
-				fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", j.ID, j.Key, j.Provider, escaped(standing(j)))
+				rows = append(rows, []string{j.ID, j.Key, j.Provider, escaped(standing(j))})
 			}
-			return w.Flush()
+			return printTable(term.out, "", rows)
 		},
 	}
 }
@@ -447,11 +448,11 @@ func newRotateShow(term *terminal) *cobra.Command {
 
 func showRotation(term *terminal, j *rotate.Journal) error {
 	fmt.Fprintf(term.out, "%s at %s, %s, by %s\n%s\n\n", j.Key, j.Provider, j.Mode, escaped(j.By), escaped(standing(j)))
-	w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	for _, e := range j.Events {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", moment(e.At), escaped(e.Step.String()), e.What, escaped(e.Note))
+		rows = append(rows, []string{moment(e.At), escaped(e.Step.String()), string(e.What), escaped(e.Note)})
 	}
-	if err := w.Flush(); err != nil {
+	if err := printTable(term.out, "", rows); err != nil {
 		return err
 	}
 	if what, since := j.Outage(); what != "" {

@@ -100,7 +100,15 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	case o.Emergency:
 		j.Mode = Emergency
 	}
-	j.Steps, err = stepsFor(p, j.Mode, o.Grace > 0, key.Admin == "", key.Consumers)
+	reloads := map[string]bool{}
+	for _, spec := range key.Consumers {
+		c, err := e.Consumer(name, spec)
+		if err != nil {
+			return nil, fmt.Errorf("rotate %s: consumer %s: %w", name, spec, err)
+		}
+		_, reloads[spec] = c.(Reloader)
+	}
+	j.Steps, err = stepsFor(p, j.Mode, o.Grace > 0, key.Admin == "", key.Consumers, reloads)
 	if err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", name, err)
 	}
@@ -112,7 +120,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 
 // stepsFor are the steps of a rotation. A key that has to make its own successor is not
 // disabled first.
-func stepsFor(p provider.Provider, mode Mode, grace, itself bool, consumers []string) (steps []Step, err error) {
+func stepsFor(p provider.Provider, mode Mode, grace, itself bool, consumers []string, reloads map[string]bool) (steps []Step, err error) {
 	add := func(names ...StepName) {
 		for _, n := range names {
 			steps = append(steps, Step{Name: n})
@@ -146,7 +154,9 @@ func stepsFor(p provider.Provider, mode Mode, grace, itself bool, consumers []st
 			steps = append(steps, Step{Deliver, c})
 		}
 		for _, c := range consumers {
-			steps = append(steps, Step{Reload, c})
+			if reloads[c] {
+				steps = append(steps, Step{Reload, c})
+			}
 		}
 	}
 	end := func() {
