@@ -143,6 +143,10 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 		return "a version is kept when the next one is stored", exitFailed, true
 	case errors.Is(err, backup.ErrLocked):
 		return "a backup opens with what it was locked with: --passphrase-file, or --identity", exitFailed, true
+	case errors.Is(err, keystore.ErrRotating):
+		return "'keywright rotate resume' goes on with that, 'keywright rotate abort' takes it back", exitFailed, true
+	case errors.Is(err, keystore.ErrNoRotation):
+		return "'keywright rotate ls' names them", exitFailed, true
 	case errors.Is(err, keystore.ErrExists):
 		return "remove that one first, or choose another name", exitFailed, true
 	case errors.Is(err, audit.ErrNotKept):

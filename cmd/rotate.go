@@ -66,7 +66,7 @@ func newRotate(term *terminal) *cobra.Command {
 	f.StringVar(&o.within, "within", "14d", "with --due: `DAYS` before its expiry")
 	f.BoolVar(&o.leaked, "leaked", false, "every key that a scan met, as with --emergency")
 	addReason(f, &o.reason)
-	c.AddCommand(newRotateResume(term), newRotateAbort(term), newRotateLs(term), newRotateShow(term))
+	c.AddCommand(newRotateResume(term), newRotateAbort(term), newRotateLs(term), newRotateShow(term), newRotateOrphans(term))
 	return c
 }
 
@@ -461,5 +461,57 @@ func showRotation(term *terminal, j *rotate.Journal) error {
 	for _, d := range j.Deaths {
 		fmt.Fprintf(term.out, "the old key was refused %s: %s\n", moment(d.At), escaped(d.Code))
 	}
+	return nil
+}
+
+func newRotateOrphans(term *terminal) *cobra.Command {
+	return &cobra.Command{
+		Use:   "orphans",
+		Short: "List keys that were issued at providers and belong to nothing",
+		Args:  noArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return runOrphans(c.Context(), term) },
+	}
+}
+
+func runOrphans(ctx context.Context, term *terminal) error {
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	engine, err := keys.engine()
+	if err != nil {
+		return err
+	}
+	known, err := rotor{keys}.journals(ctx)
+	if err != nil {
+		return err
+	}
+	catalog, err := keys.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	unread := 0
+	for i := range catalog.Keys {
+		name := catalog.Keys[i].Name.String()
+		orphans, err := engine.Orphans(ctx, name, known)
+		if err != nil {
+			fmt.Fprintln(term.err, "keywright: not looked for:", escaped(err.Error()))
+			unread++
+		}
+		for _, o := range orphans {
+			rows = append(rows, []string{name, escaped(o.ID), escaped(o.Label), o.Created.Format(time.DateOnly)})
+		}
+	}
+	if err := printTable(term.out, "", rows); err != nil {
+		return err
+	}
+	switch {
+	case len(rows) > 0:
+		return outcome(exitFindings)
+	case unread > 0:
+		return outcome(exitIncomplete)
+	}
+	fmt.Fprintln(term.out, "no orphan is there")
 	return nil
 }

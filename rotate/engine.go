@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/keywright/keywright/provider"
@@ -268,6 +269,34 @@ func (e *Engine) TakeOver(ctx context.Context, id string) error {
 	j.note(e.Now(), Ended, "taken over from "+j.Installation)
 	j.Installation = e.Installation
 	return e.save(ctx, j, Change{})
+}
+
+// Orphans are the credentials that keywright issued for a key, by their labels, and that
+// are neither its current one nor one of an open rotation.
+func (e *Engine) Orphans(ctx context.Context, name string, known []*Journal) ([]provider.Listed, error) {
+	key, err := e.Store.Key(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	p, _ := e.Provider(key.Provider)
+	l, ok := p.(provider.Lister)
+	if !ok {
+		return nil, nil
+	}
+	w, err := e.work(ctx, &Journal{Key: name, Provider: key.Provider, Old: key.Current, OldID: key.ID})
+	if err != nil {
+		return nil, err
+	}
+	all, err := l.List(ctx, w.admin, w.old)
+	if err != nil {
+		return nil, fmt.Errorf("look for orphans of %s: %w", name, err)
+	}
+	return slices.DeleteFunc(all, func(c provider.Listed) bool {
+		used := c.ID == key.ID || slices.ContainsFunc(known, func(j *Journal) bool {
+			return j.Open() && (c.ID == j.OldID || c.ID == j.NewID || strings.Contains(c.Label, j.Lineage()))
+		})
+		return used || !IsLineage(c.Label)
+	}), nil
 }
 
 // Step does the next step of a rotation. Answer is what was said to the last Need, the
