@@ -57,6 +57,8 @@ var mayImport = map[string][]string{
 	"rotate/consumer":       {"rotate", "secret", "internal/durable", "internal/edit"},
 
 	"rotate/consumer/consumertest": {"rotate", "secret"},
+	// Servers that tests start.
+	"provider/providertest/pgserver": {},
 
 	"config":                       {"scan", "secret", "internal/durable"},
 	"secret":                       {},
