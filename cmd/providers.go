@@ -7,12 +7,14 @@ import (
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/local"
+	"github.com/keywright/keywright/provider/postgres"
 )
 
 // providers are all that keywright knows, in the order of their names.
 func providers() []provider.Provider {
 	return []provider.Provider{
-		local.New(),
+		local.Provider{},
+		postgres.Provider{},
 	}
 }
 
