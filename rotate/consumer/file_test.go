@@ -280,14 +280,15 @@ func (m meanwhile) CreateTemp(dir, pattern string) (durable.Handle, error) {
 
 // What somebody else writes meanwhile is not lost.
 func TestFileChangedMeanwhile(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "file")
-	write(t, path, "ID=a\nSECRET=b\n")
-	others := "ID=a\nSECRET=b\nMORE=c\n"
-	c := opens(t, durable.On(meanwhile{do: func() { write(t, path, others) }}), "env:"+path+",id=ID,secret=SECRET")
-	if err := c.Deliver(t.Context(), pair("a", "b"), pair("c", "d")); !errors.Is(err, edit.ErrChanged) {
-		t.Error(err)
-	}
-	if got := read(t, path); got != others {
-		t.Errorf("got %q", got)
+	for _, others := range []string{"ID=a\nSECRET=b\nMORE=c\n", "ID=a\nSECRET=x\n", "ID=a\n"} {
+		path := filepath.Join(t.TempDir(), "file")
+		write(t, path, "ID=a\nSECRET=b\n")
+		c := opens(t, durable.On(meanwhile{do: func() { write(t, path, others) }}), "env:"+path+",id=ID,secret=SECRET")
+		if err := c.Deliver(t.Context(), pair("a", "b"), pair("c", "d")); !errors.Is(err, edit.ErrChanged) {
+			t.Error(err)
+		}
+		if got := read(t, path); got != others {
+			t.Errorf("got %q, want %q", got, others)
+		}
 	}
 }
