@@ -189,7 +189,10 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 				note = "from here on it cannot be taken back"
 			}
 		}
-		rows = append(rows, []string{fmt.Sprint(i + 1), escaped(s.String()), note})
+		if note != "" {
+			note = " (" + note + ")"
+		}
+		rows = append(rows, []string{fmt.Sprint(i + 1), escaped(s.String()) + note})
 	}
 	if err := printTable(term.out, "  ", rows); err != nil {
 		return err
