@@ -38,7 +38,7 @@ func (k *keyring) engine() (*rotate.Engine, error) {
 			}
 			return known[i], true
 		},
-		Consumer: func(_, spec string) (rotate.Consumer, error) { return consumer.Open(spec) },
+		Consumer: func(_, spec string) (rotate.Consumer, error) { return consumer.OpenOn(k.term.disk, spec) },
 		Running:  r.running,
 		Record:   r.recordRotation,
 		Now:      time.Now,
