@@ -1,0 +1,527 @@
+// Package bybit knows the API keys of Bybit's sub-accounts: with a key of the master
+// account they are issued, listed and deleted. How far a key is alive, and what it may do,
+// is asked with it alone. Only keys that sign with HMAC are issued.
+//
+// Nothing of Bybit takes a key out of use such that it could be taken back: a key that is
+// made read-only goes on reading. So there is no Disabler.
+package bybit
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/web"
+	"github.com/keywright/keywright/secret"
+)
+
+// Environment is one of Bybit's worlds: a key of one is unknown in the others.
+type Environment struct {
+	URL  string
+	Demo bool // it has no calls about keys
+}
+
+// Provider implements provider.Verifier, Lister, Planner, Issuer and Revoker.
+type Provider struct {
+	Environments []Environment
+
+	web web.Client
+}
+
+// New returns a Provider that uses the transport of h, which may be nil.
+func New(h *http.Client) *Provider {
+	return &Provider{
+		Environments: []Environment{
+			{URL: "https://api.bybit.com"},
+			{URL: "https://api-testnet.bybit.com"},
+			{URL: "https://api-demo.bybit.com", Demo: true},
+			{URL: "https://api-demo-testnet.bybit.com", Demo: true},
+		},
+		web: web.New("bybit", h),
+	}
+}
+
+// Info is what is known without asking.
+func (p *Provider) Info() provider.Info {
+	return provider.Info{
+		Name: "bybit", Title: "Bybit API key of a sub-account", Page: "https://www.bybit.com/app/user/api-management",
+		Parts: []provider.Part{{Name: "key", Public: true}, {Name: "secret"}},
+		Params: []provider.Param{
+			{Name: "host", Meaning: "the address of the environment that the key is of: https://api.bybit.com, https://api-testnet.bybit.com, or that of a country", Required: true},
+			{Name: "subaccount", Meaning: "the UID of the sub-account; the key is asked if it is not given"},
+		},
+		Admin:       "a key of the master account with one of the rights Account Transfer, Subaccount Transfer and Withdrawal",
+		Propagation: 10 * time.Second, // a deleted key is said to be dead at once; of a new one nothing is said
+		Sources: []string{
+			"https://bybit-exchange.github.io/docs/v5/guide",
+			"https://bybit-exchange.github.io/docs/v5/error",
+			"https://bybit-exchange.github.io/docs/v5/demo",
+			"https://bybit-exchange.github.io/docs/v5/rate-limit",
+			"https://bybit-exchange.github.io/docs/v5/user/apikey-info",
+			"https://bybit-exchange.github.io/docs/v5/user/create-subuid-apikey",
+			"https://bybit-exchange.github.io/docs/v5/user/list-sub-apikeys",
+			"https://bybit-exchange.github.io/docs/v5/user/rm-sub-apikey",
+			"https://bybit-exchange.github.io/docs/v5/user/rm-master-apikey",
+		},
+		Tested: "a fake of the documentation; signatures against those of pybit",
+	}
+}
+
+func host(c provider.Credential) string { return strings.TrimSuffix(c.Params["host"], "/") }
+
+// name is what Bybit calls a key: the public half of it.
+func name(c provider.Credential) string {
+	if c.ID != "" {
+		return c.ID
+	}
+	return string(c.Part("key").Reveal())
+}
+
+// key is what Bybit says of one, asked with it or listed.
+type key struct {
+	ID          string              `json:"apiKey"`
+	Note        string              `json:"note"`
+	ReadOnly    flag                `json:"readOnly"`
+	Permissions map[string][]string `json:"permissions"`
+	IPs         []string            `json:"ips"`
+	Type        int                 `json:"type"` // 2 is one that is bound to an application
+	Expired     time.Time           `json:"expiredAt"`
+	Created     time.Time           `json:"createdAt"`
+
+	// Not in lists.
+	User   int64  `json:"userID"`
+	Master bool   `json:"isMaster"`
+	Parent string `json:"parentUid"`
+	RSA    string `json:"rsaPublicKey"`
+}
+
+// flag is a boolean, or 0 or 1.
+type flag bool
+
+// UnmarshalJSON takes both.
+func (f *flag) UnmarshalJSON(b []byte) error {
+	switch string(b) {
+	case "0", "false":
+		*f = false
+	case "1", "true":
+		*f = true
+	default:
+		return errors.New("neither yes nor no")
+	}
+	return nil
+}
+
+func (k key) may(scope string) bool { return slices.Contains(k.scopes(), scope) }
+
+// scopes are the rights of a key, and "write" if it is not read-only.
+func (k key) scopes() []string {
+	var all []string
+	for group, rights := range k.Permissions {
+		for _, r := range rights {
+			all = append(all, group+":"+r)
+		}
+	}
+	if !k.ReadOnly {
+		all = append(all, "write")
+	}
+	slices.Sort(all)
+	return all
+}
+
+// addresses are those that a key is bound to.
+func (k key) addresses() []string {
+	if len(k.IPs) == 0 || slices.Contains(k.IPs, "*") {
+		return nil
+	}
+	return slices.Sorted(slices.Values(k.IPs))
+}
+
+func (k key) identity() provider.Identity {
+	who := provider.Identity{ID: k.ID, Label: k.Note, Scopes: k.scopes(), IPs: k.addresses(), Withdraw: k.may("Wallet:Withdraw")}
+	if k.User != 0 {
+		who.Account = strconv.FormatInt(k.User, 10)
+	}
+	if k.Expired.Unix() > 0 { // 1970 is for ever
+		who.Expires = k.Expired.UTC()
+	}
+	return who
+}
+
+// Verify asks a key's environment about it. If that does not know the key, the others are
+// asked: one that knows it makes it a key from elsewhere, and it is dead only if none does.
+// Without a host, all are asked, and what none knows may still be of a country's own host.
+func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
+	host := host(c)
+	if host == "" {
+		return p.search(ctx, c)
+	}
+	probe, invalid, err := p.probe(ctx, c, Environment{host, p.demo(host)}, false)
+	if err != nil || !invalid {
+		return probe, err
+	}
+	probe.State = provider.Dead
+	for _, e := range p.Environments {
+		if e.URL == host {
+			continue
+		}
+		other, invalid, err := p.probe(ctx, c, e, true)
+		switch {
+		case err == nil && invalid:
+		case err == nil && (other.State.Lives() || other.State == provider.Dead || other.State == provider.Blocked):
+			return provider.Probe{State: provider.Elsewhere, Code: probe.Code + "; " + label(e.URL) + " knows it"}, nil
+		default:
+			probe.State = provider.Unknown
+			probe.Code += "; " + label(e.URL) + " could not be asked"
+		}
+	}
+	return probe, nil
+}
+
+// search asks all environments, and returns the answer of the one that knows the key.
+func (p *Provider) search(ctx context.Context, c provider.Credential) (provider.Probe, error) {
+	found := provider.Probe{State: provider.Unknown, Code: "10003 in the environments that were asked"}
+	var last error
+	for _, e := range p.Environments {
+		probe, invalid, err := p.probe(ctx, c, e, false)
+		switch {
+		case err != nil:
+			last = err
+		case probe.State.Lives():
+			return probe, nil
+		case !invalid:
+			found = probe
+		}
+	}
+	if found.State == provider.Unknown && last != nil {
+		return provider.Probe{}, last
+	}
+	return found, nil
+}
+
+func (p *Provider) demo(host string) bool {
+	return slices.ContainsFunc(p.Environments, func(e Environment) bool { return e.URL == host && e.Demo })
+}
+
+// label is the host of an address.
+func label(address string) string {
+	if u, err := url.Parse(address); err == nil {
+		return u.Host
+	}
+	return "another environment"
+}
+
+// probe tries a key in one environment. Briefly is by a call that all of them have, and
+// that says nothing of the key.
+func (p *Provider) probe(ctx context.Context, c provider.Credential, e Environment, briefly bool) (probe provider.Probe, invalid bool, err error) {
+	r := request{doing: "ask what the key is", host: e.URL, path: "/v5/user/query-api"}
+	if briefly || e.Demo {
+		r.path = "/v5/account/info"
+	}
+	got, err := p.ask(ctx, c, r)
+	if err != nil {
+		return provider.Probe{}, false, err
+	}
+	m := got.meaning()
+	probe = provider.Probe{State: m.state, Code: got.word()}
+	if got.code != 0 {
+		return probe, got.invalid(), nil
+	}
+	probe.State = provider.Alive
+	if briefly || e.Demo {
+		return probe, false, nil
+	}
+	var k key
+	if json.Unmarshal(got.result, &k) != nil || k.ID != name(c) {
+		return provider.Probe{}, false, got.answer.Failure(provider.Malformed, "", errors.New("it is not about the key"))
+	}
+	probe.Who = k.identity()
+	return probe, false, nil
+}
+
+// about asks what a key is, with it.
+func (p *Provider) about(ctx context.Context, host string, c provider.Credential, which string) (key, error) {
+	var k key
+	err := p.done(ctx, c, request{doing: "ask what " + which + " is", host: host, path: "/v5/user/query-api"}, &k)
+	return k, web.Beforehand(err)
+}
+
+// subaccount is the UID of the sub-account that keys are of: of the first that can say it.
+func (p *Provider) subaccount(ctx context.Context, host string, keys ...provider.Credential) (int64, error) {
+	const doing = "find the sub-account of the key"
+	var last error
+	for _, c := range keys {
+		if text := c.Params["subaccount"]; text != "" {
+			uid, err := strconv.ParseInt(text, 10, 64)
+			if err != nil || uid <= 0 {
+				return 0, failed(doing, provider.Incomplete, errors.New("the parameter subaccount is not a UID, which is a number"))
+			}
+			return uid, nil
+		}
+		if c.Part("secret").IsZero() {
+			continue
+		}
+		k, err := p.about(ctx, host, c, "the key")
+		switch {
+		case err != nil:
+			last = err
+		case k.Master || k.User == 0:
+			last = failed(doing, provider.Refused, errors.New("the key is of a master account"))
+		default:
+			return k.User, nil
+		}
+	}
+	e := failed(doing, provider.Incomplete, last)
+	e.Hint = "give the key the parameter subaccount: the UID of the sub-account"
+	return 0, e
+}
+
+// keys lists all keys of a sub-account.
+func (p *Provider) keys(ctx context.Context, host string, admin provider.Credential, uid int64) ([]key, error) {
+	r := request{doing: fmt.Sprintf("list the keys of sub-account %d", uid), host: host, path: "/v5/user/sub-apikeys"}
+	var all []key
+	seen := map[string]bool{}
+	for cursor := ""; ; {
+		r.query = url.Values{"subMemberId": {strconv.FormatInt(uid, 10)}, "limit": {"20"}}
+		if cursor != "" {
+			r.query.Set("cursor", cursor)
+		}
+		var page struct {
+			Result *[]key `json:"result"`
+			Cursor string `json:"nextPageCursor"`
+		}
+		if err := p.done(ctx, admin, r, &page); err != nil {
+			return nil, err
+		}
+		if page.Result == nil || seen[page.Cursor] { // half of a list is none
+			return nil, failed(r.doing, provider.Malformed, errors.New("the list is not complete"))
+		}
+		all = append(all, *page.Result...)
+		if cursor = page.Cursor; cursor == "" {
+			return all, nil
+		}
+		seen[cursor] = true
+	}
+}
+
+// List lists the keys of the sub-account that a key is of.
+func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]provider.Listed, error) {
+	host := host(c)
+	uid, err := p.subaccount(ctx, host, c)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := p.keys(ctx, host, admin, uid)
+	if err != nil {
+		return nil, err
+	}
+	var all []provider.Listed
+	for _, k := range keys {
+		l := provider.Listed{Identity: k.identity(), Created: k.Created.UTC()}
+		l.Account = strconv.FormatInt(uid, 10)
+		all = append(all, l)
+	}
+	return all, nil
+}
+
+// template is the key that another is to be like: as it says of itself, or, if it is dead
+// and the sub-account is given, as the master account lists it.
+func (p *Provider) template(ctx context.Context, admin, old provider.Credential) (key, error) {
+	host := host(old)
+	k, err := p.about(ctx, host, old, "the key to be replaced")
+	if err == nil || old.Params["subaccount"] == "" {
+		return k, err
+	}
+	uid, err := p.subaccount(ctx, host, old)
+	if err != nil {
+		return key{}, err
+	}
+	all, err := p.keys(ctx, host, admin, uid)
+	if err != nil {
+		return key{}, web.Beforehand(err)
+	}
+	i := slices.IndexFunc(all, func(k key) bool { return k.ID == name(old) })
+	if i < 0 {
+		return key{}, failed("find the key to be replaced", provider.Refused, errors.New("it is refused, and not among those of the sub-account: what it may do is not known"))
+	}
+	k = all[i]
+	k.User = uid
+	return k, nil
+}
+
+// grantable are the groups of rights that a key of a sub-account can be given. Derivatives
+// comes by itself with a unified account.
+var grantable = []string{"ContractTrade", "Spot", "Options", "Wallet", "Exchange", "Earn"}
+
+// Plan looks whether the master's key may issue and delete, and what there is to know of
+// the key to be replaced.
+func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
+	const doing = "look whether the key can be replaced"
+	host := host(old)
+	if p.demo(host) {
+		return provider.Plan{}, failed(doing, provider.Refused, errors.New("keys of demo trading are made by hand"))
+	}
+	master, err := p.about(ctx, host, admin, "the master's key")
+	if err != nil {
+		return provider.Plan{}, err
+	}
+	k, err := p.template(ctx, admin, old)
+	if err != nil {
+		return provider.Plan{}, err
+	}
+	forbidden := func(why string) (provider.Plan, error) {
+		e := failed(doing, provider.Forbidden, errors.New(why))
+		e.Hint = p.Info().Page
+		return provider.Plan{}, e
+	}
+	switch {
+	case !master.Master:
+		return forbidden("the key to make changes with is not of a master account")
+	case bool(master.ReadOnly):
+		return forbidden("the master's key is read-only")
+	case !master.may("Wallet:AccountTransfer") && !master.may("Wallet:SubMemberTransfer") && !master.may("Wallet:Withdraw"):
+		return forbidden("the master's key has none of the rights Account Transfer, Subaccount Transfer and Withdrawal")
+	case k.Master:
+		return provider.Plan{}, failed(doing, provider.Refused, errors.New("it is a key of a master account, and those are made by hand"))
+	case k.Parent != "" && k.Parent != strconv.FormatInt(master.User, 10):
+		return provider.Plan{}, failed(doing, provider.Refused, errors.New("it is of a sub-account of another master account"))
+	case k.RSA != "":
+		return provider.Plan{}, failed(doing, provider.Refused, errors.New("it signs with RSA: make a key pair, and give the public half to Bybit"))
+	}
+	if len(k.grants()) == 0 {
+		return provider.Plan{}, failed(doing, provider.Refused, errors.New("it has no right that a new key could be given"))
+	}
+	return provider.Plan{Notes: p.notes(master, k)}, nil
+}
+
+// grants are the rights of a key that another can be given.
+func (k key) grants() map[string][]string {
+	all := map[string][]string{}
+	for _, group := range grantable {
+		if rights := k.Permissions[group]; len(rights) > 0 {
+			all[group] = rights
+		}
+	}
+	return all
+}
+
+func (p *Provider) notes(master, k key) []string {
+	var notes []string
+	if k.may("Wallet:Withdraw") {
+		notes = append(notes, "the key may withdraw")
+	}
+	if master.may("Wallet:Withdraw") {
+		notes = append(notes, "the master's key may withdraw: for this, Account Transfer is enough")
+	}
+	if at := master.identity().Expires; !at.IsZero() {
+		notes = append(notes, "the master's key ends on "+at.Format(time.DateOnly))
+	}
+	if len(master.addresses()) == 0 {
+		notes = append(notes, "the master's key may be used from any address")
+	}
+	if len(k.addresses()) == 0 {
+		end := p.web.Now().UTC().AddDate(0, 0, 90)
+		notes = append(notes, "without a list of addresses the new key ends after 90 days, on "+end.Format(time.DateOnly)+", and 7 days after a change of the password")
+	}
+	if k.Type == 2 {
+		notes = append(notes, "the old key is bound to an application, the new one is not")
+	}
+	for _, group := range slices.Sorted(maps.Keys(k.Permissions)) {
+		if len(k.Permissions[group]) > 0 && group != "Derivatives" && !slices.Contains(grantable, group) {
+			notes = append(notes, "the new key is without "+group+": it cannot be given to one of a sub-account")
+		}
+	}
+	return notes
+}
+
+// Issue makes a key that may do what the old one may, from where that may. The lineage is
+// its note.
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+	k, err := p.template(ctx, admin, old)
+	if err != nil {
+		return provider.Credential{}, err
+	}
+	doing := fmt.Sprintf("issue a key of sub-account %d", k.User)
+	if k.Master || k.User == 0 {
+		return provider.Credential{}, failed(doing, provider.Refused, errors.New("the old one is not of a sub-account"))
+	}
+	body := struct {
+		Sub         int64               `json:"subuid"`
+		Note        string              `json:"note"`
+		ReadOnly    int                 `json:"readOnly"`
+		IPs         string              `json:"ips,omitempty"`
+		Permissions map[string][]string `json:"permissions"`
+	}{Sub: k.User, Note: lineage, IPs: strings.Join(k.addresses(), ","), Permissions: k.grants()}
+	if k.ReadOnly {
+		body.ReadOnly = 1
+	}
+	var issued struct {
+		ID     string     `json:"apiKey"`
+		Secret web.Secret `json:"secret"`
+	}
+	err = p.done(ctx, admin, request{doing: doing, host: host(old), path: "/v5/user/create-sub-api", body: body}, &issued)
+	if err != nil {
+		return provider.Credential{}, err
+	}
+	if issued.ID == "" || issued.ID == name(old) || issued.Secret.IsZero() {
+		return provider.Credential{}, failed(doing, provider.Malformed, errors.New("there is no new key in the answer"))
+	}
+	return provider.Credential{
+		ID:     issued.ID,
+		Parts:  map[string]secret.Value{"key": secret.New([]byte(issued.ID)), "secret": issued.Secret.Value},
+		Params: old.Params,
+	}, nil
+}
+
+// Revoke deletes a key: with the master's, or with itself if that is what it gets, in which
+// case it may be one of a master account. It is dead at once. When the answer is not clear,
+// the list is asked: what is not on it is gone.
+func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
+	const doing = "delete the key"
+	id, host := name(c), host(c)
+	switch id {
+	case "":
+		return failed(doing, provider.Incomplete, errors.New("which one is not known"))
+	case name(other):
+		return failed(doing, provider.Refused, errors.New("it is the one that goes on being used"))
+	case name(admin):
+		return p.revokeItself(ctx, c)
+	}
+	err := p.done(ctx, admin, request{doing: doing, host: host, path: "/v5/user/delete-sub-api", body: map[string]string{"apikey": id}}, nil)
+	var e *provider.Error
+	if errors.As(err, &e) && (e.Kind == provider.Refused || e.Kind == provider.Unclear || e.Kind == provider.Malformed) {
+		uid, finding := p.subaccount(ctx, host, c, other)
+		if finding != nil {
+			return err
+		}
+		all, listing := p.keys(ctx, host, admin, uid)
+		if listing == nil && !slices.ContainsFunc(all, func(k key) bool { return k.ID == id }) {
+			return nil
+		}
+	}
+	return err
+}
+
+func (p *Provider) revokeItself(ctx context.Context, c provider.Credential) error {
+	host := host(c)
+	k, err := p.about(ctx, host, c, "the key to be deleted")
+	if err != nil {
+		if probe, asking := p.Verify(ctx, c); asking == nil && probe.State == provider.Dead {
+			return nil
+		}
+		return err
+	}
+	path := "/v5/user/delete-sub-api"
+	if k.Master {
+		path = "/v5/user/delete-api"
+	}
+	return p.done(ctx, c, request{doing: "delete the key, with itself", host: host, path: path, body: struct{}{}}, nil)
+}
