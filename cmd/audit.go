@@ -60,15 +60,15 @@ func newAuditShow(term *terminal) *cobra.Command {
 	flags.StringVar(&f.Key, "key", "", "only the key `ENV/NAME`")
 	flags.StringVar(&f.Verb, "verb", "", "only `VERB`")
 	flags.StringVar(&decision, "decision", "", "only `WORD`, granted or refused")
-	flags.StringVar(&format, "format", "text", "`FORMAT` is text, json or csv")
-	complete(c, "format", func() []string { return []string{"text", "json", "csv"} })
+	flags.StringVar(&format, "format", "text", "`FORMAT` is text, json, csv or cef")
+	complete(c, "format", func() []string { return []string{"text", "json", "csv", "cef"} })
 	return c
 }
 
 func runAuditShow(ctx context.Context, term *terminal, f audit.Filter, format string) error {
 	print, done := printer(term, format)
 	if print == nil {
-		return usagef("the formats are text, json, csv", "unknown format %s", quote(format))
+		return usagef("the formats are text, json, csv, cef", "unknown format %s", quote(format))
 	}
 	keys, err := openKeys(term, neverAsk)
 	if err != nil {
@@ -111,6 +111,12 @@ func printer(term *terminal, format string) (print func(audit.Entry) error, done
 		return func(x audit.Entry) error {
 			return w.Write([]string{strconv.FormatInt(x.Seq, 10), x.Time.Format(time.RFC3339), x.Verb, string(x.Decision), x.Key, x.Version, x.User, x.Host, x.Process, x.Reason})
 		}, func() error { w.Flush(); return w.Error() }
+	case "cef":
+		version, _ := buildVersion()
+		return func(x audit.Entry) error {
+			_, err := fmt.Fprintln(term.out, x.CEF(version))
+			return err
+		}, func() error { return nil }
 	case "text":
 		w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
 		return func(x audit.Entry) error {
