@@ -34,7 +34,7 @@ func newAudit(term *terminal) *cobra.Command {
 		Args:  cobra.ArbitraryArgs,
 		RunE:  runRoot,
 	}
-	c.AddCommand(newAuditShow(term), newAuditVerify(term), newAuditProve(term), newAuditCheck(term), newAuditCheckpoint(term), newAuditKey(term))
+	c.AddCommand(newAuditShow(term), newAuditVerify(term), newAuditProve(term), newAuditCheck(term), newAuditCheckpoint(term), newAuditKey(term), newAuditErase(term))
 	return c
 }
 
@@ -74,11 +74,12 @@ func runAuditShow(ctx context.Context, term *terminal, f audit.Filter, format st
 	if err != nil {
 		return err
 	}
-	bad := 0
+	bad, erased := 0, int64(0)
 	for e, err := range keys.log.Entries(ctx, f) {
 		var fault *audit.Fault
 		switch {
 		case errors.Is(err, audit.ErrErased):
+			erased++
 		case errors.Is(err, audit.ErrSchema), errors.As(err, &fault):
 			bad++
 			fmt.Fprintf(term.err, "keywright: entry %d cannot be shown: %s\n", e.Seq, escaped(err.Error()))
@@ -92,6 +93,9 @@ func runAuditShow(ctx context.Context, term *terminal, f audit.Filter, format st
 	}
 	if err := done(); err != nil {
 		return err
+	}
+	if erased > 0 {
+		fmt.Fprintf(term.err, "keywright: %s erased\n", entries(erased))
 	}
 	if bad > 0 {
 		return outcome(exitIncomplete)
@@ -293,4 +297,97 @@ func printFromLog(ctx context.Context, term *terminal, get func(*audit.Log, cont
 	}
 	_, err = term.out.Write(text)
 	return err
+}
+
+const auditEraseLong = `Erases what the entries before a time say, as a retention rule may want it. That
+they were there stays, and the log still verifies: of each entry a digest is
+left, which tells nothing. It asks; without a terminal it wants --yes. That it
+was done is an entry itself, and so is that it was declined.
+
+rotate finds programs that still hold an old key by the entries of run: those
+that were started before that time are not found any more.
+`
+
+func newAuditErase(term *terminal) *cobra.Command {
+	var before string
+	var yes bool
+	c := &cobra.Command{
+		Use:   "erase --before WHEN",
+		Short: "Erase what old entries say",
+		Long:  auditEraseLong,
+		Args:  noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := checkEmpty(c.Flags()); err != nil {
+				return err
+			}
+			if before == "" {
+				return usagef("for example: keywright audit erase --before 2026-01-01", "--before is needed")
+			}
+			now := time.Now()
+			t, err := parsePoint("--before", before, now)
+			if err != nil {
+				return err
+			}
+			if t.After(now) {
+				return usagef("this very entry would go, too", "--before: %s is yet to come", quote(before))
+			}
+			return runAuditErase(c.Context(), term, t, yes)
+		},
+	}
+	c.Flags().StringVar(&before, "before", "", "entries made before `WHEN`: 2026-01-31, 52w")
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return c
+}
+
+func runAuditErase(ctx context.Context, term *terminal, before time.Time, yes bool) error {
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	if _, err := keys.log.Verify(ctx); err != nil { // before it is written to
+		return err
+	}
+	n := int64(0)
+	for _, err := range keys.log.Entries(ctx, audit.Filter{Until: before}) {
+		switch {
+		case err == nil:
+			n++
+		case errors.Is(err, audit.ErrErased), errors.Is(err, audit.ErrSchema):
+		default:
+			return err
+		}
+	}
+	until := before.UTC().Format(time.RFC3339)
+	if n == 0 {
+		fmt.Fprintf(term.out, "no entry says anything of the time before %s\n", until)
+		return nil
+	}
+	e := environmentEntry("erase", audit.Granted, "")
+	e.Reason = fmt.Sprintf("%s before %s", entries(n), until)
+	if !yes {
+		yes, err = term.askYes("Erase what " + e.Reason + " say, for good?")
+		switch {
+		case errors.Is(err, errNobody):
+			return usageError{err, "to erase without asking: --yes"}
+		case err != nil:
+			return err
+		case !yes:
+			e.Decision = audit.Refused
+			e.Reason = "declined: " + e.Reason
+			if _, err := keys.log.Append(ctx, e); err != nil {
+				return err
+			}
+			fmt.Fprintln(term.err, "keywright: nothing was erased")
+			return outcome(exitFailed)
+		}
+	}
+	if _, err := keys.log.Append(ctx, e); err != nil { // what is not on record does not happen
+		return err
+	}
+	erased, err := keys.log.Erase(ctx, before)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(term.err, "keywright: %s erased\n", entries(int64(erased)))
+	return nil
 }

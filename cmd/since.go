@@ -8,9 +8,11 @@ import (
 
 const sinceHint = "a date (2026-03-02), a time (2026-03-02T15:04:05Z) or an age (36h, 14d, 2w)"
 
-// parseSince reads a point in time: a date or time, local unless it has a zone, or
-// an age before now.
-func parseSince(s string, now time.Time) (time.Time, error) {
+func parseSince(s string, now time.Time) (time.Time, error) { return parsePoint("--since", s, now) }
+
+// parsePoint reads a point in time that a flag names: a date or time, local unless it
+// has a zone, or an age before now.
+func parsePoint(flag, s string, now time.Time) (time.Time, error) {
 	for _, layout := range []string{time.DateOnly, "2006-01-02 15:04", time.DateTime, "2006-01-02T15:04:05", time.RFC3339} {
 		if t, err := time.ParseInLocation(layout, s, now.Location()); err == nil {
 			return t, nil
@@ -19,7 +21,7 @@ func parseSince(s string, now time.Time) (time.Time, error) {
 	if age, ok := parseAge(s); ok {
 		return now.Add(-age), nil
 	}
-	return time.Time{}, usagef(sinceHint, "--since %s is not a time", quote(s))
+	return time.Time{}, usagef(sinceHint, "%s %s is not a time", flag, quote(s))
 }
 
 // parseAge reads a whole number of hours, days or weeks.
