@@ -5,7 +5,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/bybit"
+	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/local"
 	"github.com/keywright/keywright/provider/postgres"
 )
@@ -13,9 +16,26 @@ import (
 // providers are all that keywright knows, in the order of their names.
 func providers() []provider.Provider {
 	return []provider.Provider{
+		bybit.New(nil),
+		github.New(nil),
 		local.Provider{},
 		postgres.Provider{},
 	}
+}
+
+// partsAt are the parts that keys of a provider have; one if it is not known.
+func partsAt(name string) (parts []string) {
+	for _, p := range providers() {
+		if info := p.Info(); info.Name == name {
+			for _, part := range info.Parts {
+				parts = append(parts, part.Name)
+			}
+		}
+	}
+	if len(parts) == 0 {
+		return []string{keystore.SinglePart}
+	}
+	return parts
 }
 
 const providersLong = `Lists the services at which keywright replaces keys, and what it can do there.

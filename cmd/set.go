@@ -61,7 +61,7 @@ func newSet(term *terminal) *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringSliceVar(&o.parts, "parts", nil, "the key's parts, `LIST` of names (default: one)")
+	f.StringSliceVar(&o.parts, "parts", nil, "the key's parts, `LIST` of names\n(default: those of its provider, or one)")
 	o.details.addFlags(f)
 	o.insistence.addFlags(f)
 	f.BoolVar(&o.undo, "undo", false, "make the previous version current again")
@@ -125,7 +125,7 @@ func (o setOptions) known(ctx context.Context, keys *keyring, name keystore.Name
 	fresh := &keystore.Key{Name: name, Provider: o.provider}
 	names := o.parts
 	if len(names) == 0 {
-		names = []string{keystore.SinglePart}
+		names = partsAt(o.provider)
 	}
 	for i, n := range names {
 		if err := keystore.ValidPart(n); err != nil {
