@@ -30,7 +30,8 @@ func TestLoop(t *testing.T) {
 	pg := pgserver.Start(t)
 	const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 	app := string(secret.Random(40, letters).Reveal())
-	pg.Exec(t, fmt.Sprintf("CREATE ROLE app NOLOGIN; CREATE ROLE app_a LOGIN PASSWORD '%s' IN ROLE app; CREATE ROLE app_b LOGIN IN ROLE app", app))
+	shop := string(secret.Random(40, letters).Reveal())
+	pg.Exec(t, fmt.Sprintf("CREATE ROLE app NOLOGIN; CREATE ROLE app_a LOGIN PASSWORD '%s' IN ROLE app; CREATE ROLE app_b LOGIN IN ROLE app; CREATE ROLE shop LOGIN PASSWORD '%s'", app, shop))
 	login := func(ts *testscript.TestScript, neg bool, role, password string) {
 		if err := pg.Login(t, role, password); (err != nil) != neg {
 			ts.Fatalf("log in as %s: %v", role, err)
@@ -45,15 +46,18 @@ func TestLoop(t *testing.T) {
 			for _, name := range []string{"DBUS_SESSION_BUS_ADDRESS", "XDG_RUNTIME_DIR"} {
 				env.Setenv(name, os.Getenv(name))
 			}
-			env.Setenv("KEYWRIGHT_HOME", filepath.Join(dir, "loop"))
+			env.Setenv("KEYWRIGHT_HOME", filepath.Join(dir, "loop")) // one keychain, one directory
 			env.Setenv("PGHOST", pg.Host)
 			env.Setenv("PGPORT", pg.Port)
 			env.Setenv("APP", app)
+			env.Setenv("SHOP", shop)
 			for name, text := range map[string]string{
 				"admin":          "user=" + pg.User + "\npassword=" + pg.Password + "\n",
 				"key":            "user=app_a\npassword=" + app + "\n",
+				"shop":           "user=shop\npassword=" + shop + "\n",
 				"repo/notes.txt": "the password is " + app + " for now\n",
 				"app/.env":       "DB_USER=app_a\nDB_PASSWORD=" + app + "\n",
+				"shop.env":       "DB_PASSWORD=" + shop + "\n",
 			} {
 				path := filepath.Join(env.WorkDir, filepath.FromSlash(name))
 				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

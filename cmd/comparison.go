@@ -36,10 +36,14 @@ func comparison(ctx context.Context, term *terminal, catalog *keystore.Catalog, 
 		if others := same[k.Name]; others != nil {
 			shared = append(shared, keystore.Due{Key: k, Concern: keystore.Shared, Where: listOf(others)})
 		}
+		if k.Rotation != "" {
+			notes = append(notes, keystore.Due{Key: k, Concern: keystore.Moving, Where: "keywright rotate show " + k.Rotation})
+		}
 		if !used[k.Name.String()] && now.Sub(k.Created) > newKey {
 			notes = append(notes, keystore.Due{Key: k, Concern: keystore.Unused})
 		}
-		if parts := weak[k.Name]; parts != nil {
+		public := func(part string) bool { return publicAt(k.Provider, part) }
+		if parts := slices.DeleteFunc(weak[k.Name], public); len(parts) > 0 {
 			notes = append(notes, keystore.Due{Key: k, Concern: keystore.Weak, Where: strings.Join(parts, ", ")})
 		}
 	}

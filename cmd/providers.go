@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,6 +37,14 @@ func partsAt(name string) (parts []string) {
 		return []string{keystore.SinglePart}
 	}
 	return parts
+}
+
+// publicAt reports whether a part of a provider's keys may be shown.
+func publicAt(name, part string) bool {
+	return slices.ContainsFunc(providers(), func(p provider.Provider) bool {
+		info := p.Info()
+		return info.Name == name && slices.Contains(info.Parts, provider.Part{Name: part, Public: true})
+	})
 }
 
 const providersLong = `Lists the services at which keywright replaces keys, and what it can do there.

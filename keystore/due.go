@@ -22,6 +22,7 @@ const (
 	// Worth knowing, and no harm.
 	Unused Concern = "unused" // it was never used through keywright
 	Weak   Concern = "weak"   // scans do not look for it: it would be met everywhere
+	Moving Concern = "moving" // a rotation of it is open
 )
 
 // maxAge is how long providers let keys live, at most.
@@ -55,6 +56,8 @@ func (d Due) Text(now time.Time) string {
 		return "the same secret as " + d.Where
 	case Unused:
 		return "never used through keywright"
+	case Moving:
+		return "being rotated: " + d.Where
 	case Weak:
 		return "too weak for scans to look for: " + d.Where
 	default:

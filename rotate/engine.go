@@ -380,6 +380,9 @@ func (e *Engine) work(ctx context.Context, j *Journal) (*work, error) {
 		return nil, err
 	}
 	w.next = provider.Credential{ID: j.NewID, Params: key.Params}
+	if j.Mode == InPlace {
+		w.next.Since = j.Revoked
+	}
 	if j.New != 0 {
 		if w.next.Parts, err = e.Store.Secrets(ctx, j.Key, j.New); err != nil {
 			return nil, err

@@ -1,0 +1,107 @@
+package cmd
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/keywright/keywright/provider"
+)
+
+var updateDocs = flag.Bool("update", false, "write docs/providers.md anew")
+
+// providersPage is docs/providers.md, from the code.
+func providersPage() string {
+	var b strings.Builder
+	b.WriteString("# Where keys are replaced\n\n<!-- made by: go test ./cmd -run ProvidersPage -update -->\n\n" +
+		"What keywright can do at each service, and what it was run against. How a key is\nreplaced, and what each word here means, is in [rotate.md](rotate.md).\n")
+	for _, p := range providers() {
+		info := p.Info()
+		fmt.Fprintf(&b, "\n## %s\n\n%s. A new key is %s; an old one is %s.\n\n", info.Name, info.Title, howNew(p), map[bool]string{true: "revoked", false: "left to what uses it"}[is[provider.Revoker](p)])
+		row := func(what, text string) {
+			if text != "" {
+				fmt.Fprintf(&b, "- %s: %s\n", what, text)
+			}
+		}
+		var parts, ways []string
+		for _, part := range info.Parts {
+			if part.Public {
+				part.Name += " (may be shown)"
+			}
+			parts = append(parts, part.Name)
+		}
+		for way, there := range map[string]bool{
+			"alive or dead can be told": is[provider.Verifier](p), "keys can be listed": is[provider.Lister](p),
+			"looks beforehand": is[provider.Planner](p), "an old key can be disabled first": is[provider.Disabler](p),
+		} {
+			if there {
+				ways = append(ways, way)
+			}
+		}
+		slices.Sort(ways)
+		row("parts", strings.Join(parts, ", "))
+		row("also", strings.Join(ways, "; "))
+		row("changes are made with", info.Admin)
+		if info.Propagation > 0 {
+			row("a change may take", info.Propagation.String())
+		}
+		if info.Nonce {
+			row("never tried while it is in use", "a call disturbs its user")
+		}
+		row("by hand", info.Page)
+		row("run against", info.Tested)
+		if len(info.Params) > 0 {
+			b.WriteString("\n| `--param` | meaning |\n| --- | --- |\n")
+			for _, param := range info.Params {
+				note := ""
+				switch {
+				case param.Required:
+					note = " (needed)"
+				case param.Default != "":
+					note = " (otherwise `" + param.Default + "`)"
+				}
+				fmt.Fprintf(&b, "| `%s` | %s%s |\n", param.Name, param.Meaning, note)
+			}
+		}
+		b.WriteString("\nWritten after:\n\n")
+		for _, s := range info.Sources {
+			fmt.Fprintf(&b, "- %s\n", s)
+		}
+	}
+	return b.String()
+}
+
+// TestProvidersPage: docs/providers.md says what the code does.
+func TestProvidersPage(t *testing.T) {
+	path := filepath.Join("..", "docs", "providers.md")
+	if *updateDocs {
+		if err := os.WriteFile(path, []byte(providersPage()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if have, err := os.ReadFile(path); err != nil || string(have) != providersPage() {
+		t.Errorf("%s is not up to date: go test ./cmd -run ProvidersPage -update (%v)", path, err)
+	}
+}
+
+// TestProviders: their names are in order, and each says all that is to be known.
+func TestProviders(t *testing.T) {
+	var names []string
+	for _, p := range providers() {
+		info := p.Info()
+		names = append(names, info.Name)
+		if info.Title == "" || info.Tested == "" || len(info.Parts) == 0 || len(info.Sources) == 0 {
+			t.Errorf("%s: %+v", info.Name, info)
+		}
+		if !is[provider.Maker](p) && !is[provider.Issuer](p) && !is[provider.Guide](p) {
+			t.Errorf("%s gives no new key", info.Name)
+		}
+	}
+	if !slices.IsSorted(names) || len(slices.Compact(names)) != len(providers()) {
+		t.Errorf("names %v", names)
+	}
+}
