@@ -270,7 +270,10 @@ func (p *Provider) subaccount(ctx context.Context, host string, keys ...provider
 			continue
 		}
 		k, err := p.about(ctx, host, c, "the key")
+		var e *provider.Error
 		switch {
+		case errors.As(err, &e) && e.Kind != provider.Forbidden:
+			return 0, err // it could not be asked
 		case err != nil:
 			last = err
 		case k.Master || k.User == 0:
@@ -483,7 +486,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 
 // Revoke deletes a key: with the master's, or with itself if that is what it gets, in which
 // case it may be one of a master account. It is dead at once. When the answer is not clear,
-// the list is asked: what is not on it is gone.
+// it is looked whether it is still there.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "delete the key"
 	id, host := name(c), host(c)
@@ -497,24 +500,36 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	}
 	err := p.done(ctx, admin, request{doing: doing, host: host, path: "/v5/user/delete-sub-api", body: map[string]string{"apikey": id}}, nil)
 	var e *provider.Error
-	if errors.As(err, &e) && (e.Kind == provider.Refused || e.Kind == provider.Unclear || e.Kind == provider.Malformed) {
-		uid, finding := p.subaccount(ctx, host, c, other)
-		if finding != nil {
-			return err
-		}
-		all, listing := p.keys(ctx, host, admin, uid)
-		if listing == nil && !slices.ContainsFunc(all, func(k key) bool { return k.ID == id }) {
-			return nil
-		}
+	unsure := errors.As(err, &e) && (e.Kind == provider.Refused || e.Kind == provider.Unclear || e.Kind == provider.Malformed)
+	if unsure && p.gone(ctx, admin, c, other) {
+		return nil
 	}
 	return err
+}
+
+// gone reports whether a key is known to exist no more: by the list of its sub-account, or,
+// if nobody can say which that is, because no environment knows it.
+func (p *Provider) gone(ctx context.Context, admin, c, other provider.Credential) bool {
+	uid, err := p.subaccount(ctx, host(c), c, other)
+	if err != nil {
+		return p.unknown(ctx, c)
+	}
+	all, err := p.keys(ctx, host(c), admin, uid)
+	return err == nil && !slices.ContainsFunc(all, func(k key) bool { return k.ID == name(c) })
+}
+
+// unknown reports whether all environments were asked for a key, and none knows it. One
+// that has expired is known.
+func (p *Provider) unknown(ctx context.Context, c provider.Credential) bool {
+	probe, err := p.Verify(ctx, c)
+	return err == nil && probe.State == provider.Dead && (probe.Code == "10003" || probe.Code == "401")
 }
 
 func (p *Provider) revokeItself(ctx context.Context, c provider.Credential) error {
 	host := host(c)
 	k, err := p.about(ctx, host, c, "the key to be deleted")
 	if err != nil {
-		if probe, asking := p.Verify(ctx, c); asking == nil && probe.State == provider.Dead {
+		if p.unknown(ctx, c) {
 			return nil
 		}
 		return err

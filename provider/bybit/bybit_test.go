@@ -15,6 +15,7 @@ import (
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/bybit"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -84,6 +85,50 @@ func TestSignatures(t *testing.T) {
 		if got := bybit.Sign(secret.New([]byte("recorded-secret")), r.Timestamp, r.Key, r.Window, payload); got != r.Sign {
 			t.Errorf("%s %s: %s, want %s", r.Method, r.Path, got, r.Sign)
 		}
+	}
+}
+
+func TestConformance(t *testing.T) {
+	f, url := serve(t)
+	made := 0
+	providertest.Provider(t, providertest.Subject{
+		Provider: open(url),
+		Admin:    f.credential(url, "master"),
+		New: func(t *testing.T) provider.Credential {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			made++
+			id := fmt.Sprint("test", made)
+			f.keys = append(f.keys, &fakeKey{id: id, secret: marked + id, user: 2000 + int64(made), parent: "1000", ips: []string{"*"}, rights: map[string][]string{"Spot": {"SpotTrade"}}})
+			return f.credential(url, id)
+		},
+		Accepts: func(t *testing.T, c provider.Credential) bool {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			k := f.find(string(c.Part("key").Reveal()))
+			return k != nil && k.secret == string(c.Part("secret").Reveal())
+		},
+		DeadCode:  "10003",
+		WrongCode: "10004",
+		ByID:      true,
+		Addr:      strings.TrimPrefix(url, "http://"),
+		At: func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
+			c.Params = map[string]string{"host": "http://" + addr}
+			return open(url), c
+		},
+	})
+}
+
+// That a key has expired does not mean that it was deleted.
+func TestRevokeExpired(t *testing.T) {
+	f, url := serve(t)
+	f.find("old").expires = time.Unix(1, 0)
+	f.fault("/v5/user/delete-sub-api", say(10016))
+	admin, old := f.credential(url, "master"), f.credential(url, "old")
+	quiet(t, open(url).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Unclear)
+	f.find("old").gone = true
+	if err := open(url).Revoke(t.Context(), admin, old, provider.Credential{}); err != nil {
+		t.Error(err)
 	}
 }
 

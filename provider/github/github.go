@@ -170,10 +170,10 @@ func (p *Provider) Revoke(ctx context.Context, _, c, other provider.Credential) 
 	if token.IsZero() {
 		return incomplete(doing)
 	}
-	as := provider.Credential{}
-	if base := base(c); strings.HasSuffix(base, "/api/v3") {
+	as, itself := provider.Credential{}, false
+	if strings.HasSuffix(base(c), "/api/v3") {
 		if as = other; as.Part("token").IsZero() {
-			as = c
+			as, itself = c, true
 		}
 	}
 	body, err := json.Marshal(map[string][]string{"credentials": {string(token.Reveal())}})
@@ -189,6 +189,13 @@ func (p *Provider) Revoke(ctx context.Context, _, c, other provider.Credential) 
 		return nil
 	case a.OK():
 		return a.Failure(provider.Malformed, "", errors.New("it is not what GitHub answers"))
+	case a.Status == http.StatusUnauthorized && itself:
+		var body struct{ Message string }
+		if a.JSON(&body) == nil {
+			if state, _ := refusal(a, body.Message); state == provider.Dead {
+				return nil
+			}
+		}
 	case a.Status == http.StatusForbidden && (a.Header.Get("X-Ratelimit-Remaining") == "0" || a.Header.Get("Retry-After") != ""):
 		return a.Failure(provider.Busy, "", errors.New("60 requests an hour are answered"))
 	case a.Status == http.StatusUnprocessableEntity:

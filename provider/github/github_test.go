@@ -14,6 +14,7 @@ import (
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/github"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -126,6 +127,37 @@ func quiet(t *testing.T, err error) *provider.Error {
 		}
 	}
 	return e
+}
+
+func TestConformance(t *testing.T) {
+	for _, path := range []string{"", "/api/v3"} {
+		f, url := serve(t)
+		n := 0
+		providertest.Provider(t, providertest.Subject{
+			Provider: github.New(nil),
+			New: func(t *testing.T) provider.Credential {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				n++
+				made := token("ghp_", fmt.Sprint("number", n))
+				f.tokens[made] = owner{login: "ada"}
+				return credential(url+path, made)
+			},
+			Accepts: func(t *testing.T, c provider.Credential) bool {
+				f.mu.Lock()
+				defer f.mu.Unlock()
+				token := string(c.Part("token").Reveal())
+				_, ok := f.tokens[token]
+				return ok && !f.dying[token]
+			},
+			DeadCode: "401 Bad credentials",
+			Addr:     strings.TrimPrefix(url, "http://"),
+			At: func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
+				c.Params = map[string]string{"url": "http://" + addr + path}
+				return github.New(nil), c
+			},
+		})
+	}
 }
 
 func TestVerify(t *testing.T) {

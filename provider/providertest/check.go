@@ -45,6 +45,19 @@ func (s Subject) dead(t *testing.T, p provider.Provider, c provider.Credential) 
 	}
 }
 
+// wrong fails unless a provider refuses a wrong secret, and says no more than it knows.
+func (s Subject) wrong(t *testing.T, p provider.Provider, c provider.Credential) {
+	t.Helper()
+	if s.WrongCode == "" {
+		s.dead(t, p, c)
+		return
+	}
+	probe, asked := s.probe(t, p, c)
+	if asked && (probe.State != provider.Unknown || probe.Code != s.WrongCode) {
+		t.Errorf("a wrong one is %q (%s)", probe.State, probe.Code)
+	}
+}
+
 // lifeless fails if a provider says that a credential is alive.
 func (s Subject) lifeless(t *testing.T, p provider.Provider, c provider.Credential) {
 	t.Helper()

@@ -182,7 +182,7 @@ func words(ctx context.Context, err error) error {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return context.Canceled
 	case ctx.Err() != nil || errors.As(err, &dial) && dial.Timeout():
-		return errors.New("no answer in time")
+		return fmt.Errorf("no answer in time: %w", context.DeadlineExceeded)
 	case errors.As(err, &cert):
 		return cert
 	case errors.As(err, &dns):

@@ -213,6 +213,9 @@ func TestNoConnectionInTime(t *testing.T) {
 	client.Timeout = 50 * time.Millisecond
 	_, err := client.Do(t.Context(), call("https://api.example.com"))
 	known(t, err, provider.Unreached)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Error("it does not say that it was the time")
+	}
 }
 
 // A transport of which nothing is known may have sent everything.
