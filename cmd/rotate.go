@@ -340,17 +340,23 @@ func newRotateAbort(term *terminal) *cobra.Command {
 	}
 }
 
-// withRotations does something with the open rotation that is named, or with all.
-func withRotations(ctx context.Context, term *terminal, args []string, do func(context.Context, *keyring, *rotate.Engine, *rotate.Journal) error) error {
+// openRotations opens the user's keys, and the journals of all rotations that are kept.
+func openRotations(ctx context.Context, term *terminal) (*keyring, *rotate.Engine, []*rotate.Journal, error) {
 	keys, err := openKeys(term, mayAsk)
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
 	engine, err := keys.engine()
 	if err != nil {
-		return err
+		return nil, nil, nil, err
 	}
 	all, err := rotor{keys}.journals(ctx)
+	return keys, engine, all, err
+}
+
+// withRotations does something with the open rotation that is named, or with all.
+func withRotations(ctx context.Context, term *terminal, args []string, do func(context.Context, *keyring, *rotate.Engine, *rotate.Journal) error) error {
+	keys, engine, all, err := openRotations(ctx, term)
 	if err != nil {
 		return err
 	}
@@ -380,11 +386,7 @@ func newRotateLs(term *terminal) *cobra.Command {
 		Short: "List rotations",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			keys, err := openKeys(term, mayAsk)
-			if err != nil {
-				return err
-			}
-			all, err := rotor{keys}.journals(c.Context())
+			_, _, all, err := openRotations(c.Context(), term)
 			if err != nil {
 				return err
 			}
@@ -477,15 +479,7 @@ func newRotateOrphans(term *terminal) *cobra.Command {
 }
 
 func runOrphans(ctx context.Context, term *terminal) error {
-	keys, err := openKeys(term, mayAsk)
-	if err != nil {
-		return err
-	}
-	engine, err := keys.engine()
-	if err != nil {
-		return err
-	}
-	known, err := rotor{keys}.journals(ctx)
+	keys, engine, known, err := openRotations(ctx, term)
 	if err != nil {
 		return err
 	}

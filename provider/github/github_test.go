@@ -146,9 +146,9 @@ func TestConformance(t *testing.T) {
 			Accepts: func(t *testing.T, c provider.Credential) bool {
 				f.mu.Lock()
 				defer f.mu.Unlock()
-				token := string(c.Part("token").Reveal())
-				_, ok := f.tokens[token]
-				return ok && !f.dying[token]
+				token := c.Part("token").Reveal()
+				_, ok := f.tokens[string(token)]
+				return ok && !f.dying[string(token)]
 			},
 			DeadCode: "401 Bad credentials",
 			Addr:     strings.TrimPrefix(url, "http://"),
