@@ -50,7 +50,7 @@ var mayImport = map[string][]string{
 	"provider/sshkey":       {"provider", "secret"},
 	"provider/bybit":        {"provider", "provider/web", "secret"},
 	"provider/github":       {"provider", "provider/web", "secret"},
-	"provider/aws":          {"provider", "secret"},
+	"provider/aws":          {"provider", "provider/web", "secret"},
 	"provider/web":          {"provider", "secret"},
 	"provider/providertest": {"provider", "secret"},
 	"rotate":                {"provider", "secret"},

@@ -90,33 +90,13 @@ type Answer struct {
 // error's kind is Unreached if nothing can have been sent, and Unclear if something may
 // have been.
 func (c Client) Do(ctx context.Context, call Call) (Answer, error) {
-	fail := func(kind provider.Kind, err error) (Answer, error) {
-		return Answer{}, &provider.Error{Provider: c.Provider, Doing: call.Doing, Kind: kind, Err: err}
-	}
 	base, err := c.base(call)
 	if err != nil {
 		return Answer{}, err
 	}
-	for name, values := range call.Header {
-		for _, v := range values {
-			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f }) {
-				return fail(provider.Incomplete, fmt.Errorf("what goes into the header %s holds characters that none can", name))
-			}
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
-	defer cancel()
-	if ctx.Err() != nil {
-		return fail(provider.Unreached, ctx.Err())
-	}
-	var looked, connected atomic.Bool
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-		GetConn: func(string) { looked.Store(true) },
-		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
-	})
 	req, err := http.NewRequestWithContext(ctx, call.Method, base+call.Path, bytes.NewReader(call.Body))
 	if err != nil {
-		return fail(provider.Incomplete, errors.New("the address or the method is not one"))
+		return Answer{}, c.failed(call.Doing, provider.Incomplete, errors.New("the address or the method is not one"))
 	}
 	req.URL.RawQuery = call.Query
 	if call.Header != nil {
@@ -124,7 +104,48 @@ func (c Client) Do(ctx context.Context, call Call) (Answer, error) {
 	}
 	req.Header.Set("User-Agent", "keywright")
 	sent := c.Now()
-	resp, err := c.HTTP.Do(req)
+	resp, err := c.Send(req, call.Doing)
+	if err != nil {
+		return Answer{}, err
+	}
+	a := Answer{Status: resp.StatusCode, Header: resp.Header, client: c, doing: call.Doing}
+	got := c.Now()
+	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
+		a.Ahead = sent.Add(got.Sub(sent) / 2).Sub(date.Add(time.Second / 2)).Round(time.Second)
+	}
+	a.after = retryAfter(resp.Header.Get("Retry-After"), got)
+	a.body, err = io.ReadAll(resp.Body)
+	return a, err
+}
+
+func (c Client) failed(doing string, kind provider.Kind, err error) error {
+	return &provider.Error{Provider: c.Provider, Doing: doing, Kind: kind, Err: err}
+}
+
+// Send makes a call as Do does, for those who have a client of their own to put on top. The
+// answer's body is there whole.
+func (c Client) Send(req *http.Request, doing string) (*http.Response, error) {
+	fail := func(kind provider.Kind, err error) (*http.Response, error) { return nil, c.failed(doing, kind, err) }
+	for name, values := range req.Header {
+		for _, v := range values {
+			if strings.ContainsFunc(v, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+				return fail(provider.Incomplete, fmt.Errorf("what goes into the header %s holds characters that none can", name))
+			}
+		}
+	}
+	if !safe(req.URL) {
+		return fail(provider.Incomplete, errUnsafe)
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), c.Timeout)
+	defer cancel()
+	if ctx.Err() != nil {
+		return fail(provider.Unreached, ctx.Err())
+	}
+	var looked, connected atomic.Bool
+	resp, err := c.HTTP.Do(req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GetConn: func(string) { looked.Store(true) },
+		GotConn: func(httptrace.GotConnInfo) { connected.Store(true) },
+	})))
 	if err != nil {
 		kind := provider.Unclear
 		if looked.Load() && !connected.Load() { // name, connection or TLS
@@ -133,36 +154,39 @@ func (c Client) Do(ctx context.Context, call Call) (Answer, error) {
 		return fail(kind, words(ctx, err))
 	}
 	defer resp.Body.Close()
-	a := Answer{Status: resp.StatusCode, Header: resp.Header, client: c, doing: call.Doing}
-	got := c.Now()
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		a.Ahead = sent.Add(got.Sub(sent) / 2).Sub(date.Add(time.Second / 2)).Round(time.Second)
-	}
-	a.after = retryAfter(resp.Header.Get("Retry-After"), got)
-	if a.body, err = io.ReadAll(io.LimitReader(resp.Body, longest+1)); err != nil {
+	body, err := io.ReadAll(io.LimitReader(resp.Body, longest+1))
+	if err != nil {
 		return fail(provider.Unclear, words(ctx, err))
 	}
-	if len(a.body) > longest {
+	if len(body) > longest {
 		return fail(provider.Malformed, fmt.Errorf("the answer is longer than %d bytes", longest))
 	}
-	return a, nil
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	return resp, nil
 }
 
-// base checks the address of a service: TLS, or this machine.
+// base checks the address of a service.
 func (c Client) base(call Call) (string, error) {
-	wrong := func(why string) error {
-		return &provider.Error{Provider: c.Provider, Doing: call.Doing, Kind: provider.Incomplete, Err: errors.New("the address of the service " + why)}
+	wrong := func(why string) (string, error) {
+		return "", c.failed(call.Doing, provider.Incomplete, errors.New("the address of the service "+why))
 	}
 	u, err := url.Parse(call.URL)
 	switch {
 	case err != nil || u.Host == "" || u.Opaque != "":
-		return "", wrong("is not one, like https://api.example.com")
+		return wrong("is not one, like https://api.example.com")
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", wrong("holds more than a host and a path")
-	case u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()):
-		return strings.TrimSuffix(u.String(), "/"), nil
+		return wrong("holds more than a host and a path")
+	case !safe(u):
+		return "", c.failed(call.Doing, provider.Incomplete, errUnsafe)
 	}
-	return "", wrong("must begin with https://: a credential would be read by everybody on the way")
+	return strings.TrimSuffix(u.String(), "/"), nil
+}
+
+var errUnsafe = errors.New("the address of the service must begin with https://: a credential would be read by everybody on the way")
+
+// safe reports whether nobody on the way can read along.
+func safe(u *url.URL) bool {
+	return u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname())
 }
 
 func loopback(host string) bool {

@@ -1,0 +1,263 @@
+package aws_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/aws"
+	"github.com/keywright/keywright/provider/providertest"
+)
+
+var (
+	_ provider.Verifier = (*aws.Provider)(nil)
+	_ provider.Lister   = (*aws.Provider)(nil)
+	_ provider.Planner  = (*aws.Provider)(nil)
+	_ provider.Issuer   = (*aws.Provider)(nil)
+	_ provider.Disabler = (*aws.Provider)(nil)
+	_ provider.Revoker  = (*aws.Provider)(nil)
+)
+
+func open(url string) *aws.Provider {
+	p := aws.New(nil)
+	p.Endpoint = url
+	return p
+}
+
+// quiet fails unless an error is of this kind, and shows no secret.
+func quiet(t *testing.T, err error, kind provider.Kind) *provider.Error {
+	t.Helper()
+	var e *provider.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("%v is not of a provider", err)
+	}
+	if e.Kind != kind {
+		t.Errorf("%v; want %s", err, kind)
+	}
+	for err := error(e); err != nil; err = errors.Unwrap(err) {
+		if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, marked) {
+			t.Errorf("it shows a secret: %s", text)
+		}
+	}
+	return e
+}
+
+func TestConformance(t *testing.T) {
+	f, url := serve(t)
+	made := 0
+	providertest.Provider(t, providertest.Subject{
+		Provider: open(url),
+		Admin:    f.credential("ADMIN"),
+		New: func(t *testing.T) provider.Credential {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			made++
+			id := fmt.Sprint("TEST", made)
+			f.keys = append(f.keys, &fakeKey{id: id, secret: marked + id, user: fmt.Sprint("user", made)})
+			c := f.credential(id)
+			c.Params["user"] = fmt.Sprint("user", made) // a key that is dead does not say it
+			return c
+		},
+		Accepts: func(t *testing.T, c provider.Credential) bool {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			k := f.find(string(c.Part("id").Reveal()))
+			return k != nil && !k.inactive && k.secret == string(c.Part("secret").Reveal())
+		},
+		DeadCode:  "InvalidClientTokenId",
+		WrongCode: "SignatureDoesNotMatch",
+		ByID:      true,
+		Nameless:  true,
+		Addr:      strings.TrimPrefix(url, "http://"),
+		At: func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
+			return open("http://" + addr), c
+		},
+	})
+}
+
+func TestVerify(t *testing.T) {
+	f, url := serve(t)
+	got, err := open(url).Verify(t.Context(), f.credential("OLD"))
+	want := provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{Account: "123456789012", ID: "OLD", Label: "arn:aws:iam::123456789012:user/team/app"}}
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	f.find("OLD").inactive = true
+	if got, err := open(url).Verify(t.Context(), f.credential("OLD")); err != nil || got.State != provider.Dead {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// Only one code means that a key is dead.
+func TestCodes(t *testing.T) {
+	for _, c := range []struct {
+		code, message string
+		want          provider.State
+	}{
+		{"InvalidClientTokenId", "", provider.Dead},
+		{"SignatureDoesNotMatch", "The request signature we calculated does not match", provider.Unknown},
+		{"SignatureDoesNotMatch", "Signature expired: 20260101T000000Z is now earlier than 20260101T001500Z", provider.Skewed},
+		{"SignatureDoesNotMatch", "Signature not yet current: 20260101T001500Z is still later than", provider.Skewed},
+		{"RequestExpired", "", provider.Skewed},
+		{"AccessDenied", "", provider.Narrow},
+		{"Throttling", "Rate exceeded", provider.Throttled},
+		{"ExpiredToken", "", provider.Unknown},
+		{"OptInRequired", "", provider.Unknown},
+	} {
+		f, url := serve(t)
+		f.answer = func(w http.ResponseWriter, _ string, _ func()) bool {
+			w.WriteHeader(403)
+			fmt.Fprintf(w, `<ErrorResponse><Error><Code>%s</Code><Message>%s %s</Message></Error></ErrorResponse>`, c.code, c.message, marked)
+			return true
+		}
+		got, err := open(url).Verify(t.Context(), f.credential("OLD"))
+		if err != nil || got.State != c.want || got.Code != c.code {
+			t.Errorf("%s: %+v, %v; want %s", c.code, got, err, c.want)
+		}
+		if n := f.count("GetCallerIdentity"); n != 1 {
+			t.Errorf("%s: asked %d times", c.code, n)
+		}
+	}
+}
+
+func TestPlan(t *testing.T) {
+	second := func(f *fake) {
+		f.keys = append(f.keys, &fakeKey{id: "OTHER", secret: marked, user: "app", inactive: true, created: time.Date(2024, 5, 6, 0, 0, 0, 0, time.UTC)})
+	}
+	for _, c := range []struct {
+		name   string
+		change func(f *fake)
+		kind   provider.Kind
+		says   string // in the error, its hint, or the notes
+	}{
+		{"room", func(*fake) {}, "", ""},
+		{"no room", second, provider.NoSlot, "OTHER, made 2024-05-06, out of use, never seen used, could go: aws iam delete-access-key --user-name app --access-key-id OTHER"},
+		{"on two pages", func(f *fake) { second(f); f.page = 1 }, provider.NoSlot, "OTHER"},
+		{"may not list", func(f *fake) { f.denied["ListAccessKeys"] = true }, provider.Forbidden, ""},
+		{"may not create", func(f *fake) { f.denied["CreateAccessKey"] = true }, provider.Forbidden, "it may not iam:CreateAccessKey for user app"},
+		{"may not delete", func(f *fake) { f.denied["DeleteAccessKey"] = true }, provider.Forbidden, "it may not iam:DeleteAccessKey for user app"},
+		{"may not ask", func(f *fake) { f.denied["SimulatePrincipalPolicy"] = true }, "", "could not be asked"},
+		{"may not ask for the last use", func(f *fake) { f.denied["GetAccessKeyLastUsed"] = true }, "", ""},
+		{"root", func(f *fake) { f.find("OLD").user = "root" }, provider.Refused, "root"},
+		{"dead", func(f *fake) { f.find("OLD").inactive = true }, provider.Incomplete, "parameter user"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, url := serve(t)
+			c.change(f)
+			got, err := open(url).Plan(t.Context(), f.credential("ADMIN"), f.credential("OLD"))
+			if n := f.count("CreateAccessKey") + f.count("DeleteAccessKey") + f.count("UpdateAccessKey"); n != 0 {
+				t.Errorf("%d changes", n)
+			}
+			text := strings.Join(got.Notes, "; ")
+			if c.kind != "" {
+				e := quiet(t, err, c.kind)
+				text = e.Error() + " " + e.Hint
+			} else if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(text, c.says) || c.says == "" && text != "" && c.kind == "" {
+				t.Errorf("%q does not say %q", text, c.says)
+			}
+		})
+	}
+}
+
+func TestList(t *testing.T) {
+	f, url := serve(t)
+	got, err := open(url).List(t.Context(), f.credential("ADMIN"), f.credential("OLD"))
+	want := provider.Listed{Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	want.ID, want.LastUsed = "OLD", time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	if err != nil || !reflect.DeepEqual(got, []provider.Listed{want}) {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// A key that changes itself: the new one deletes the old one.
+func TestItself(t *testing.T) {
+	f, url := serve(t)
+	p, old := open(url), f.credential("OLD")
+	next, err := p.Issue(t.Context(), old, old, "keywright-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	quiet(t, p.Revoke(t.Context(), next, next, next), provider.Refused)
+	for range 2 {
+		if err := p.Revoke(t.Context(), next, old, next); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f.find("OLD") != nil || f.find("NEW1") == nil {
+		t.Error("the wrong one is gone")
+	}
+}
+
+// A key that lives is not said to be gone, when it is of another user than is said.
+func TestRevokeOfAnotherUser(t *testing.T) {
+	f, url := serve(t)
+	old := f.credential("OLD")
+	old.Params["user"] = "somebody"
+	quiet(t, open(url).Revoke(t.Context(), f.credential("ADMIN"), old, provider.Credential{}), provider.Refused)
+}
+
+// What is known after a create that did not go well.
+func TestIssueFaults(t *testing.T) {
+	failed := func(status int, code string) func(http.ResponseWriter, func()) {
+		return func(w http.ResponseWriter, _ func()) {
+			w.WriteHeader(status)
+			fmt.Fprintf(w, `<ErrorResponse><Error><Code>%s</Code><Message>%s</Message></Error></ErrorResponse>`, code, marked)
+		}
+	}
+	text := func(status int, body string) func(http.ResponseWriter, func()) {
+		return func(w http.ResponseWriter, _ func()) { w.WriteHeader(status); fmt.Fprint(w, body) }
+	}
+	after := func(answer func(http.ResponseWriter, func())) func(http.ResponseWriter, func()) {
+		return func(w http.ResponseWriter, done func()) { done(); answer(w, nil) }
+	}
+	hangUp := func(http.ResponseWriter, func()) { panic(http.ErrAbortHandler) }
+	for _, c := range []struct {
+		name   string
+		answer func(http.ResponseWriter, func())
+		kind   provider.Kind
+	}{
+		{"may not", failed(403, "AccessDenied"), provider.Forbidden},
+		{"not valid", failed(403, "InvalidClientTokenId"), provider.Forbidden},
+		{"two keys", failed(409, "LimitExceeded"), provider.NoSlot},
+		{"no such user", failed(404, "NoSuchEntity"), provider.Refused},
+		{"too many", failed(400, "Throttling"), provider.Busy},
+		{"429", text(429, ""), provider.Busy},
+		{"ServiceFailure", after(failed(500, "ServiceFailure")), provider.Unclear},
+		{"500", after(text(500, marked)), provider.Unclear},
+		{"503, a page", after(text(503, "<html>"+marked)), provider.Unclear},
+		{"a code that is not documented", after(failed(400, "Strange")), provider.Unclear},
+		{"no answer", after(hangUp), provider.Unclear},
+		{"a page", after(text(200, "<html>"+marked)), provider.Malformed},
+		{"half", after(text(200, "<CreateAccessKeyResponse><CreateAccessKeyResult><AccessKey><SecretAccessKey>"+marked)), provider.Malformed},
+		{"nothing", after(text(200, "")), provider.Malformed},
+		{"no key", after(text(200, "<CreateAccessKeyResponse><CreateAccessKeyResult></CreateAccessKeyResult></CreateAccessKeyResponse>")), provider.Malformed},
+		{"moved", text(307, ""), provider.Refused},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f, url := serve(t)
+			f.answer = func(w http.ResponseWriter, action string, done func()) bool {
+				if action != "CreateAccessKey" {
+					return false
+				}
+				c.answer(w, done)
+				return true
+			}
+			_, err := open(url).Issue(t.Context(), f.credential("ADMIN"), f.credential("OLD"), "keywright-1")
+			quiet(t, err, c.kind)
+			if n := f.count("CreateAccessKey"); n != 1 {
+				t.Errorf("asked for %d times", n)
+			}
+			if f.made == 1 && c.kind != provider.Unclear && c.kind != provider.Malformed {
+				t.Error("a key was made, and the error denies it")
+			}
+		})
+	}
+}
