@@ -8,6 +8,7 @@ import (
 
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/aws"
 	"github.com/keywright/keywright/provider/bybit"
 	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/local"
@@ -17,6 +18,7 @@ import (
 // providers are all that keywright knows, in the order of their names.
 func providers() []provider.Provider {
 	return []provider.Provider{
+		aws.New(nil),
 		bybit.New(nil),
 		github.New(nil),
 		local.Provider{},
