@@ -65,7 +65,7 @@ was done with them.
 	root.SetFlagErrorFunc(flagError)
 	root.PersistentFlags().BoolVar(&term.plain, "no-color", false, "print without colour (NO_COLOR does the same)")
 	root.AddCommand(newScan(term, pipelineScan), newSet(term), newGenerate(term), newGet(term), newImport(term), newExport(term), newLs(term), newRm(term), newMv(term),
-		newEdit(term), newRun(term), newStatus(term), newTOTP(term), newUnlock(term), newRotate(term), newProviders(term), newAudit(term), newBackup(term), newRestore(term), newDoctor(term), newVersion(term))
+		newEdit(term), newRun(term), newStatus(term), newTOTP(term), newUnlock(term), newRotate(term), newRevoke(term, pipelineScan), newProviders(term), newAudit(term), newBackup(term), newRestore(term), newDoctor(term), newVersion(term))
 	root.SetHelpCommand(&cobra.Command{
 		Use:   "help [command]",
 		Short: "Show the help of a command",

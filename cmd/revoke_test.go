@@ -1,0 +1,69 @@
+package cmd
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/secret"
+)
+
+// issuer is a provider of one token, which may survive its end.
+type issuer struct {
+	alive    bool
+	immortal bool
+	revoked  int
+}
+
+func (i *issuer) Info() provider.Info {
+	return provider.Info{Name: "issuer", Parts: []provider.Part{{Name: "token"}}}
+}
+
+func (i *issuer) Verify(context.Context, provider.Credential) (provider.Probe, error) {
+	if i.alive {
+		return provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{Account: "ada"}}, nil
+	}
+	return provider.Probe{State: provider.Dead, Code: "401"}, nil
+}
+
+func (i *issuer) Revoke(_ context.Context, _, c, _ provider.Credential) error {
+	if string(c.Part("token").Reveal()) != "the-token" {
+		panic("another token")
+	}
+	i.revoked++
+	i.alive = i.immortal
+	return nil
+}
+
+// TestRevokeFinding: what is alive is revoked and seen dead; what is dead already is left
+// alone; what goes on living is not called dead; and nothing shows the token.
+func TestRevokeFinding(t *testing.T) {
+	t.Setenv(envHome, t.TempDir())
+	f := scan.Finding{Rule: &scan.Rule{ID: "a-rule", Title: "Token"}, Fingerprint: "k1:1", Redacted: "th…", Places: make([]scan.Place, 2)}
+	for _, c := range []struct {
+		what    string
+		p       *issuer
+		says    string
+		fails   bool
+		revoked int
+	}{
+		{"alive", &issuer{alive: true}, "it is dead: 401", false, 1},
+		{"dead", &issuer{}, "it is dead already; nothing was done", false, 0},
+		{"immortal", &issuer{alive: true, immortal: true}, "the provider says that it is done", true, 1},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			s := newScreen()
+			err := revokeFinding(t.Context(), &s.terminal, revokeOptions{yes: true}, f, c.p,
+				provider.Credential{Parts: map[string]secret.Value{"token": secret.New([]byte("the-token"))}})
+			if (err != nil) != c.fails || c.p.revoked != c.revoked {
+				t.Errorf("error %v, revoked %d times", err, c.p.revoked)
+			}
+			out := s.stdout.String() + s.stderr.String()
+			if !strings.Contains(out, c.says) || strings.Contains(out, "the-token") {
+				t.Errorf("it says %q", out)
+			}
+		})
+	}
+}
