@@ -45,12 +45,14 @@ func newRoot(term *terminal) *cobra.Command {
 		Long: `keywright finds credentials that leaked into files and into a Git repository's
 whole history, says where each one came in and who brought it, and what was and
 was not read. It keeps keys, one set for each environment, and a record of what
-was done with them.
+was done with them. It replaces a key at its provider, and proves that the old
+one is dead.
 
     keywright scan            scan the repository in the current directory
     keywright scan --staged   scan what is about to be committed
     keywright set dev/TOKEN   store a key
     keywright status          say which keys need attention
+    keywright rotate dev/KEY  replace a key
 `,
 		SilenceErrors:              true,
 		SuggestionsMinimumDistance: 2,

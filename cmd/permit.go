@@ -28,7 +28,7 @@ type request struct {
 }
 
 func addReason(f *pflag.FlagSet, reason *string) {
-	f.StringVar(reason, "reason", "", "`TEXT` that goes on record; a protected environment asks for it")
+	f.StringVar(reason, "reason", "", "`TEXT` that goes on record; protected environments ask")
 }
 
 // permit asks before something is done in a protected environment, and says whether it
