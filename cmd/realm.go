@@ -22,7 +22,7 @@ type insistence struct {
 }
 
 func (i *insistence) addFlags(f *pflag.FlagSet) {
-	f.BoolVar(&i.force, "force", false, "take a live value into a test environment, or reverse")
+	f.BoolVar(&i.force, "force", false, "a live value in a test environment, or reverse")
 	f.StringVar(&i.reason, "reason", "", "`TEXT` that goes on record")
 }
 
