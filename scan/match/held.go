@@ -24,7 +24,7 @@ func (e *Engine) Hold(set *held.Set) {
 	e.held = &heldKeys{set: set, lit: uint16(len(e.uses) + len(e.probers)), rule: &scan.Rule{
 		ID: HeldRule, Provider: "generic", Title: "Key of your keystore", Confidence: scan.Certain, Generic: true,
 		Why: "Whoever finds it can use it as you do.",
-		Fix: "Issue a new one at its provider, store it with 'keywright set', and revoke this one.",
+		Fix: "Where keywright cannot replace it: issue a new one, store it with 'keywright set', revoke this one.",
 	}}
 }
 

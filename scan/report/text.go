@@ -114,6 +114,11 @@ func (s *screen) block(f scan.Finding) block {
 	if more := morePlaces(places[len(shown):]); more != "" {
 		out.rest = append(out.rest, s.faint.Render(more))
 	}
+	for _, h := range f.Held {
+		if h.Version == "current" {
+			out.rest = append(out.rest, s.arrow.Render("→")+" keywright rotate "+Escape(h.Key)+" --emergency")
+		}
+	}
 	if f.Rule.Fix != "" {
 		out.rest = append(out.rest, s.hang(s.plain, s.arrow.Render("→")+" ", Escape(f.Rule.Fix)))
 	}
