@@ -25,9 +25,9 @@ type exportOptions struct {
 }
 
 const exportLong = `Prints the keys of an environment, in clear, in a format that another tool
-reads. What was exported is out of keywright's hands: it asks before, and without a
-terminal it wants --yes-plaintext. To hand keys to a program, 'keywright run'
-is better.
+reads. What was exported is out of keywright's hands: it asks before, and
+without a terminal it wants --yes-plaintext. To hand keys to a program,
+'keywright run' is better.
 `
 
 func newExport(term *terminal) *cobra.Command {
@@ -47,7 +47,7 @@ func newExport(term *terminal) *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.format, "format", "dotenv", "`FORMAT`: "+strings.Join(edit.Formats(), ", "))
+	f.StringVar(&o.format, "format", "dotenv", "`FORMAT` is one of\n"+strings.Join(edit.Formats(), ", "))
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, for you alone to read")
 	f.StringSliceVar(&o.only, "only", nil, "only the keys in `LIST` (names, without the environment)")
 	f.BoolVar(&o.yes, "yes-plaintext", false, "do not ask")
