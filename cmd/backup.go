@@ -98,7 +98,7 @@ func (o lockOptions) backupRecipient(term *terminal) (age.Recipient, error) {
 	if o.recipient != "" {
 		r, err := age.ParseX25519Recipient(o.recipient)
 		if err != nil {
-			return nil, usagef("age-keygen prints one: age1...", "--recipient: %s is none of age's", quote(o.recipient))
+			return nil, usagef("age-keygen prints one: age1...", "--recipient: that is none of age's") // it may be a secret one
 		}
 		return r, nil
 	}

@@ -158,8 +158,8 @@ func (f *File) read(ctx context.Context) (*content, error) {
 	if errors.As(err, &wrong) {
 		return nil, &problem{keystore.Locked, errors.New("the identity does not fit it")}
 	}
-	if err != nil {
-		return nil, &problem{keystore.Damaged, err}
+	if err != nil { // it may quote what is there in its place
+		return nil, &problem{keystore.Damaged, errors.New("it is no file of age")}
 	}
 	plain, err := io.ReadAll(io.LimitReader(r, maxFile))
 	defer clear(plain)

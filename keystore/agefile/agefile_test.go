@@ -78,6 +78,10 @@ func TestPassphrase(t *testing.T) {
 	if v, err := again.Get(t.Context(), "a"); err != nil || string(v.Reveal()) != "marked-value" || len(asked) != 1 || asked[0] {
 		t.Errorf("%v, asked %v", err, asked)
 	}
+	plain := filepath.Join(dir, "plain")
+	if err := os.WriteFile(plain, []byte("TOKEN=marked-value\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		items *File
 		want  keystore.Trouble
@@ -91,6 +95,7 @@ func TestPassphrase(t *testing.T) {
 		"damaged identity":  {New(file, phrase(cut(t, identity, 90), "open sesame", &asked)), keystore.Locked},
 		"damaged file":      {New(cut(t, file, -1), phrase(identity, "open sesame", &asked)), keystore.Damaged},
 		"cut in its header": {New(cut(t, file, 40), phrase(identity, "open sesame", &asked)), keystore.Damaged},
+		"another's file":    {New(plain, phrase(identity, "open sesame", &asked)), keystore.Damaged},
 		"empty file":        {New(cut(t, file, 0), phrase(identity, "open sesame", &asked)), keystore.Damaged},
 	} {
 		_, getErr := c.items.Get(t.Context(), "a")

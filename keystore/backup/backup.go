@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"time"
 
 	"filippo.io/age"
@@ -103,6 +104,15 @@ var (
 	ErrFormat   = errors.New("it was written by another version of keywright")
 )
 
+// noBackup says why a file could not be read. What the library makes of its content is
+// left out: it may quote that, and somebody may have given the wrong file.
+func noBackup(err error) error {
+	if path := (*fs.PathError)(nil); errors.As(err, &path) {
+		return fmt.Errorf("%w: %w", ErrNoBackup, path)
+	}
+	return ErrNoBackup
+}
+
 // Backup is one that was read.
 type Backup struct {
 	Made       time.Time
@@ -119,12 +129,12 @@ func Read(r io.Reader, with age.Identity) (*Backup, error) {
 	case errors.As(err, &wrong):
 		return nil, ErrLocked
 	case err != nil:
-		return nil, fmt.Errorf("%w: %w", ErrNoBackup, err)
+		return nil, noBackup(err)
 	}
 	plain, err := io.ReadAll(io.LimitReader(d, maxBackup))
 	defer clear(plain)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNoBackup, err)
+		return nil, noBackup(err)
 	}
 	var c content
 	if err := json.Unmarshal(plain, &c); err != nil {

@@ -102,6 +102,9 @@ func TestDamaged(t *testing.T) {
 		}
 		return &b
 	}
+	if _, err := Read(strings.NewReader("TOKEN=marked\nOTHER=marked\n"), id); !errors.Is(err, ErrNoBackup) || strings.Contains(err.Error(), "marked") {
+		t.Errorf("a file that is no backup: %v", err)
+	}
 	if _, err := Read(seal("{"), id); !errors.Is(err, ErrNoBackup) {
 		t.Errorf("not JSON: %v", err)
 	}

@@ -356,6 +356,9 @@ func TestTroubles(t *testing.T) {
 				took := time.Since(start)
 				t.Logf("%v: %v", took.Round(time.Millisecond), err)
 				wantTrouble(t, err, c.want)
+				if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), string(value(100).Reveal()[:20])) {
+					t.Errorf("the value is in %v", err)
+				}
 				if !strings.Contains(fmt.Sprint(err), c.words) {
 					t.Errorf("%v does not say %q", err, c.words)
 				}
