@@ -81,6 +81,9 @@ func (h *hunt) prop(name string) string { return h.path("props/" + name) }
 func (h *hunt) mark(name string) string {
 	if h.values[name] == "" {
 		h.values[name] = newMark()
+		if name == "local" || name == "via" { // a successor is made of it: letters and digits
+			h.values[name] = string(secret.Random(40, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789").Reveal())
+		}
 		h.marks.add(name, h.values[name])
 	}
 	return h.values[name]
@@ -318,6 +321,8 @@ func (h *hunt) errands() map[string][]errand {
 		"rotate resume":    {ok("rotate", "resume")},
 		"rotate abort":     {ok("rotate", "abort")},
 		"rotate ls":        {ok("rotate", "ls")},
+		"rotate orphans":   {ok("rotate", "orphans")},
+		"revoke":           {ends(exitUsage, "revoke"), ends(exitFailed, "revoke", "--finding", "k1:0", h.prop("planted"))},
 		"rotate show":      {ends(exitFailed, "rotate", "show", "none")},
 		"providers":        {ok("providers")},
 		"audit":            {ok("audit")},
