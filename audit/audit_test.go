@@ -320,6 +320,36 @@ func TestNoSecretAnywhere(t *testing.T) {
 	}
 }
 
+// A clock that goes back changes nothing but times, and Verify says where it did.
+func TestClockGoesBack(t *testing.T) {
+	l, _, _ := build(t, 3)
+	at := entry(2).Time
+	for i, step := range []time.Duration{-30 * time.Second, time.Hour, -23 * time.Hour, 2 * time.Hour, 30 * time.Hour} {
+		r, err := l.Verify(t.Context())
+		if err != nil || (r.SetBack != nil) != (i > 2) || r.SetBack != nil && *r.SetBack != (SetBack{5, 23 * time.Hour}) {
+			t.Errorf("before entry %d: %+v, %v", 3+i, r.SetBack, err)
+		}
+		at = at.Add(step)
+		e := entry(0)
+		e.Time = at
+		if n, err := l.Append(t.Context(), e); n != int64(3+i) || err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	// Old entries are those of an early time, wherever they stand.
+	if n, err := l.Erase(t.Context(), entry(0).Time); n != 3 || err != nil {
+		t.Errorf("erased %d, %v", n, err)
+	}
+	if r, err := l.Verify(t.Context()); r.Size != 8 || r.SetBack != nil || err != nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for n, want := range map[int64]error{3: ErrErased, 4: nil, 5: ErrErased, 6: ErrErased, 7: nil} {
+		if _, err := l.Prove(t.Context(), n); !errors.Is(err, want) {
+			t.Errorf("entry %d: %v", n, err)
+		}
+	}
+}
+
 func TestErase(t *testing.T) {
 	l, dir, keep := build(t, 10)
 	if n, err := l.Erase(t.Context(), entry(4).Time); n != 4 || err != nil {

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
 )
@@ -20,7 +22,20 @@ type Report struct {
 	// former and removes the latter.
 	Unacknowledged int64
 	Unfinished     int64
+	// SetBack is the first entry that is earlier than one before it, and by how much;
+	// nil if there is none. Entries are in the order of their numbers, whatever a clock
+	// said, so this is no fault: but what their times say cannot be relied upon.
+	SetBack *SetBack
 }
+
+// SetBack says that the clock was, before an entry.
+type SetBack struct {
+	Seq int64
+	By  time.Duration
+}
+
+// Clocks that are kept right by small steps may go back by less.
+const clockSlack = time.Minute
 
 // Verify reads the whole log and compares it with the head in the keychain. If it is
 // not as keywright left it, the error is a [*Fault], which names the first entry
@@ -72,7 +87,7 @@ func (l *Log) verify(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	rest := v.behind()
-	return Report{head.N, head.Hash, int64(len(rest.records)), entries.Size() - rest.end}, nil
+	return Report{head.N, head.Hash, int64(len(rest.records)), entries.Size() - rest.end, v.back}, nil
 }
 
 // verifier goes through the lines of a log once. Until the first that is not the
@@ -87,6 +102,8 @@ type verifier struct {
 	tree    frontier
 	badHash *Fault // the first stored hash that is wrong
 	tail    *tail  // what lies behind the head; see behind
+	latest  time.Time
+	back    *SetBack
 
 	broken bool // a line below the head was not the next record
 	first  lineKind
@@ -141,9 +158,27 @@ func (v *verifier) line(line []byte) error {
 		v.broken, v.first, v.later = true, kind, map[int64]int{}
 	default:
 		v.end += int64(len(line))
+		v.clock(r)
 		return v.grow(r)
 	}
 	return nil
+}
+
+// clock looks whether the clock was set back before an entry. What cannot be read, or was
+// erased, says nothing.
+func (v *verifier) clock(r record) {
+	var e struct {
+		Time time.Time `json:"time"`
+	}
+	if r.erased() || json.Unmarshal(r.Body, &e) != nil || e.Time.IsZero() {
+		return
+	}
+	if by := v.latest.Sub(e.Time); by > clockSlack && v.back == nil {
+		v.back = &SetBack{r.Seq, by}
+	}
+	if e.Time.After(v.latest) {
+		v.latest = e.Time
+	}
 }
 
 // grow adds the next record to the tree, and compares the hashes that this stores.

@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/internal/durable/durabletest"
+	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/keystore/keystoretest"
 )
 
 // TestPowerLossInBeginAnew loses power while something is given up: what was in order
@@ -128,5 +131,41 @@ func TestSecondDirectory(t *testing.T) {
 	t.Setenv(envHome, filepath.Join(dir, "home"))
 	if _, err := openReal(t).holdings(t.Context()); err == nil {
 		t.Error("the first directory is not given up")
+	}
+}
+
+// That a clock was set back is said where the log is verified, and is no fault.
+func TestClockWasSetBack(t *testing.T) {
+	m := keystoretest.NewMemory()
+	keptIn(t, t.TempDir())
+	tell := func(want int, args ...string) string {
+		t.Helper()
+		scr := on(durabletest.Unsynced{}, "value")
+		scr.items = func(string, asking) (keystore.Items, error) { return m, nil }
+		if code := run(t.Context(), &scr.terminal, args); code != want {
+			t.Fatalf("%v: exit %d, want %d\n%s", args, code, want, scr.stderr.String())
+		}
+		return scr.stdout.String()
+	}
+	tell(exitOK, "set", "dev/A")
+	if said := tell(exitOK, "audit", "verify"); said != "1 entry, all as written\n" {
+		t.Errorf("verify says %q", said)
+	}
+	scr := on(durabletest.Unsynced{}, "")
+	scr.items = func(string, asking) (keystore.Items, error) { return m, nil }
+	keys, err := openKeys(&scr.terminal, mayAsk)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := entryFor("get", audit.Granted, keystore.Name{Env: "dev", Key: "A"})
+	e.Time = time.Now().Add(-48 * time.Hour)
+	if _, err := keys.log.Append(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	tell(exitOK, "get", "dev/A")
+	for _, args := range [][]string{{"audit", "verify"}, {"doctor"}} {
+		if said := tell(exitOK, args...); !strings.Contains(said, "entry 1 is 48h0m") || !strings.Contains(said, "the clock was set back") {
+			t.Errorf("%v says %q", args, said)
+		}
 	}
 }

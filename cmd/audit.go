@@ -186,10 +186,21 @@ func runAuditVerify(ctx context.Context, term *terminal, against string) error {
 		return err
 	}
 	fmt.Fprintf(term.out, "%s, all as written\n", entries(r.Size))
+	if text := setBack(r); text != "" {
+		fmt.Fprintln(term.out, text)
+	}
 	if r.Unacknowledged > 0 || r.Unfinished > 0 {
 		fmt.Fprintf(term.out, "and %s of a command that was interrupted\n", entries(r.Unacknowledged))
 	}
 	return nil
+}
+
+// setBack says that a clock was set back, if one was.
+func setBack(r audit.Report) string {
+	if r.SetBack == nil {
+		return ""
+	}
+	return fmt.Sprintf("entry %d is %s earlier than one before it: the clock was set back, and times say little", r.SetBack.Seq, r.SetBack.By.Round(time.Second))
 }
 
 func entries(n int64) string {

@@ -143,6 +143,9 @@ func (d *doctor) audit(ctx context.Context, keys *keyring) error {
 		return err
 	default:
 		d.say("the audit log has %s, all as written", entries(r.Size))
+		if text := setBack(r); text != "" {
+			d.say("%s", text)
+		}
 	}
 	return nil
 }

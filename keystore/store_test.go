@@ -152,6 +152,39 @@ func (s *testStore) tidy() {
 	}
 }
 
+// A clock that goes back keeps no key from being stored, and leaves nothing behind.
+func TestClockGoesBack(t *testing.T) {
+	s := newTestStore(t)
+	name := Name{"prod", "A"}
+	for i, step := range []time.Duration{0, -365 * 24 * time.Hour, -time.Hour, 1000 * 24 * time.Hour, -2 * cooling} {
+		s.clock = s.clock.Add(step)
+		value := fmt.Sprint("value ", i)
+		if err := s.put("prod/A", value); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.value("prod/A", Current); got != value {
+			t.Errorf("current is %q, not %q", got, value)
+		}
+		if i > 0 && s.value("prod/A", Previous) != fmt.Sprint("value ", i-1) {
+			t.Errorf("previous is %q", s.value("prod/A", Previous))
+		}
+		if err := s.put("prod/GONE", "x"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Remove(t.Context(), Name{"prod", "GONE"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Undo(t.Context(), name); err != nil || s.value("prod/A", Current) != "value 3" {
+		t.Errorf("%v, %q", err, s.value("prod/A", Current))
+	}
+	c, err := s.Check(t.Context())
+	if err != nil || len(c.Ailments) > 0 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	s.tidy()
+}
+
 func TestVersions(t *testing.T) {
 	s := newTestStore(t)
 	check := func(current, previous string) {
