@@ -1,0 +1,230 @@
+// Package redis rotates the passwords of Redis' ACL users.
+//
+// A user may have several passwords at once, so that one user is enough: the new one is
+// added, and the old one taken away when nothing uses it any more. The server does not
+// say which password a connection was opened with: in the end all connections of the
+// user are closed, and those that know the new password come back. With two users that
+// take turns, "app_a,app_b", only what the old one opened is closed: the other gets the
+// rights of the first and a new password, and then the first is turned off.
+//
+// Users are known to each server for itself: a replica, or another node of a cluster,
+// has its own.
+package redis
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/secret"
+)
+
+// Provider is Redis. The zero value is ready for use.
+type Provider struct{}
+
+const (
+	name = "redis"
+
+	user     = "user"
+	password = "password"
+
+	host   = "host"
+	port   = "port"
+	secure = "tls"
+	roots  = "cacert"
+	cert   = "cert"
+	key    = "key"
+	users  = "users"
+)
+
+// Info implements provider.Provider.
+func (Provider) Info() provider.Info {
+	return provider.Info{
+		Name:  name,
+		Title: "Redis",
+		Parts: []provider.Part{{Name: user, Public: true}, {Name: password}},
+		Params: []provider.Param{
+			{Name: host, Meaning: "the server's name or address", Required: true},
+			{Name: port, Meaning: "the server's port", Default: "6379"},
+			{Name: secure, Meaning: "yes, or no for a server on this machine, where no is the default"},
+			{Name: roots, Meaning: "a file with the certificates that the server's is signed with, instead of the system's"},
+			{Name: cert, Meaning: "a file with the certificate that the server asks clients for"},
+			{Name: key, Meaning: "a file with that certificate's private key"},
+			{Name: users, Meaning: "two users that take turns, as app_a,app_b; otherwise one has both passwords for a while"},
+		},
+		Admin: "a user that may change others and save them: +acl +client +config +info",
+		Sources: []string{
+			"https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/",
+			"https://redis.io/docs/latest/commands/acl-setuser/",
+			"https://redis.io/docs/latest/commands/acl-dryrun/",
+			"https://redis.io/docs/latest/commands/client-kill/",
+			"https://redis.io/docs/latest/develop/reference/protocol-spec/",
+		},
+		Tested: "Redis 7.0",
+	}
+}
+
+// Verify logs in. Dead is WRONGPASS, which is for a wrong password, a user that is not
+// there and one that is off alike. A user without a password takes any: that one is
+// never dead.
+func (p Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
+	var probe provider.Probe
+	err := within(ctx, "log in as "+account(c), c, func(s *session) error {
+		probe = provider.Probe{State: provider.Alive, Who: provider.Identity{ID: account(c)}}
+		who, err := s.text("ACL", "WHOAMI")
+		switch {
+		case err == nil && who != account(c):
+			return errNonsense
+		case refused(err, "NOPERM"): // it was let in before
+			probe.State, probe.Code, err = provider.Narrow, "NOPERM", nil
+		}
+		return err
+	})
+	if no := (*refusal)(nil); errors.As(err, &no) {
+		return no.probe(), nil
+	}
+	if err != nil {
+		return provider.Probe{}, err
+	}
+	return probe, nil
+}
+
+// alphabet is such that a password can stand in an address, a .env file and a shell
+// without quotes. 40 of it are 238 bits: its hash tells nobody what it is.
+const (
+	alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	length   = 40
+)
+
+// Make implements provider.Maker: a new password, for the other of two users.
+func (p Provider) Make(_ context.Context, old provider.Credential) (provider.Credential, error) {
+	to, err := successor("make a password", old)
+	if err != nil {
+		return provider.Credential{}, err
+	}
+	return provider.Credential{
+		ID:     to,
+		Parts:  map[string]secret.Value{user: secret.New([]byte(to)), password: secret.Random(length, alphabet)},
+		Params: maps.Clone(old.Params),
+	}, nil
+}
+
+// Apply implements provider.Maker. The server is given a hash of the password, not the
+// password. The same user has both then; another one is made like the first, whatever it
+// was before, with this password alone.
+func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credential) error {
+	from, to := account(old), account(next)
+	doing := "give " + to + " a new password"
+	if from == "" || to == "" || next.Part(password).IsZero() {
+		return incomplete(doing, "the user and the new password are needed")
+	}
+	return within(ctx, doing, acting(admin, next), func(s *session) error {
+		if err := s.usable(from); err != nil {
+			return err
+		}
+		rules := []string{"#" + hash(next)}
+		if from != to {
+			like, err := s.rules(from)
+			if err != nil {
+				return err
+			}
+			rules = slices.Concat([]string{"reset"}, like, []string{"on"}, rules)
+		}
+		if err := s.do(slices.Concat([]string{"ACL", "SETUSER", to}, rules)...); err != nil {
+			return err
+		}
+		return s.save()
+	}, old, next)
+}
+
+// Revoke implements provider.Revoker. Of two users that take turns, the old one is turned
+// off and has no password any more; otherwise its password alone is taken from the user.
+// All connections of the user are closed.
+func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
+	who := account(c)
+	doing := "take the password from " + who
+	turns, err := pair(c)
+	switch {
+	case err != nil:
+		return incomplete(doing, err.Error())
+	case who == "":
+		return incomplete("take a password away", "the user is needed")
+	}
+	whole := slices.Contains(turns, who) && who != account(other)
+	if !whole && c.Part(password).IsZero() {
+		return incomplete(doing, "the password is needed: the user may have others")
+	}
+	return within(ctx, doing, acting(admin, c), func(s *session) error {
+		u, err := s.user(who)
+		if err != nil || !u.there {
+			return err
+		}
+		had := slices.Contains(u.passwords, hash(c))
+		switch {
+		case whole && (had || c.Part(password).IsZero()):
+			err = s.do("ACL", "SETUSER", who, "off", "resetpass")
+		case had:
+			err = s.do("ACL", "SETUSER", who, "!"+hash(c))
+		} // otherwise it is gone, as is one of two that has got another since
+		if err != nil {
+			return err
+		}
+		// A server that dies now must not come back with the old one: saved before.
+		if err := s.save(); err != nil {
+			return err
+		}
+		return s.do("CLIENT", "KILL", "USER", who)
+	}, c)
+}
+
+// hash is how Redis stores a password.
+func hash(c provider.Credential) string {
+	sum := sha256.Sum256(c.Part(password).Reveal())
+	return hex.EncodeToString(sum[:])
+}
+
+// account is the user of a credential, or what it is known by.
+func account(c provider.Credential) string {
+	if c.Part(user).IsZero() {
+		return c.ID
+	}
+	return string(c.Part(user).Reveal())
+}
+
+// pair are the two users that take turns, or none.
+func pair(c provider.Credential) ([]string, error) {
+	if strings.TrimSpace(c.Params[users]) == "" {
+		return nil, nil
+	}
+	names := strings.Split(c.Params[users], ",")
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+	}
+	if len(names) != 2 || names[0] == "" || names[1] == "" || names[0] == names[1] {
+		return nil, fmt.Errorf("users %q are not two users, as app_a,app_b", c.Params[users])
+	}
+	return names, nil
+}
+
+// successor is the user that comes after a credential's, which may be itself.
+func successor(doing string, c provider.Credential) (string, error) {
+	pair, err := pair(c)
+	switch at := slices.Index(pair, account(c)); {
+	case err != nil:
+		return "", incomplete(doing, err.Error())
+	case account(c) == "":
+		return "", incomplete(doing, "the user is needed")
+	case pair == nil:
+		return account(c), nil
+	case at < 0:
+		return "", incomplete(doing, fmt.Sprintf("%s is none of the users %s", account(c), c.Params[users]))
+	default:
+		return pair[1-at], nil
+	}
+}
