@@ -162,7 +162,10 @@ func newProxy(t *testing.T, server string, allow int64) *proxy {
 			return
 		}
 		defer up.Close()
-		go io.Copy(up, client)
+		go func() {
+			io.Copy(up, client)
+			up.(*net.TCPConn).CloseWrite() // servers that are not told of the end of a session see it
+		}()
 		b := make([]byte, 1<<14)
 		for {
 			n, err := up.Read(b)
