@@ -13,6 +13,7 @@ import (
 	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/local"
 	"github.com/keywright/keywright/provider/postgres"
+	"github.com/keywright/keywright/provider/redis"
 )
 
 // providers are all that keywright knows, in the order of their names.
@@ -23,6 +24,7 @@ func providers() []provider.Provider {
 		github.New(nil),
 		local.Provider{},
 		postgres.Provider{},
+		redis.Provider{},
 	}
 }
 
