@@ -105,7 +105,7 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 		fmt.Fprintln(term.out, "  it is of the account", escaped(who)+", which is told")
 	}
 	if before.State == provider.Dead {
-		fmt.Fprintln(term.out, "it is dead already; nothing was done")
+		fmt.Fprintf(term.out, "%s takes it for no token that is valid (%s); nothing was done\n", p.Info().Title, escaped(before.Code))
 		return nil
 	}
 	if !o.yes {

@@ -50,7 +50,7 @@ func TestRevokeFinding(t *testing.T) {
 		revoked int
 	}{
 		{"alive", &issuer{alive: true}, "it is dead: 401", false, 1},
-		{"dead", &issuer{}, "it is dead already; nothing was done", false, 0},
+		{"dead", &issuer{}, "takes it for no token that is valid (401); nothing was done", false, 0},
 		{"immortal", &issuer{alive: true, immortal: true}, "the provider says that it is done", true, 1},
 	} {
 		t.Run(c.what, func(t *testing.T) {

@@ -255,7 +255,7 @@ func TestIssueFaults(t *testing.T) {
 			if n := f.count("CreateAccessKey"); n != 1 {
 				t.Errorf("asked for %d times", n)
 			}
-			if f.made == 1 && c.kind != provider.Unclear && c.kind != provider.Malformed {
+			if f.issued() == 1 && c.kind != provider.Unclear && c.kind != provider.Malformed {
 				t.Error("a key was made, and the error denies it")
 			}
 		})

@@ -70,12 +70,21 @@ func (f *fake) credential(id string) provider.Credential {
 }
 
 func (f *fake) count(action string) (n int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	for _, c := range f.calls {
 		if c == action {
 			n++
 		}
 	}
 	return n
+}
+
+// issued is how many keys were made.
+func (f *fake) issued() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.made
 }
 
 // failure is an error as the query protocol has it.

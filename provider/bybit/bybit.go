@@ -72,7 +72,7 @@ func (p *Provider) Info() provider.Info {
 			"https://bybit-exchange.github.io/docs/v5/user/rm-sub-apikey",
 			"https://bybit-exchange.github.io/docs/v5/user/rm-master-apikey",
 		},
-		Tested: "a fake of the documentation; signatures against those of pybit",
+		Tested: "a fake of the documentation; signatures against those of Bybit's SDK for Go",
 	}
 }
 

@@ -394,15 +394,17 @@ func TestIssueFaults(t *testing.T) {
 				t.Errorf("asked for %d times", n)
 			}
 			// What was made all the same is found by its lineage.
+			f.mu.Lock()
 			f.answer = nil
+			f.mu.Unlock()
 			all, err := p.List(t.Context(), admin, old)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if found := slices.ContainsFunc(all, func(l provider.Listed) bool { return l.Label == "keywright-1" }); found != (f.made == 1) {
-				t.Errorf("%d made, found: %v", f.made, found)
+			if found := slices.ContainsFunc(all, func(l provider.Listed) bool { return l.Label == "keywright-1" }); found != (f.issued() == 1) {
+				t.Errorf("%d made, found: %v", f.issued(), found)
 			}
-			if f.made == 1 && c.kind != provider.Unclear && c.kind != provider.Malformed {
+			if f.issued() == 1 && c.kind != provider.Unclear && c.kind != provider.Malformed {
 				t.Error("a key was made, and the error denies it")
 			}
 		})
@@ -629,13 +631,13 @@ func TestRevokeFaults(t *testing.T) {
 			p, admin, old, next := open(url), f.credential(url, "master"), f.credential(url, "old"), f.credential(url, "new")
 			err := p.Revoke(t.Context(), admin, old, next)
 			if c.kind == "" {
-				if err != nil || f.find("old") != nil {
+				if err != nil || f.there("old") {
 					t.Error(err)
 				}
 				return
 			}
 			quiet(t, err, c.kind)
-			if n := f.called("/v5/user/delete-sub-api"); n != 1 || f.find("old") == nil {
+			if n := f.called("/v5/user/delete-sub-api"); n != 1 || !f.there("old") {
 				t.Errorf("asked %d times", n)
 			}
 		})

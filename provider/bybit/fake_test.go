@@ -68,6 +68,19 @@ func (f *fake) find(id string) *fakeKey {
 	return nil
 }
 
+// issued is how many keys were made, and there whether one exists.
+func (f *fake) issued() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.made
+}
+
+func (f *fake) there(id string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.find(id) != nil
+}
+
 func (f *fake) called(path string) int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

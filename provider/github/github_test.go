@@ -53,6 +53,11 @@ func serve(t *testing.T) (*fake, string) {
 	return f, s.URL
 }
 
+func (f *fake) lives(token string) bool {
+	_, ok := f.tokens[token]
+	return ok && !f.dying[token]
+}
+
 func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -146,9 +151,7 @@ func TestConformance(t *testing.T) {
 			Accepts: func(t *testing.T, c provider.Credential) bool {
 				f.mu.Lock()
 				defer f.mu.Unlock()
-				token := c.Part("token").Reveal()
-				_, ok := f.tokens[string(token)]
-				return ok && !f.dying[string(token)]
+				return f.lives(string(c.Part("token").Reveal()))
 			},
 			DeadCode: "401 Bad credentials",
 			Addr:     strings.TrimPrefix(url, "http://"),
