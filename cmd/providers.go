@@ -14,6 +14,7 @@ import (
 	"github.com/keywright/keywright/provider/local"
 	"github.com/keywright/keywright/provider/postgres"
 	"github.com/keywright/keywright/provider/redis"
+	"github.com/keywright/keywright/provider/sshkey"
 )
 
 // providers are all that keywright knows, in the order of their names.
@@ -25,6 +26,7 @@ func providers() []provider.Provider {
 		local.Provider{},
 		postgres.Provider{},
 		redis.Provider{},
+		sshkey.Provider{},
 	}
 }
 

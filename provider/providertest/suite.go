@@ -36,6 +36,8 @@ type Subject struct {
 	Old provider.Credential
 
 	DeadCode string // what Verify gives for a secret that is wrong
+	// Wrong makes a wrong secret of a credential's, where not any text will do.
+	Wrong func(c provider.Credential, part string) provider.Credential
 	// WrongCode is what it gives for a wrong secret of an ID that is known, where that may
 	// mean something else, too: the state is Unknown. It is as DeadCode if empty.
 	WrongCode string
@@ -143,7 +145,7 @@ func (s Subject) verify(t *testing.T) {
 		s.lives(t, s.Provider, live)
 	}
 	for _, part := range s.secrets() {
-		s.wrong(t, s.Provider, Wrong(live, part))
+		s.wrong(t, s.Provider, s.other(live, part))
 	}
 	s.lives(t, s.Provider, live)
 	s.accepted(t, live)
@@ -157,6 +159,14 @@ func Wrong(c provider.Credential, part string) provider.Credential {
 	return c
 }
 
+// other is a credential with a wrong secret.
+func (s Subject) other(c provider.Credential, part string) provider.Credential {
+	if s.Wrong != nil {
+		return s.Wrong(c, part)
+	}
+	return Wrong(c, part)
+}
+
 func (s Subject) secrets() (names []string) {
 	for _, p := range s.Provider.Info().Parts {
 		if !p.Public {
@@ -168,7 +178,7 @@ func (s Subject) secrets() (names []string) {
 
 func (s Subject) concurrent(t *testing.T) {
 	live := s.New(t)
-	wrong := Wrong(live, s.secrets()[0])
+	wrong := s.other(live, s.secrets()[0])
 	var all sync.WaitGroup
 	for range 4 {
 		all.Go(func() {
