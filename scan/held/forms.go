@@ -80,7 +80,7 @@ func formsOf(value []byte) (all []spelling) {
 		}
 	}
 	add(raw, bytes.Clone(value))
-	if text := canonical(value); bytes.IndexByte(text, '\n') >= 0 {
+	if text := canonical(value); bytes.IndexByte(text, '\n') >= 0 && len(text) >= window {
 		all = append(all, spelling{lines, text})
 	}
 	small := []byte(hex.EncodeToString(value))
