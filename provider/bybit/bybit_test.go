@@ -172,7 +172,8 @@ func TestCodes(t *testing.T) {
 			return true
 		}
 		got := verify(t, open(url), f.credential(url, "old"))
-		if got.State != want || got.Code != fmt.Sprint(code) {
+		word, _, _ := strings.Cut(got.Code, ", the clock here is ") // which may differ by a second
+		if got.State != want || word != fmt.Sprint(code) {
 			t.Errorf("%d: %+v, want %s", code, got, want)
 		}
 	}

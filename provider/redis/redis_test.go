@@ -508,9 +508,10 @@ func TestImpostors(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
+			answer := strings.ReplaceAll(c.answer, "PASSWORD", reveal(cred))
 			go func() {
 				if conn, err := l.Accept(); err == nil {
-					says(strings.ReplaceAll(c.answer, "PASSWORD", reveal(cred)))(conn)
+					says(answer)(conn)
 					conn.Close()
 				}
 			}()
