@@ -84,7 +84,7 @@ func canonical(value []byte) []byte {
 // begin is the part of a value that is looked for.
 func begin(value []byte) []byte {
 	value = bytes.TrimSpace(value)
-	return value[:min(len(value), maxValue)]
+	return bytes.TrimSpace(value[:min(len(value), maxValue)])
 }
 
 // keys are the three keys that one is made of.

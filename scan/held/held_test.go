@@ -198,6 +198,10 @@ func TestWeak(t *testing.T) {
 func TestLong(t *testing.T) {
 	r := rand.New(rand.NewPCG(4, 4))
 	v := random(r, alnum, 100_000)
+	cut := v[:4<<10-3] + "\n \n" + v[4<<10:] // what is looked for would end in white space
+	if hits := find(setOf(t, cut), []byte("x "+cut)); len(hits) == 0 {
+		t.Error("white space where the beginning ends hides a value")
+	}
 	for _, text := range []string{"x " + v + " y", base64.StdEncoding.EncodeToString([]byte("ab" + v))} {
 		if hits := find(setOf(t, v), []byte(text)); len(hits) != 1 || !strings.HasPrefix(v, string(hits[0].Text)) {
 			t.Errorf("%d hits", len(hits))
