@@ -214,3 +214,17 @@ func (k *Key) still() error {
 	}
 	return nil
 }
+
+// settlePending makes the pending version of a rotation that nobody can go on with the
+// previous one: it may be what the provider accepts, and 'undo' makes it current.
+func (k *Key) settlePending() {
+	if _, ok := k.Version(Pending); !ok {
+		return
+	}
+	k.Versions = slices.DeleteFunc(k.Versions, func(v Version) bool { return v.Stage == Previous })
+	for i := range k.Versions {
+		if k.Versions[i].Stage == Pending {
+			k.Versions[i].Stage = Previous
+		}
+	}
+}

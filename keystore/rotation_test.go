@@ -95,3 +95,28 @@ func TestRotate(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// TestRestorePending: what was pending when a backup was made is kept, and the key can be
+// rotated where it is restored.
+func TestRestorePending(t *testing.T) {
+	from, to, name := newTestStore(t), newTestStore(t), Name{"prod", "DB"}
+	r := Rotation{ID: "r1", Key: name}
+	for _, err := range []error{
+		from.put("prod/DB", "one"), from.put("prod/DB", "two"), saved(t, from, &r, RotationChange{Begin: true}),
+		saved(t, from, &r, RotationChange{Pending: Parts{SinglePart: secret.New([]byte("three"))}, Number: 3}),
+		from.Each(t.Context(), func(k Key, versions map[int]Parts) error { return to.Restore(t.Context(), k, versions) }),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if cur, prev := to.value("prod/DB", Current), to.value("prod/DB", Previous); cur != "two" || prev != "three" {
+		t.Errorf("current %q, previous %q", cur, prev)
+	}
+	again := Rotation{ID: "r2", Key: name}
+	for _, c := range []RotationChange{{Begin: true}, {Pending: Parts{SinglePart: secret.New([]byte("four"))}, Number: 4}, {Promote: true}} {
+		if err := saved(t, to, &again, c); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -538,6 +538,7 @@ func (s *Store) Restore(ctx context.Context, k Key, versions map[int]Parts) erro
 		}
 		restored := k.clone()
 		restored.Rotation = "" // its journal stays where it was begun
+		restored.settlePending()
 		for i := range restored.Versions {
 			v := &restored.Versions[i]
 			parts, ok := versions[v.Number]
