@@ -268,6 +268,13 @@ func (f guided) Guide(provider.Credential) provider.Steps {
 	return provider.Steps{IssueAt: "https://provider.test/new", RevokeAt: "https://provider.test/keys"}
 }
 
+// ended is one by hand whose old key is ended by having it.
+type ended struct{ guided }
+
+func (f ended) Revoke(ctx context.Context, a, c, other provider.Credential) error {
+	return fake{f.w}.Revoke(ctx, a, c, other)
+}
+
 // The consumers.
 
 type consumer struct {
@@ -423,6 +430,7 @@ var families = []struct {
 	{"issued, no list", func(w *world) provider.Provider { return issuer{fake{w}} }, Options{}, false},
 	{"issued, leaked", func(w *world) provider.Provider { return issuer{fake{w}} }, Options{Emergency: true}, false},
 	{"disabled first", func(w *world) provider.Provider { return disabler{lister{issuer{fake{w}}}} }, Options{Emergency: true}, false},
+	{"by hand, ended by having it", func(w *world) provider.Provider { return ended{guided{w}} }, Options{}, false},
 	{"by hand", func(w *world) provider.Provider { return guided{w} }, Options{}, false},
 }
 

@@ -520,7 +520,8 @@ func (w *work) revokeNew(ctx context.Context) (result, error) {
 		return w.orphan(ctx)
 	}
 	r, ok := w.p.(provider.Revoker)
-	if !ok {
+	guided := is[provider.Guide](w.p) && !is[provider.Issuer](w.p) && !is[provider.Maker](w.p)
+	if !ok || w.j.New == 0 && guided { // it was made by hand, if at all, and nobody here has it
 		const question = "Is the new key deleted, if one was made?"
 		steps := w.p.(provider.Guide).Guide(w.old)
 		if !w.yes(question) {
