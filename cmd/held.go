@@ -26,7 +26,11 @@ type heldKeys struct {
 // lookForKeys reads what a scan is to look for.
 func lookForKeys(ctx context.Context, term *terminal) (h heldKeys) {
 	keys, err := openKeys(term, neverAsk)
-	if err != nil || !keys.Exists() {
+	if err != nil {
+		h.excluded = []scan.Excluded{{What: "held keys: where they are kept cannot be told", Count: 1}}
+		return h
+	}
+	if !keys.Exists() {
 		return h
 	}
 	h.keys = keys

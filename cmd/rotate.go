@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/rotate"
@@ -141,6 +142,15 @@ func (k *keyring) rotateOne(ctx context.Context, arg string, options rotate.Opti
 	if err != nil {
 		return err
 	}
+	if !o.plan {
+		if _, err := k.permit(ctx, request{verb: "rotate", env: name.Env, names: []keystore.Name{name}, what: "Replace " + name.String(), reason: o.reason, unattended: true}); err != nil {
+			return err
+		}
+	}
+	// To plan is to ask the provider, with the key and with the one that administers it.
+	if err := k.recordPlan(ctx, name); err != nil {
+		return err
+	}
 	j, err := engine.New(ctx, name.String(), options)
 	if err != nil {
 		return explainRotation(name, err)
@@ -148,13 +158,28 @@ func (k *keyring) rotateOne(ctx context.Context, arg string, options rotate.Opti
 	if err := printPlan(k.term, j); err != nil || o.plan {
 		return err
 	}
-	if _, err := k.permit(ctx, request{verb: "rotate", env: name.Env, names: []keystore.Name{name}, what: "Replace " + name.String(), reason: o.reason, unattended: true}); err != nil {
-		return err
-	}
 	if err := engine.Begin(ctx, j); err != nil {
 		return err
 	}
 	return k.drive(ctx, engine, j.ID)
+}
+
+// recordPlan puts on record that a provider is asked with a key, and with the one that it
+// is administered with.
+func (k *keyring) recordPlan(ctx context.Context, name keystore.Name) error {
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	key, ok := catalog.Find(name)
+	if !ok || key.Provider == "" {
+		return nil
+	}
+	names := []keystore.Name{name}
+	if admin, err := keystore.ParseName(key.Admin); err == nil {
+		names = append(names, admin)
+	}
+	return k.record(ctx, "rotate", audit.Granted, names...)
 }
 
 // explainRotation adds what to do about a key that cannot be replaced.
@@ -491,6 +516,9 @@ func runOrphans(ctx context.Context, term *terminal) error {
 	unread := 0
 	for i := range catalog.Keys {
 		name := catalog.Keys[i].Name.String()
+		if err := keys.recordPlan(ctx, catalog.Keys[i].Name); err != nil {
+			return err
+		}
 		orphans, err := engine.Orphans(ctx, name, known)
 		if err != nil {
 			fmt.Fprintln(term.err, "keywright: not looked for:", escaped(err.Error()))

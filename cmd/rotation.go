@@ -80,7 +80,7 @@ func (r rotor) Secrets(ctx context.Context, name string, version int) (map[strin
 	return r.Numbered(ctx, n, version)
 }
 
-// Journal implements rotate.Store. An id may be cut off where it is clear.
+// Journal implements rotate.Store.
 func (r rotor) Journal(ctx context.Context, id string) (*rotate.Journal, error) {
 	all, err := r.journals(ctx)
 	if err != nil {
@@ -146,7 +146,11 @@ func (r rotor) recordRotation(ctx context.Context, verb, key string, version int
 // that are still there.
 func (r rotor) running(ctx context.Context, key string, version int) (running []rotate.Process, err error) {
 	for e, err := range r.log.Entries(ctx, audit.Filter{Verb: "run", Key: key}) {
-		if err != nil || e.Child == nil || e.Version != fmt.Sprint(version) || e.Host != who().Host {
+		entry := errors.Is(err, audit.ErrErased) || errors.Is(err, audit.ErrSchema) || errors.As(err, new(*audit.Fault))
+		if err != nil && !entry {
+			return nil, fmt.Errorf("look for programs that have the key: %w", err)
+		}
+		if err != nil || e.Child == nil || e.Child.Start == 0 || e.Version != fmt.Sprint(version) || e.Host != who().Host {
 			continue
 		}
 		p, err := launch.Inspect(e.Child.PID)
