@@ -46,7 +46,7 @@ func weak(value []byte) bool {
 	if len(value) < MinValue || proof.Placeholder(value) {
 		return true
 	}
-	if words := len(bytes.Fields(value)); words >= minPhrase && words < len(value)/2 {
+	if words := len(bytes.Fields(value)); words >= minPhrase && words < len(value)/2 || passphrase(value) {
 		return false
 	}
 	if !proof.LooksLikeIdentifier(value) && proof.LooksRandom(value) >= 0.5 {
@@ -57,7 +57,17 @@ func weak(value []byte) bool {
 	})
 }
 
+// passphrase reports whether a value is small words between hyphens, as 'generate' makes
+// them, so many that nobody wrote them by chance.
+func passphrase(value []byte) bool {
+	words := bytes.Split(value, []byte("-"))
+	return len(words) >= minDrawn && !slices.ContainsFunc(words, func(w []byte) bool {
+		return len(w) < 3 || bytes.ContainsFunc(w, func(c rune) bool { return c < 'a' || c > 'z' })
+	})
+}
+
 const (
+	minDrawn  = 5  // words of a passphrase
 	minPhrase = 8  // words that are not met together by chance
 	minPiece  = 12 // bytes of a value that make it one of its kind
 )

@@ -185,7 +185,7 @@ func TestWeak(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 3))
 	words := []string{"abandon", "ability", "able", "about", "above", "absent", "absorb", "abstract", "absurd", "abuse", "access", "accident"}
 	for _, v := range []string{
-		random(r, alnum, 12), random(r, "0123456789abcdef", 32), random(r, signs, 20), strings.Join(words, " "),
+		random(r, alnum, 12), random(r, "0123456789abcdef", 32), random(r, signs, 20), strings.Join(words, " "), strings.Join(words[:7], "-"),
 		"Tr0ub4dor" + "&3xyz!", "postgres://bot:" + random(r, alnum, 24) + "@db.bots.net/bot",
 	} {
 		if len(held.Digest(key, secret.New([]byte(v)))) == 0 {
