@@ -241,7 +241,7 @@ func TestNotSaved(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := p.Apply(t.Context(), s.admin(), old, next)
-	if kind(err) != provider.Refused || !strings.Contains(err.Error(), "not saved") {
+	if kind(err) != provider.Unclear || !strings.Contains(err.Error(), "not saved") {
 		t.Error(err)
 	}
 	if err := os.Rename(s.dir+".away", s.dir); err != nil {

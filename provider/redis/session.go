@@ -321,6 +321,9 @@ func explain(ctx context.Context, doing string, hide func(string) string, login 
 	switch {
 	case errors.As(err, &no):
 		e.Kind, e.Code, e.Hint, e.Err = no.kind(), no.code, no.hint, err
+		if errors.As(err, new(*partly)) { // who goes on must not take it for not done
+			e.Kind = provider.Unclear
+		}
 		return e
 	case ctx.Err() != nil:
 		e.Err = ctx.Err()
