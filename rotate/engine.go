@@ -425,7 +425,7 @@ func (w *work) fail(ctx context.Context, err error) error {
 		hint = known.Hint + "; then " + hint
 	}
 	w.j.note(w.Now(), Failed, err.Error())
-	if w.again || w.begun && unclear(err) { // it is not known whether it happened
+	if w.again || w.begun && unclear(step, err) { // it is not known whether it happened
 		w.j.note(w.Now(), Begun, "how it went is not known")
 	}
 	if saving := w.save(ctx, w.j, Change{}); saving != nil {
@@ -434,10 +434,18 @@ func (w *work) fail(ctx context.Context, err error) error {
 	return &StepError{ID: w.j.ID, Key: w.j.Key, Step: step, Err: err, Hint: hint}
 }
 
-// unclear reports whether what failed may have happened all the same.
-func unclear(err error) bool {
+// unclear reports whether what failed may have happened all the same. A key is issued by
+// one call, which happened or not; other steps take several, and a refusal may have come
+// to the last of them.
+func unclear(step Step, err error) bool {
 	known := (*provider.Error)(nil)
-	return !errors.As(err, &known) || known.Kind == provider.Unclear || known.Kind == provider.Malformed
+	switch {
+	case !errors.As(err, &known):
+		return true
+	case step.Name == Issue:
+		return known.Kind == provider.Unclear || known.Kind == provider.Malformed
+	}
+	return known.Kind != provider.Unreached && known.Kind != provider.Incomplete
 }
 
 // lost says that what was done could not be recorded. A credential that the provider has

@@ -545,3 +545,61 @@ func (w *world) goOn(p func(*world) provider.Provider, id string, back bool, abo
 	}
 	return w.drive(e, id)
 }
+
+// TestRefusedHalfWay: a refusal that comes after something was changed is not taken for
+// nothing: what was applied is ended when the rotation is taken back, and a revocation
+// that was begun cannot be.
+func TestRefusedHalfWay(t *testing.T) {
+	refused := &provider.Error{Provider: "fake", Doing: "the last of it", Kind: provider.Forbidden}
+	for _, step := range []StepName{Apply, Revoke} {
+		w := newWorld(t)
+		e := w.engine(func(w *world) provider.Provider { return half{maker{fake{w}}, step, refused} })
+		j, err := e.New(t.Context(), "prod/DB", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Begin(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.drive(e, j.ID); !errors.Is(err, refused) {
+			t.Fatalf("%s: %v", step, err)
+		}
+		err = w.engine(func(w *world) provider.Provider { return maker{fake{w}} }).Abort(t.Context(), j.ID)
+		if step == Revoke {
+			if !errors.Is(err, ErrIrrevocable) {
+				t.Errorf("a revocation is taken back: %v", err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.drive(w.engine(func(w *world) provider.Provider { return maker{fake{w}} }), j.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.check(j.ID); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// half does a step, and is refused something after it.
+type half struct {
+	maker
+	step StepName
+	err  error
+}
+
+func (h half) Apply(ctx context.Context, a, old, next provider.Credential) error {
+	if err := h.maker.Apply(ctx, a, old, next); err != nil || h.step != Apply {
+		return err
+	}
+	return h.err
+}
+
+func (h half) Revoke(ctx context.Context, a, c, other provider.Credential) error {
+	if err := h.maker.Revoke(ctx, a, c, other); err != nil || h.step != Revoke {
+		return err
+	}
+	return h.err
+}
