@@ -20,9 +20,10 @@ type Known struct {
 	Frail  bool   // some tree names what no store has: any new object may be it
 }
 
-// Known returns what the graph's walk met.
+// Known returns what the graph's walk met. Frail is the caller's to set, by what
+// the graph says of it once trees have been walked.
 func (g *Graph) Known() *Known {
-	k := &Known{Direct: sortIDs(slices.Clone(g.named)), Absent: slices.Clone(g.absent), Frail: g.trees.missing}
+	k := &Known{Direct: sortIDs(slices.Clone(g.named)), Absent: slices.Clone(g.absent)}
 	for n, r := range g.commits.commits {
 		k.IDs = append(k.IDs, g.h.objects.ids[n])
 		if !g.h.Has(r.tree) && r.tree != emptyTree {
@@ -44,6 +45,9 @@ func (g *Graph) Known() *Known {
 	}
 	return k
 }
+
+// Frail reports whether some tree names what no store has, if trees have been walked.
+func (g *Graph) Frail() bool { return g.trees != nil && g.trees.missing }
 
 // Names reports whether a root other than an index's names an object.
 func (k *Known) Names(id ID) bool { return k.Direct.Has(id) }

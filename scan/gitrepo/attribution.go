@@ -7,6 +7,8 @@ import (
 	"maps"
 	"slices"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/keywright/keywright/scan/packfile"
 )
 
@@ -44,7 +46,8 @@ type Graph struct {
 	missing []ID            // what roots and commits lead to and no store has
 
 	kids    [][]child // of a tree, by its number: those below which hits lie
-	state   []uint8   // of computing kids
+	hot     bitSet    // by number: trees below which hits lie
+	cold    bitSet    // trees below which none do
 	seen    []bool    // trees and blobs that some commit holds, by number
 	results map[introKey]*Introduction
 	version map[versionKey]map[int32]bool
@@ -312,9 +315,11 @@ func (g *Graph) Introductions(ctx context.Context, secrets map[ID][]int, names *
 	if len(g.secrets) == 0 && !g.trees.named.Load() {
 		return nil, nil
 	}
-	g.kids = make([][]child, len(g.h.objects.ids))
-	g.state = make([]uint8, len(g.h.objects.ids))
-	g.seen = make([]bool, len(g.h.objects.ids))
+	n := len(g.h.objects.ids)
+	g.kids, g.seen, g.hot, g.cold = make([][]child, n), make([]bool, n), newBitSet(n), newBitSet(n)
+	if err := g.lead(ctx); err != nil {
+		return nil, err
+	}
 	if err := g.tipFiles(); err != nil {
 		return nil, err
 	}
@@ -372,38 +377,69 @@ func (g *Graph) byName(c child) []int {
 
 func compareIDs(a, b ID) int { return slices.Compare(a[:], b[:]) }
 
-// below returns the entries of a tree that are hits or lead to some.
-func (g *Graph) below(tree int32) []child {
-	const busy, done = 1, 2
-	if g.state[tree] == done {
-		return g.kids[tree]
+// lead finds out below which commits' trees hits lie, on all cores: it takes the
+// longest of what is to be known before places can be told.
+func (g *Graph) lead(ctx context.Context) error {
+	all, workers := g.commits.sorted(), g.h.options.Workers
+	group, ctx := errgroup.WithContext(ctx)
+	for worker := range workers {
+		group.Go(func() error {
+			for i, r := range all[len(all)*worker/workers : len(all)*(worker+1)/workers] {
+				if i&0xFF == 0 && ctx.Err() != nil {
+					return ctx.Err()
+				}
+				if r.treeNumber >= 0 {
+					g.leads(r.treeNumber)
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// leads reports whether hits lie below a tree, and finds that out of all trees below
+// it. It is safe for concurrent use: at worst two goroutines find out the same.
+func (g *Graph) leads(tree int32) bool {
+	if g.hot.has(tree) || g.cold.has(tree) {
+		return g.hot.has(tree)
 	}
 	type frame struct {
 		tree int32
 		next int
+		hot  bool
 	}
-	g.state[tree] = busy
-	stack := []frame{{tree, 0}}
+	var room [16]frame
+	stack := append(room[:0], frame{tree: tree})
+descend:
 	for len(stack) > 0 {
 		f := &stack[len(stack)-1]
-		all := g.trees.children[f.tree]
-		descended := false
-		for f.next < len(all) {
-			c := all[f.next]
-			if c.dir && g.state[c.object] == 0 {
-				g.state[c.object] = busy
-				stack = append(stack, frame{c.object, 0})
-				descended = true
-				break
+		for all := g.trees.children[f.tree]; f.next < len(all); f.next++ {
+			switch c := &all[f.next]; {
+			case !c.dir || g.hot.has(c.object):
+				f.hot = true
+			case !g.cold.has(c.object):
+				stack = append(stack, frame{tree: c.object})
+				continue descend
 			}
-			if !c.dir || len(g.kids[c.object]) > 0 {
-				g.kids[f.tree] = append(g.kids[f.tree], c)
-			}
-			f.next++
 		}
-		if !descended {
-			g.state[f.tree] = done
-			stack = stack[:len(stack)-1]
+		if f.hot {
+			g.hot.add(f.tree)
+		} else {
+			g.cold.add(f.tree)
+		}
+		stack = stack[:len(stack)-1]
+	}
+	return g.hot.has(tree)
+}
+
+// below returns the entries of a tree that are hits or lead to some.
+func (g *Graph) below(tree int32) []child {
+	if g.kids[tree] == nil && g.leads(tree) {
+		for _, c := range g.trees.children[tree] {
+			if !c.dir || g.leads(c.object) {
+				g.kids[tree] = append(g.kids[tree], c)
+			}
 		}
 	}
 	return g.kids[tree]
@@ -498,7 +534,7 @@ func (g *Graph) files(prefix string, kids []child, f func(path string, c child))
 // commit finds what one commit brought: it looks into the entries that differ
 // from every parent's.
 func (g *Graph) commit(r *commitRecord) {
-	if r.treeNumber < 0 || len(g.below(r.treeNumber)) == 0 {
+	if r.treeNumber < 0 || !g.leads(r.treeNumber) {
 		return
 	}
 	g.visit(r.treeNumber)
@@ -604,7 +640,7 @@ func (g *Graph) danglingTrees() {
 // unseenTrees lists the trees with hits below them that were not visited.
 func (g *Graph) unseenTrees() (trees []int32) {
 	for n := range g.trees.children {
-		if tree := int32(n); len(g.below(tree)) > 0 && !g.seen[tree] {
+		if tree := int32(n); g.leads(tree) && !g.seen[tree] {
 			trees = append(trees, tree)
 		}
 	}

@@ -282,7 +282,9 @@ func newBitSet(n int) bitSet { return bitSet{make([]atomic.Uint32, (n+31)/32), &
 
 // add reports whether the number was not there yet.
 func (s bitSet) add(n int32) bool {
-	s.any.Store(true)
+	if !s.any.Load() { // all cores write to what they would have to share
+		s.any.Store(true)
+	}
 	bit := uint32(1) << (n & 31)
 	return s.bits[n>>5].Or(bit)&bit == 0
 }
@@ -388,6 +390,13 @@ func (v *historyVisitor[S]) Visit(worker int, o packfile.Object, content []byte,
 	}
 	v.h.count(o, len(content))
 	return v.Visitor.Visit(worker, o, content, base, copies)
+}
+
+// Recycle passes on what is not needed any more.
+func (v *historyVisitor[S]) Recycle(worker int, s S) {
+	if r, ok := v.Visitor.(packfile.Recycler[S]); ok {
+		r.Recycle(worker, s)
+	}
 }
 
 func (h *History) count(o packfile.Object, size int) {

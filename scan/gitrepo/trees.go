@@ -31,7 +31,7 @@ type treeIndex struct {
 	name func(name []byte) bool // whether a file of that name is looked for; may be nil
 	keep bool                   // whether children are wanted
 
-	scratch []treeState // by worker
+	scratch []treeScratch // by worker
 
 	mu       sync.Mutex
 	children [][]child // by the tree's number
@@ -50,9 +50,15 @@ type treeState struct {
 	children []child
 }
 
+// treeScratch is memory that one worker uses again.
+type treeScratch struct {
+	state treeState
+	free  [][]uint32 // offsets of trees that nothing is made of any more
+}
+
 func (h *History) indexTrees(ctx context.Context, hits map[int32]bool, name func([]byte) bool, keep bool) (*treeIndex, error) {
 	x := &treeIndex{
-		h: h, hits: hits, name: name, keep: keep, scratch: make([]treeState, h.options.Workers),
+		h: h, hits: hits, name: name, keep: keep, scratch: make([]treeScratch, h.options.Workers),
 		nameOf:   map[string]uint32{},
 		gitlinks: map[ID]bool{}, bad: map[ID]error{},
 	}
@@ -74,7 +80,7 @@ func (x *treeIndex) Lost(packfile.Object, error) {}
 // Visit reads the entries of a tree that are not its base's.
 func (x *treeIndex) Visit(worker int, o packfile.Object, content []byte, base *treeState, copies []scan.Copy) treeState {
 	scratch := &x.scratch[worker]
-	t := treeReader{index: x, content: content, base: o.Base, state: treeState{offsets: scratch.offsets[:0], children: scratch.children[:0]}}
+	t := treeReader{index: x, content: content, base: o.Base, state: treeState{offsets: scratch.state.offsets[:0], children: scratch.state.children[:0]}}
 	if base == nil {
 		copies = nil
 	}
@@ -89,10 +95,10 @@ func (x *treeIndex) Visit(worker int, o packfile.Object, content []byte, base *t
 		x.bad[o.ID] = errTree
 		x.mu.Unlock()
 	}
-	*scratch = t.state
+	scratch.state = t.state
 	state := treeState{end: uint32(t.pos)}
 	if t.base {
-		state.offsets = slices.Clone(t.state.offsets)
+		state.offsets = append(scratch.offsets(), t.state.offsets...)
 	}
 	if len(t.state.children) > 0 {
 		state.children = slices.Clone(t.state.children)
@@ -101,6 +107,28 @@ func (x *treeIndex) Visit(worker int, o packfile.Object, content []byte, base *t
 		x.mu.Unlock()
 	}
 	return state
+}
+
+// maxFreeOffsets is how many lists of offsets a worker keeps to use them again.
+const maxFreeOffsets = 64
+
+// Recycle keeps the offsets of a tree for others.
+func (x *treeIndex) Recycle(worker int, s treeState) {
+	scratch := &x.scratch[worker]
+	if cap(s.offsets) > 0 && len(scratch.free) < maxFreeOffsets {
+		scratch.free = append(scratch.free, s.offsets[:0])
+	}
+}
+
+// offsets is an empty list, with room if there is one to use again.
+func (s *treeScratch) offsets() []uint32 {
+	n := len(s.free)
+	if n == 0 {
+		return nil
+	}
+	list := s.free[n-1]
+	s.free = s.free[:n-1]
+	return list
 }
 
 // treeReader reads one tree from front to back.

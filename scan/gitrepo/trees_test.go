@@ -56,7 +56,7 @@ func FuzzTreeDelta(f *testing.F) {
 		baseID, targetID := objectID(packfile.Tree, base), objectID(packfile.Tree, target)
 		from, n := h.objects.add(baseID), h.objects.add(targetID)
 		read := func(delta, kept bool) (treeState, []child, bool) {
-			x := &treeIndex{h: h, hits: map[int32]bool{0: true, 2: true}, keep: true, scratch: make([]treeState, 1), children: make([][]child, 10),
+			x := &treeIndex{h: h, hits: map[int32]bool{0: true, 2: true}, keep: true, scratch: make([]treeScratch, 1), children: make([][]child, 10),
 				nameOf: map[string]uint32{}, gitlinks: map[ID]bool{}, bad: map[ID]error{}}
 			state := x.Visit(0, packfile.Object{ID: baseID, Number: from, Type: packfile.Tree, Base: true}, base, nil, nil)
 			if delta {

@@ -38,6 +38,13 @@ type Visitor[S any] interface {
 	Lost(o Object, err error)
 }
 
+// Recycler is a Visitor that can use again what Visit returned.
+type Recycler[S any] interface {
+	// Recycle is given what Visit returned for a base, by some worker, once all that is
+	// made of the base has been visited or lost.
+	Recycle(worker int, s S)
+}
+
 // Options bound a walk.
 type Options struct {
 	Types   TypeSet
@@ -57,6 +64,7 @@ func Walk[S any](ctx context.Context, f *Forest, o Options, v Visitor[S]) error 
 	}
 	o.Workers = max(1, o.Workers)
 	w := &walk[S]{forest: f, visitor: v, memory: o.Memory, roots: f.rootsOf(o.Types), active: o.Workers}
+	w.recycler, _ = v.(Recycler[S])
 	w.wake.L = &w.mu
 	g, ctx := errgroup.WithContext(ctx)
 	stop := context.AfterFunc(ctx, w.wakeAll)
@@ -77,11 +85,12 @@ func (f *Forest) object(place int32) Object {
 
 // walk is what the workers of one walk share.
 type walk[S any] struct {
-	forest  *Forest
-	visitor Visitor[S]
-	memory  int64
-	live    atomic.Int64 // bytes of contents held
-	idle    atomic.Int32
+	forest   *Forest
+	visitor  Visitor[S]
+	recycler Recycler[S] // the visitor, if it is one; may be nil
+	memory   int64
+	live     atomic.Int64 // bytes of contents held
+	idle     atomic.Int32
 
 	mu     sync.Mutex
 	wake   sync.Cond
@@ -285,6 +294,9 @@ func (k *worker[S]) release(h *held[S]) {
 	defer h.mu.Unlock()
 	h.users--
 	last := h.refs.Add(-1) == 0
+	if last && k.recycler != nil {
+		k.recycler.Recycle(k.id, h.state)
+	}
 	if h.data != nil && (last || h.users == 0 && k.live.Load() > k.memory) {
 		k.live.Add(-int64(cap(h.data)))
 		k.recycle(h.data)

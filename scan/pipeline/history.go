@@ -47,7 +47,7 @@ func (r *run) wholeHistory(ctx context.Context, before *gitrepo.Inventory) error
 	}
 	defer h.Close()
 	blobs := &blobVisitor{run: r, total: int64(h.Count(packfile.Types(packfile.Blob))), scratch: make([]match.Scratch, r.workers), found: map[packfile.ID][]sighting{}, pointers: map[packfile.ID]bool{}}
-	messages, err := r.walk(ctx, h, blobs)
+	messages, known, err := r.walk(ctx, h, blobs, before != nil)
 	if err != nil {
 		r.unattributed(h, blobs)
 		return err
@@ -61,14 +61,15 @@ func (r *run) wholeHistory(ctx context.Context, before *gitrepo.Inventory) error
 	covered := r.covered(h, blobs)
 	r.cover(covered)
 	if before != nil {
-		r.keep(ctx, before, covered, first, blobs)
+		r.keep(ctx, before, known, covered, first, blobs)
 	}
 	return nil
 }
 
 // walk judges all blobs, and meanwhile all messages, so that no core waits for the
-// other at the end of either.
-func (r *run) walk(ctx context.Context, h *gitrepo.History, blobs *blobVisitor) (messages []message, err error) {
+// other at the end of either. What is known of the history is taken down, if it is to
+// be remembered.
+func (r *run) walk(ctx context.Context, h *gitrepo.History, blobs *blobVisitor, remember bool) (messages []message, known *gitrepo.Known, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		only := packfile.Types(packfile.Blob)
@@ -88,18 +89,21 @@ func (r *run) walk(ctx context.Context, h *gitrepo.History, blobs *blobVisitor) 
 				mu.Unlock()
 			}
 		})
+		if err == nil && remember {
+			known = graph.Known()
+		}
 		return err
 	})
 	err = g.Wait()
 	if err == nil {
 		r.graph = graph
 	}
-	return messages, err
+	return messages, known, err
 }
 
 // keep takes down what is to be remembered, unless the repository has changed
 // while it was read, or has gaps that someone may mend.
-func (r *run) keep(ctx context.Context, before *gitrepo.Inventory, covered scan.Coverage, first int, blobs *blobVisitor) {
+func (r *run) keep(ctx context.Context, before *gitrepo.Inventory, known *gitrepo.Known, covered scan.Coverage, first int, blobs *blobVisitor) {
 	if len(covered.Gaps) != r.graph.Cut() {
 		return
 	}
@@ -107,7 +111,8 @@ func (r *run) keep(ctx context.Context, before *gitrepo.Inventory, covered scan.
 	if err != nil || !after.Equal(before) {
 		return
 	}
-	k := kept{before, r.graph.Known(), covered, slices.Clone(r.places[first:]), map[gitrepo.ID][]sighting{}, map[versionsOf]map[gitrepo.ID]bool{}}
+	known.Frail = r.graph.Frail()
+	k := kept{before, known, covered, slices.Clone(r.places[first:]), map[gitrepo.ID][]sighting{}, map[versionsOf]map[gitrepo.ID]bool{}}
 	for id, seen := range blobs.found {
 		if len(r.wanted(seen)) > 0 {
 			k.blobs[id] = seen
