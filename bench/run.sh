@@ -233,7 +233,7 @@ if has rg; then
 else
 	note "rg is not installed: the work tree has nothing to be compared with"
 fi
-result fresh rg "3" 'work tree, empty cache'
+result fresh rg "" 'work tree, empty cache'
 result tree rg "3" 'work tree, again'
 result diff diff "" 'reference: `git diff --cached`'
 result staged diff "5" '`--staged`, one line'
