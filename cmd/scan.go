@@ -35,6 +35,7 @@ type scanOptions struct {
 	noCache         bool
 	maxMemory       string
 	allowIncomplete bool
+	verify          []string
 }
 
 func (o *scanOptions) addFlags(f *pflag.FlagSet) {
@@ -49,6 +50,8 @@ func (o *scanOptions) addFlags(f *pflag.FlagSet) {
 	f.StringVarP(&o.output, "output", "o", "", "write the report to `FILE`, whole or not at all")
 	f.StringVar(&o.confidence, "confidence", "", "`LEVEL` is low, medium (the default), high or certain")
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "show the secrets themselves in the report")
+	f.StringSliceVar(&o.verify, "verify", nil, "ask providers, or `WHO` of them, if secrets are alive")
+	f.Lookup("verify").NoOptDefVal = everyVerifier
 	f.BoolVar(&o.noIgnore, "no-ignore", false, "report what comments and ignore files silence, too")
 	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out paths that match `GLOB` (may be repeated)")
 	f.StringSliceVar(&o.rules, "rules", nil, "only rules in `LIST` (ids, globs; '-' leaves one out)")
@@ -92,6 +95,9 @@ the stash and the whole history, with commit messages, tags and notes. A file is
 scanned alone. Each credential is reported once, with the commits that brought
 it. Reports are redacted.
 
+Nothing is sent anywhere, but with --verify: then each secret is tried at its
+provider's own address. See 'keywright providers'.
+
 To accept a finding, write 'keywright:allow' in a comment on its line, or put
 its fingerprint and a reason on a line of .keywrightignore.
 `
@@ -123,6 +129,7 @@ func newScan(term *terminal, scanning scanFunc) *cobra.Command {
 	complete(c, "format", report.Formats)
 	complete(c, "confidence", func() []string { return []string{"low", "medium", "high", "certain"} })
 	complete(c, "rules", ruleIDs)
+	complete(c, "verify", func() []string { return namesOf(verifiable(providers())) })
 	return c
 }
 
@@ -156,6 +163,10 @@ func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptio
 	if err != nil {
 		return err
 	}
+	asked, err := verifiers(providers(), o.verify)
+	if err != nil {
+		return err
+	}
 	if err := cmp.Or(checkOutput(o.output), checkPath(job)); err != nil {
 		return err
 	}
@@ -168,6 +179,11 @@ func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptio
 	}
 	if job.mode == scanRange && r.Coverage.Commits == 0 && r.Coverage.Complete() && !r.Interrupted {
 		fmt.Fprintf(term.err, "keywright: no commits in %s: nothing was scanned\n", report.Escape(job.revisions))
+	}
+	if !r.Interrupted {
+		if err := verifyFindings(ctx, term, asked, r, verifyPause); err != nil {
+			r.Interrupted = true
+		}
 	}
 	if err := writeReport(term, o, r); err != nil && !closedPipe(err) {
 		return fmt.Errorf("write the report: %w", err)
@@ -217,7 +233,7 @@ func verdict(r *scan.Report, allowIncomplete bool) error {
 
 // job checks the flags against each other and says what they mean.
 func (o scanOptions) job(args []string) (scanJob, error) {
-	job := scanJob{path: ".", exclude: o.exclude, noIgnore: o.noIgnore, noCache: o.noCache || o.showSecrets}
+	job := scanJob{path: ".", exclude: o.exclude, noIgnore: o.noIgnore, noCache: o.noCache || o.showSecrets || len(o.verify) > 0} // what is remembered has no value
 	if err := o.paths(&job, args); err != nil {
 		return job, err
 	}

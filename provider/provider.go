@@ -114,6 +114,15 @@ type Verifier interface {
 	Verify(ctx context.Context, c Credential) (Probe, error)
 }
 
+// Recognizer knows its credentials among what a scan finds.
+type Recognizer interface {
+	// Recognize makes a credential that can be verified of what the scan's rule of an id
+	// found, whose parts are given by their roles. It reports false if the rule finds
+	// something else, or if parts are missing. The provider's own hosts are in it, never
+	// one that was found.
+	Recognize(rule string, parts map[string]secret.Value) (Credential, bool)
+}
+
 // Planner looks, before anything is changed, whether a credential can be replaced, and
 // how: rights that are missing and slots that are full are errors.
 type Planner interface {

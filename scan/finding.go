@@ -18,8 +18,26 @@ type Finding struct {
 	Secret      secret.Value
 	Parts       []Part
 	Held        []Held  // what of the user's own keys it is, or holds
+	Answer      *Answer // of its provider; nil if it was not asked
 	Places      []Place // sorted; never empty
 }
+
+// Answer is what a provider said when it was asked whether a secret is alive.
+type Answer struct {
+	Life    Life
+	Code    string // the provider's own word, or why there is none; never a secret
+	Account string // whose it is; empty if it did not say
+}
+
+// Life is whether a secret opens something today.
+type Life string
+
+// The lives of secrets. Only what its provider refuses as not valid is dead.
+const (
+	Alive   Life = "alive"
+	Dead    Life = "dead"
+	Unknown Life = "unknown"
+)
 
 // Held says which of the keys that the user holds a value is.
 type Held struct {

@@ -28,7 +28,7 @@ const (
 	most   = 2 // keys of a user, those out of use among them
 )
 
-// Provider implements provider.Verifier, Lister, Planner, Issuer, Disabler and Revoker.
+// Provider implements provider.Verifier, Recognizer, Lister, Planner, Issuer, Disabler and Revoker.
 type Provider struct {
 	Endpoint string // in place of Amazon's; empty for those
 
@@ -185,6 +185,14 @@ func state(code, message string) (s provider.State, known bool) {
 		return provider.Unknown, true
 	}
 	return provider.Unknown, false
+}
+
+// Recognize takes the keys of users.
+func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	if rule != "aws-access-key" || parts["id"].IsZero() {
+		return provider.Credential{}, false
+	}
+	return provider.Credential{ID: string(parts["id"].Reveal()), Parts: map[string]secret.Value{"id": parts["id"], "secret": parts["secret"]}}, true
 }
 
 // Verify asks STS who a key is of, for which no right is needed. A key that is out of use

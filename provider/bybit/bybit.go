@@ -30,7 +30,7 @@ type Environment struct {
 	Demo bool // it has no calls about keys
 }
 
-// Provider implements provider.Verifier, Lister, Planner, Issuer and Revoker.
+// Provider implements provider.Verifier, Recognizer, Lister, Planner, Issuer and Revoker.
 type Provider struct {
 	Environments []Environment
 
@@ -154,6 +154,18 @@ func (k key) identity() provider.Identity {
 		who.Expires = k.Expired.UTC()
 	}
 	return who
+}
+
+// Recognize takes keys with their secrets, of whatever environment.
+func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	if rule != "bybit-api-secret" || parts["id"].IsZero() {
+		return provider.Credential{}, false
+	}
+	return provider.Credential{
+		ID:     string(parts["id"].Reveal()),
+		Parts:  map[string]secret.Value{"key": parts["id"], "secret": parts["secret"]},
+		Params: map[string]string{"host": p.Environments[0].URL},
+	}, true
 }
 
 // Verify asks a key's environment about it. If that does not know the key, the others are

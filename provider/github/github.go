@@ -16,6 +16,7 @@ import (
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/web"
+	"github.com/keywright/keywright/secret"
 )
 
 const (
@@ -24,7 +25,7 @@ const (
 	finePlain = "github_pat_"
 )
 
-// Provider implements provider.Verifier, provider.Revoker and provider.Guide.
+// Provider implements provider.Verifier, Recognizer, Revoker and Guide.
 type Provider struct{ web web.Client }
 
 // New returns a Provider that uses the transport of h, which may be nil.
@@ -80,6 +81,15 @@ func call(base, doing, method, path string, as provider.Credential, body []byte)
 
 func incomplete(doing string) error {
 	return &provider.Error{Provider: "github", Doing: doing, Kind: provider.Incomplete, Err: errors.New("the token itself is needed: GitHub knows it by nothing else")}
+}
+
+// Recognize takes the tokens that belong to a user.
+func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	switch rule {
+	case "github-pat", "github-fine-grained-pat", "github-oauth-token", "github-user-token":
+		return provider.Credential{Parts: map[string]secret.Value{"token": parts["secret"]}}, true
+	}
+	return provider.Credential{}, false
 }
 
 // Verify asks who a token belongs to. What a fine-grained one may do cannot be asked.

@@ -72,6 +72,7 @@ type jsonFinding struct {
 	SecretBase64 string      `json:"secret_base64,omitempty"`
 	Parts        []jsonPart  `json:"parts"`
 	Held         []jsonHeld  `json:"held,omitempty"`
+	Verified     *jsonAnswer `json:"verified,omitempty"`
 	Places       []jsonPlace `json:"places"`
 }
 
@@ -86,6 +87,12 @@ type jsonHeld struct {
 	Part    string `json:"part"`
 	Version string `json:"version"`
 	Died    string `json:"died,omitempty"`
+}
+
+type jsonAnswer struct {
+	State   string `json:"state"`
+	Code    string `json:"code"`
+	Account string `json:"account"`
 }
 
 type jsonPlace struct {
@@ -189,6 +196,9 @@ func findingOf(f scan.Finding, o Options) jsonFinding {
 	}
 	for _, h := range f.Held {
 		out.Held = append(out.Held, jsonHeld{h.Key, h.Part, h.Version, date(h.Died)})
+	}
+	if a := f.Answer; a != nil {
+		out.Verified = &jsonAnswer{string(a.Life), a.Code, a.Account}
 	}
 	for _, p := range f.Places {
 		out.Places = append(out.Places, placeOf(p))

@@ -98,7 +98,8 @@ func sample() *scan.Report {
 			{
 				Rule: aws, Confidence: scan.High, Reasons: []string{"the shape is distinctive"},
 				Fingerprint: "k1:" + strings.Repeat("3", 32), Redacted: "not-a…-one", Secret: value, PublicID: "account 000000000000",
-				Parts: []scan.Part{{Role: scan.RoleSecret, Redacted: "not-a…-one"}, {Role: "id", Public: true, Redacted: "AKEXAMPLE"}},
+				Answer: &scan.Answer{Life: scan.Alive, Code: "200", Account: "000000000000"},
+				Parts:  []scan.Part{{Role: scan.RoleSecret, Redacted: "not-a…-one"}, {Role: "id", Public: true, Redacted: "AKEXAMPLE"}},
 				Places: []scan.Place{
 					{Source: scan.SourceStdin, Line: 1, Column: 1, EndLine: 2, EndColumn: 1, Versions: 1},
 					{Source: scan.SourceConfig, Path: ".git/config", Line: 7, Column: 9, EndLine: 7, EndColumn: 30, Versions: 1},
@@ -106,7 +107,8 @@ func sample() *scan.Report {
 				},
 			},
 			{
-				Rule: generic, Confidence: scan.Low, Proof: scan.Failed, Reasons: []string{"edited, truncated or an example"},
+				Answer: &scan.Answer{Life: scan.Dead, Code: "401 \x1b[31mBad credentials"},
+				Rule:   generic, Confidence: scan.Low, Proof: scan.Failed, Reasons: []string{"edited, truncated or an example"},
 				Fingerprint: "k1:" + strings.Repeat("4", 32), Redacted: "not…", Secret: value,
 				Places: []scan.Place{history(8, "old.txt", "Ada"), history(9, "older.txt", "Ada"), history(10, "oldest.txt", "Ada"), history(11, "z.txt", "Ada")},
 			},
@@ -204,6 +206,7 @@ func TestJSONFields(t *testing.T) {
 		findings:array findings.rule:string findings.provider:string findings.title:string findings.confidence:string
 		findings.proof:string findings.reasons:array findings.reasons:string findings.fingerprint:string
 		findings.public_id:string findings.redacted:string findings.secret:string findings.secret_base64:string
+		findings.verified:object findings.verified.state:string findings.verified.code:string findings.verified.account:string
 		findings.parts:array findings.parts.role:string findings.parts.public:bool findings.parts.redacted:string
 		findings.places:array findings.places.source:string findings.places.path:string findings.places.path_base64:string
 		findings.places.via:array findings.places.via:string findings.places.line:number findings.places.column:number

@@ -143,6 +143,9 @@ func resultOf(f scan.Finding, rule int, o Options) sarifResult {
 			"publicId": f.PublicID, "reasons": list(f.Reasons),
 		}),
 	}
+	if f.Answer != nil {
+		res.Properties["verified"] = string(f.Answer.Life)
+	}
 	if f.Fingerprint != "" {
 		res.PartialFingerprints = map[string]string{
 			ownFingerprint: f.Fingerprint, githubFingerprint: f.Fingerprint,
@@ -173,6 +176,9 @@ func sarifMessage(f scan.Finding, o Options) string {
 	}
 	for _, h := range f.Held {
 		text += ", " + heldText(h)
+	}
+	if f.Answer != nil {
+		text += ", " + answerText(*f.Answer)
 	}
 	if len(f.Places) > 0 {
 		text += ": " + sarifPlace(nearestFirst(f.Places)[0])

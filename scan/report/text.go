@@ -162,6 +162,9 @@ func (s *screen) about(f scan.Finding) []string {
 	for _, h := range f.Held {
 		lines = append(lines, s.hang(s.plain, "", Escape(heldText(h))))
 	}
+	if f.Answer != nil {
+		lines = append(lines, s.hang(s.life(f.Answer.Life), "", Escape(answerText(*f.Answer))))
+	}
 	if len(facts) > 0 {
 		lines = append(lines, s.hang(s.plain, "", strings.Join(facts, ", ")))
 	}
@@ -182,6 +185,36 @@ func heldText(h scan.Held) string {
 		return "this is " + h.Key + ", part " + h.Part + ", its " + h.Version + " version"
 	}
 	return "this was " + h.Key + ", part " + h.Part + ", until " + h.Died.Format(time.DateOnly)
+}
+
+func (s *screen) life(l scan.Life) lipgloss.Style {
+	switch l {
+	case scan.Alive:
+		return s.level[scan.Certain]
+	case scan.Dead:
+		return s.good
+	}
+	return s.faint
+}
+
+// answerText says in words what the provider answered.
+func answerText(a scan.Answer) string {
+	var text string
+	switch a.Life {
+	case scan.Alive:
+		text = "it is alive"
+	case scan.Dead:
+		text = "it is dead"
+	default:
+		text = "alive or dead is not known"
+	}
+	if a.Account != "" {
+		text += ", of the account " + a.Account
+	}
+	if a.Code != "" {
+		text += " (" + a.Code + ")"
+	}
+	return text
 }
 
 // location is the place as editors take it: path:line:column.
