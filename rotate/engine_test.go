@@ -43,13 +43,16 @@ type world struct {
 	consumers map[string]string // what they hold
 	reloads   int
 	running   []Process
-	fault     map[string]error // by call
+	fault     *fault           // what the calls of the step meet; nil for nothing
+	answer    *provider.Probe  // in place of a probe's
+	before    func(j *Journal) // each step; may be nil
+	questions int
 }
 
 func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), alive: map[string]string{"old": ""}, disabled: map[string]bool{},
-		versions: map[int]string{1: "old"}, current: 1, journals: map[string][]byte{}, fault: map[string]error{},
+		versions: map[int]string{1: "old"}, current: 1, journals: map[string][]byte{},
 		consumers: map[string]string{"one": "old", "two": "old"},
 	}
 	w.key = Key{Name: "prod/DB", Provider: "fake", ID: "id-old", Admin: "prod/ADMIN", Consumers: []string{"one", "two"}}
@@ -64,12 +67,25 @@ func (w *world) point(at string) {
 	}
 }
 
+// fault is what a call meets in place of its answer.
+type fault struct {
+	call    string // "save", "issue", "deliver three"
+	skip    int    // so many calls go well first
+	happens bool   // what was asked for is done all the same
+	err     error
+}
+
 // call wraps a call that leaves the engine: it may fail, and the process may die before
 // it and after it.
 func (w *world) call(name string, do func()) error {
 	w.point("before " + name)
-	if err := w.fault[name]; err != nil {
-		return err
+	if f := w.fault; f != nil && f.call == name && f.skip == 0 {
+		if f.happens {
+			do()
+		}
+		return f.err
+	} else if f != nil && f.call == name {
+		f.skip--
 	}
 	do()
 	w.point("after " + name)
@@ -156,6 +172,9 @@ func (f fake) Verify(_ context.Context, c provider.Credential) (p provider.Probe
 		p = provider.Probe{State: provider.Dead, Code: "401"}
 		if ok && !f.w.disabled[s] {
 			p = provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{Account: "acct", ID: "id-" + s, Scopes: []string{"read"}}}
+		}
+		if f.w.answer != nil {
+			p = *f.w.answer
 		}
 		if f.w.lag > 0 {
 			f.w.lag--
@@ -317,7 +336,10 @@ func (w *world) engine(p func(*world) provider.Provider) *Engine {
 // drive does steps until the rotation is over, and says what somebody would who is asked.
 func (w *world) drive(e *Engine, id string) error {
 	var a Answer
-	for range 300 {
+	for range 1000 {
+		if j, err := w.Journal(context.Background(), id); w.before != nil && err == nil {
+			w.before(j)
+		}
 		o, err := e.Step(context.Background(), id, a)
 		a = Answer{}
 		switch {
@@ -336,6 +358,7 @@ func (w *world) drive(e *Engine, id string) error {
 			w.alive[s] = ""
 			a.Parts = parts(s)
 		case o.Need != nil:
+			w.questions++
 			a.Yes = o.Need.Question
 			if strings.Contains(a.Yes, "old key deleted") {
 				delete(w.alive, "old")

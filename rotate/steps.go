@@ -90,7 +90,9 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 			notes = append(notes, note)
 		}
 	}
-	w.remember(ctx)
+	if err := w.remember(ctx); err != nil {
+		return result{}, err
+	}
 	if v, ok := w.p.(provider.Verifier); ok && !w.p.Info().Nonce {
 		probe, err := v.Verify(ctx, w.old)
 		if err != nil {
@@ -105,18 +107,22 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 	return result{note: strings.Join(notes, "; ")}, nil
 }
 
-// remember notes which credentials there are before one is issued.
-func (w *work) remember(ctx context.Context) {
+// remember notes which credentials there are before one is issued: by that a key is found
+// that was made when nobody was left to store it.
+func (w *work) remember(ctx context.Context) error {
 	l, ok := w.p.(provider.Lister)
 	if !ok || !is[provider.Issuer](w.p) {
-		return
+		return nil
 	}
-	if all, err := l.List(ctx, w.admin, w.old); err == nil {
-		w.j.Known = nil
-		for _, c := range all {
-			w.j.Known = append(w.j.Known, c.ID)
-		}
+	all, err := l.List(ctx, w.admin, w.old)
+	if err != nil {
+		return fmt.Errorf("list the keys there are: %w", err)
 	}
+	w.j.Known = nil
+	for _, c := range all {
+		w.j.Known = append(w.j.Known, c.ID)
+	}
+	return nil
 }
 
 // look says what is to be said of a consumer before it gets anything.
@@ -184,7 +190,9 @@ func (w *work) issue(ctx context.Context) (result, error) {
 			return r, err
 		}
 	}
-	w.remember(ctx)
+	if err := w.remember(ctx); err != nil {
+		return result{}, err
+	}
 	if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "a new one is issued"); err != nil {
 		return result{}, err
 	}
