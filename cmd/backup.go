@@ -29,7 +29,7 @@ type lockOptions struct {
 const backupLong = `Writes all keys, of every environment and with all their versions, into one
 file that is encrypted with age. It is locked with a passphrase, which is
 asked for at the terminal, or to a recipient. The file holds all but the
-signing key of the audit log.
+signing key of the audit log; also what scans find versions by that are gone.
 `
 
 func newBackup(term *terminal) *cobra.Command {
@@ -183,6 +183,9 @@ func runRestore(ctx context.Context, term *terminal, o lockOptions, file string)
 		if err := keys.Protect(ctx, actor(), env); err != nil {
 			return err
 		}
+	}
+	if err := b.RestoreRetired(ctx, keys.Store); err != nil {
+		return fmt.Errorf("restore what scans find old versions by: %w", err)
 	}
 	restored, left := 0, 0
 	for _, name := range b.Names() {

@@ -81,13 +81,13 @@ func setOf(f keystore.Findable) (*held.Set, error) {
 	var values []held.Value
 	for _, v := range f.Values {
 		if len(v.Digest) > 0 {
-			values = append(values, held.Value{Digest: v.Digest, Is: isOf(v)})
+			values = append(values, held.Value{Key: v.Key.Reveal(), Digest: v.Digest, Is: isOf(v)})
 		}
 	}
 	if len(values) == 0 {
 		return nil, nil
 	}
-	return held.NewSet(f.Key.Reveal(), values)
+	return held.NewSet(values)
 }
 
 // notLookedFor says that a scan does without the user's keys.

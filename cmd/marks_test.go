@@ -174,7 +174,7 @@ func TestHoldersShowNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, holder := range []any{
-		keystore.Parts(parts), keystore.Opened{Key: key, Parts: parts}, []keystore.Opened{{Key: key, Parts: parts}}, keystore.Findable{Key: v},
+		keystore.Parts(parts), keystore.Opened{Key: key, Parts: parts}, []keystore.Opened{{Key: key, Parts: parts}}, keystore.Findable{Values: []keystore.FindableValue{{Key: v}}}, keystore.RetiredValues{Key: v, Digests: parts},
 		keystore.RotationChange{Pending: parts},
 		provider.Credential{ID: "id", Parts: parts}, rotate.Change{Pending: parts}, rotate.Answer{Parts: parts},
 		scan.Finding{Secret: v, Redacted: v.String()}, scan.Report{Findings: []scan.Finding{{Secret: v}}},

@@ -23,6 +23,8 @@ type Catalog struct {
 
 	// What scans find versions by that are gone, the newest last.
 	Retired []Retired `json:"retired,omitempty"`
+	// The key that digests are made with, sealed, if it came with a backup.
+	DigestKey []byte `json:"digest_key,omitempty"`
 
 	// The journals of rotations, the oldest first.
 	Rotations []Rotation `json:"rotations,omitempty"`
@@ -35,6 +37,7 @@ type Retired struct {
 	Item    string    `json:"item"` // that held it
 	Died    time.Time `json:"died"`
 	Digests []byte    `json:"digests"`
+	Key     []byte    `json:"digest_key,omitempty"` // that they were made with, sealed, if it is another
 }
 
 // Loose is an item that belongs to no version. One that was stored need only be removed

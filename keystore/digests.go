@@ -3,6 +3,7 @@ package keystore
 import (
 	"cmp"
 	"context"
+	"crypto/cipher"
 	"crypto/hkdf"
 	"crypto/rand"
 	"crypto/sha256"
@@ -21,7 +22,6 @@ type Digester func(key []byte, value secret.Value) []byte
 
 // Findable is what texts can be searched for.
 type Findable struct {
-	Key     secret.Value // that the digests were made with
 	Values  []FindableValue
 	Without int // versions that were stored without a Digester
 }
@@ -32,8 +32,9 @@ type FindableValue struct {
 	Part   string
 	Number int // of the version
 	Stage  Stage
-	Died   time.Time // when it was retired; zero if it was not
-	Digest []byte    // empty if the value is too weak
+	Died   time.Time    // when it was retired; zero if it was not
+	Key    secret.Value // that the digest was made with
+	Digest []byte       // empty if the value is too weak
 }
 
 // Findable returns what the parts of all versions are found by, those included that are
@@ -43,13 +44,11 @@ func (s *Store) Findable(ctx context.Context) (f Findable, err error) {
 	if err != nil || state.key.IsZero() {
 		return f, err
 	}
-	f.Key = digestKey(state.key)
-	add := func(v FindableValue, item string, sealed []byte) {
-		parts, err := openDigests(state.key, item, sealed)
-		if err != nil {
-			f.Without++
-			return
-		}
+	own, err := state.digestKey()
+	if err != nil {
+		return f, err
+	}
+	add := func(v FindableValue, parts Parts) {
 		for name, digest := range parts {
 			v.Part, v.Digest = name, digest.Reveal()
 			f.Values = append(f.Values, v)
@@ -57,11 +56,21 @@ func (s *Store) Findable(ctx context.Context) (f Findable, err error) {
 	}
 	for i := range state.catalog.Keys {
 		for _, v := range state.catalog.Keys[i].Versions {
-			add(FindableValue{Name: state.catalog.Keys[i].Name, Number: v.Number, Stage: v.Stage}, v.Item, v.Digests)
+			parts, err := openDigests(state.key, v.Item, v.Digests)
+			if err != nil {
+				f.Without++
+				continue
+			}
+			add(FindableValue{Name: state.catalog.Keys[i].Name, Number: v.Number, Stage: v.Stage, Key: own}, parts)
 		}
 	}
-	for _, r := range state.catalog.Retired {
-		add(FindableValue{Name: r.Name, Number: r.Number, Stage: Gone, Died: r.Died}, r.Item, r.Digests)
+	for i := range state.catalog.Retired {
+		r, err := state.openRetired(&state.catalog.Retired[i], own)
+		if err != nil {
+			f.Without++
+			continue
+		}
+		add(FindableValue{Name: r.Name, Number: r.Number, Stage: Gone, Died: r.Died, Key: r.Key}, r.Digests)
 	}
 	slices.SortStableFunc(f.Values, func(a, b FindableValue) int {
 		return cmp.Or(compareNames(a.Name, b.Name), cmp.Compare(a.Part, b.Part))
@@ -128,9 +137,100 @@ func (s *Store) Sighted(ctx context.Context, seen map[Name][]Sighting) error {
 	})
 }
 
-// digestKey and sealingKey are made of the key of the metadata.
-func digestKey(key secret.Value) secret.Value  { return derived(key, "digests of values") }
-func sealingKey(key secret.Value) secret.Value { return derived(key, "seal of digests") }
+// RetiredValues are what the parts of a version are found by whose secrets are gone.
+type RetiredValues struct {
+	Name
+	Number  int
+	Item    string // that held it, named nowhere else: two of one item are the same
+	Died    time.Time
+	Key     secret.Value // that the digests were made with
+	Digests Parts        // digests, not secrets
+}
+
+// Retired returns what versions that are gone are found by, the newest last. Those whose
+// digests are damaged are left out.
+func (s *Store) Retired(ctx context.Context) (all []RetiredValues, err error) {
+	state, err := s.load(ctx)
+	if err != nil || state.key.IsZero() {
+		return nil, err
+	}
+	own, err := state.digestKey()
+	if err != nil {
+		return nil, err
+	}
+	for i := range state.catalog.Retired {
+		if r, err := state.openRetired(&state.catalog.Retired[i], own); err == nil {
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
+// RestoreRetired keeps what versions that are gone are found by, as Retired gave it. What
+// is known already is passed over. A store without any version takes over the key that
+// the digests were made with, so that scans have but one to look with.
+func (s *Store) RestoreRetired(ctx context.Context, all []RetiredValues) error {
+	if len(all) == 0 {
+		return nil
+	}
+	return s.change(ctx, func(t *transaction) error {
+		c := t.catalog
+		if t.key.IsZero() { // nothing was ever stored: the first write makes it
+			if err := t.store.save(t.ctx, t.state); err != nil {
+				return err
+			}
+		}
+		if len(c.Keys)+len(c.Retired) == 0 {
+			c.DigestKey = sealFor(t.key, digestKeyName, all[len(all)-1].Key)
+		}
+		own, err := t.digestKey()
+		if err != nil {
+			return err
+		}
+		for _, r := range all {
+			if _, err := ParseName(r.Name.String()); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(c.Retired, func(known Retired) bool { return known.Item == r.Item }) {
+				continue
+			}
+			packed := r.Digests.pack()
+			kept := Retired{Name: r.Name, Number: r.Number, Item: r.Item, Died: r.Died, Digests: sealFor(t.key, r.Item, packed)}
+			packed.Wipe()
+			if r.Key.Digest(nil) != own.Digest(nil) {
+				kept.Key = sealFor(t.key, digestKeyName, r.Key)
+			}
+			c.Retired = append(c.Retired, kept)
+		}
+		slices.SortStableFunc(c.Retired, func(a, b Retired) int { return a.Died.Compare(b.Died) })
+		return nil
+	})
+}
+
+// digestKeyName is what a key of digests is sealed for.
+const digestKeyName = "digest-key"
+
+// digestKey is what the digests of versions are made with: a key of the metadata's own,
+// or one that came with a backup.
+func (s *state) digestKey() (secret.Value, error) {
+	if len(s.catalog.DigestKey) == 0 {
+		return derived(s.key, "digests of values"), nil
+	}
+	return unsealFor(s.key, digestKeyName, s.catalog.DigestKey)
+}
+
+// openRetired opens what a version that is gone is found by. Its digests were made with
+// the store's own key unless it says otherwise.
+func (s *state) openRetired(r *Retired, own secret.Value) (v RetiredValues, err error) {
+	v = RetiredValues{Name: r.Name, Number: r.Number, Item: r.Item, Died: r.Died, Key: own}
+	if len(r.Key) > 0 {
+		if v.Key, err = unsealFor(s.key, digestKeyName, r.Key); err != nil {
+			return v, err
+		}
+	}
+	v.Digests, err = openDigests(s.key, r.Item, r.Digests)
+	return v, err
+}
 
 func derived(key secret.Value, purpose string) secret.Value {
 	b, err := hkdf.Expand(sha256.New, key.Reveal(), purpose, sha256.Size)
@@ -146,45 +246,65 @@ func (t *transaction) digests(item string, parts Parts) ([]byte, error) {
 	if t.store.digest == nil {
 		return nil, nil
 	}
+	key, err := t.digestKey()
+	if err != nil {
+		return nil, err
+	}
 	made := Parts{}
 	defer made.Wipe()
-	key := digestKey(t.key)
 	for name, value := range parts {
 		made[name] = secret.New(t.store.digest(key.Reveal(), value))
 	}
 	packed := made.pack()
 	defer packed.Wipe()
-	aead, err := chacha20poly1305.NewX(sealingKey(t.key).Reveal())
+	return sealFor(t.key, item, packed), nil
+}
+
+func openDigests(key secret.Value, item string, sealed []byte) (Parts, error) {
+	packed, err := unsealFor(key, item, sealed)
 	if err != nil {
 		return nil, err
 	}
+	return unpack(packed)
+}
+
+// sealFor encrypts what is kept in the metadata, which people may read, such that it
+// opens for the same item alone.
+func sealFor(key secret.Value, item string, text secret.Value) []byte {
 	nonce := make([]byte, chacha20poly1305.NonceSizeX)
 	rand.Read(nonce)
-	return aead.Seal(nonce, nonce, packed.Reveal(), []byte(item)), nil
+	return sealing(key).Seal(nonce, nonce, text.Reveal(), []byte(item))
 }
 
 var errNoDigests = errors.New("no digests")
 
-func openDigests(key secret.Value, item string, sealed []byte) (Parts, error) {
+// unsealFor is the inverse of sealFor.
+func unsealFor(key secret.Value, item string, sealed []byte) (secret.Value, error) {
 	if len(sealed) < chacha20poly1305.NonceSizeX {
-		return nil, errNoDigests
-	}
-	aead, err := chacha20poly1305.NewX(sealingKey(key).Reveal())
-	if err != nil {
-		return nil, err
+		return secret.Value{}, errNoDigests
 	}
 	nonce, text := sealed[:chacha20poly1305.NonceSizeX], sealed[chacha20poly1305.NonceSizeX:]
-	packed, err := aead.Open(nil, nonce, text, []byte(item))
+	plain, err := sealing(key).Open(nil, nonce, text, []byte(item))
 	if err != nil {
-		return nil, errNoDigests
+		return secret.Value{}, errNoDigests
 	}
-	return unpack(secret.New(packed))
+	defer clear(plain)
+	return secret.New(plain), nil
+}
+
+// sealing is the cipher of what is sealed in the metadata.
+func sealing(key secret.Value) cipher.AEAD {
+	aead, err := chacha20poly1305.NewX(derived(key, "seal of digests").Reveal())
+	if err != nil {
+		panic(err) // the key has not its size
+	}
+	return aead
 }
 
 // bury takes leave of a version: its item goes, and what it is found by stays.
 func (t *transaction) bury(name Name, v Version) {
 	t.loosen(v.Item, true)
 	if len(v.Digests) > 0 {
-		t.catalog.Retired = append(t.catalog.Retired, Retired{name, v.Number, v.Item, t.store.now().UTC(), v.Digests})
+		t.catalog.Retired = append(t.catalog.Retired, Retired{Name: name, Number: v.Number, Item: v.Item, Died: t.store.now().UTC(), Digests: v.Digests})
 	}
 }

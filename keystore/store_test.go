@@ -260,6 +260,10 @@ func TestCrash(t *testing.T) {
 			k := Key{Name: name, Parts: []Part{{Name: SinglePart}}, LastNumber: 2, Versions: []Version{{Number: 2, Stage: Current}, {Number: 1, Stage: Previous}}}
 			return s.Restore(t.Context(), k, map[int]Parts{1: single("1"), 2: single("2")})
 		}, []string{"none none", "2 1"}},
+		"retired": {nil, func(s *testStore) error {
+			gone := RetiredValues{Name: name, Number: 1, Item: "key-1", Key: secret.New([]byte("key")), Digests: single("digest")}
+			return s.RestoreRetired(t.Context(), []RetiredValues{gone})
+		}, []string{"none none"}},
 		"removal": {[]string{"1", "2"}, func(s *testStore) error { return s.Remove(t.Context(), name) }, []string{"2 1", "none none"}},
 	}
 	for what, op := range operations {

@@ -26,6 +26,7 @@ type content struct {
 	Checkpoint string    `json:"checkpoint,omitempty"` // of the audit log, signed
 	Keys       []saved   `json:"keys"`
 	Protected  []string  `json:"protected,omitempty"` // environments
+	Retired    []retired `json:"retired,omitempty"`   // from format 2 on
 }
 
 type saved struct {
@@ -33,11 +34,22 @@ type saved struct {
 	Secrets map[int]map[string]plainText `json:"secrets"` // by version and part
 }
 
+// retired is what a version is found by whose secrets are gone.
+type retired struct {
+	keystore.Name
+	Number    int                  `json:"number"`
+	Item      string               `json:"item"`
+	Died      time.Time            `json:"died"`
+	DigestKey plainText            `json:"digest_key"`
+	Digests   map[string]plainText `json:"digests"` // by part
+}
+
 // plainText is a secret on its way into or out of the encrypted file.
 type plainText []byte
 
 const (
-	format = 1
+	format      = 2 // what is written
+	firstFormat = 1 // that is read
 
 	// maxBackup bounds what is read into memory.
 	maxBackup = 1 << 30
@@ -60,6 +72,9 @@ func Write(ctx context.Context, w io.Writer, to age.Recipient, store *keystore.S
 		return nil
 	})
 	if err != nil {
+		return 0, err
+	}
+	if err := c.addRetired(ctx, store); err != nil {
 		return 0, err
 	}
 	catalog, err := store.Catalog(ctx)
@@ -87,6 +102,19 @@ func Write(ctx context.Context, w io.Writer, to age.Recipient, store *keystore.S
 	return len(c.Keys), nil
 }
 
+// addRetired comes behind the keys: a version that is retired meanwhile is among both.
+func (c *content) addRetired(ctx context.Context, store *keystore.Store) error {
+	all, err := store.Retired(ctx)
+	for _, r := range all {
+		gone := retired{r.Name, r.Number, r.Item, r.Died, bytes.Clone(r.Key.Reveal()), map[string]plainText{}}
+		for part, digest := range r.Digests {
+			gone.Digests[part] = bytes.Clone(digest.Reveal())
+		}
+		c.Retired = append(c.Retired, gone)
+	}
+	return err
+}
+
 func (c *content) wipe() {
 	for _, k := range c.Keys {
 		for _, parts := range k.Secrets {
@@ -94,6 +122,9 @@ func (c *content) wipe() {
 				clear(b)
 			}
 		}
+	}
+	for _, r := range c.Retired {
+		clear(r.DigestKey)
 	}
 }
 
@@ -140,7 +171,7 @@ func Read(r io.Reader, with age.Identity) (*Backup, error) {
 	if err := json.Unmarshal(plain, &c); err != nil {
 		return nil, ErrNoBackup // the error of the library may quote what it read
 	}
-	if c.Format != format {
+	if c.Format < firstFormat || c.Format > format {
 		return nil, fmt.Errorf("%w: format %d", ErrFormat, c.Format)
 	}
 	return &Backup{c.Made, c.Checkpoint, c}, nil
@@ -176,6 +207,20 @@ func (b *Backup) Restore(ctx context.Context, store *keystore.Store, name keysto
 		return store.Restore(ctx, s.Key, versions)
 	}
 	return &keystore.KeyError{Doing: "restore", Name: name, Err: keystore.ErrNoKey}
+}
+
+// RestoreRetired keeps by what scans find the versions whose secrets were gone already
+// when the backup was made. It comes before the keys: see keystore.Store.RestoreRetired.
+func (b *Backup) RestoreRetired(ctx context.Context, store *keystore.Store) error {
+	var all []keystore.RetiredValues
+	for _, r := range b.content.Retired {
+		v := keystore.RetiredValues{Name: r.Name, Number: r.Number, Item: r.Item, Died: r.Died, Key: secret.New(r.DigestKey), Digests: keystore.Parts{}}
+		for part, digest := range r.Digests {
+			v.Digests[part] = secret.New(digest)
+		}
+		all = append(all, v)
+	}
+	return store.RestoreRetired(ctx, all)
 }
 
 // Wipe overwrites the secrets.

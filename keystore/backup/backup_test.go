@@ -3,6 +3,8 @@ package backup
 import (
 	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -66,6 +68,158 @@ func TestBackup(t *testing.T) {
 	}
 	if err := b.Restore(t.Context(), to, keystore.Name{Env: "no", Key: "KEY"}); !errors.Is(err, keystore.ErrNoKey) {
 		t.Errorf("restored what is not there: %v", err)
+	}
+}
+
+// openStore is a store that keeps digests: with a key before each value, so that those
+// that were made with another key differ.
+func openStore(t *testing.T) *keystore.Store {
+	t.Helper()
+	return keystore.Open(t.TempDir(), keystoretest.NewMemory()).WithDigester(digest)
+}
+
+func digest(key []byte, value secret.Value) []byte {
+	sum := value.Digest(key)
+	return sum[:]
+}
+
+// found lists what a value is found as, in the order of stages and times of death.
+func found(t *testing.T, s *keystore.Store, value string) (list []string) {
+	t.Helper()
+	f, err := s.Findable(t.Context())
+	if err != nil || f.Without > 0 {
+		t.Fatalf("%d without digests, %v", f.Without, err)
+	}
+	for _, v := range f.Values {
+		if bytes.Equal(v.Digest, digest(v.Key.Reveal(), secret.New([]byte(value)))) {
+			list = append(list, fmt.Sprint(v.Name, " ", v.Part, " ", v.Number, " ", v.Stage, " ", v.Died.IsZero()))
+		}
+	}
+	return list
+}
+
+func backUp(t *testing.T, s *keystore.Store) *Backup {
+	t.Helper()
+	id := newIdentity(t)
+	var file bytes.Buffer
+	if _, err := Write(t.Context(), &file, id.Recipient(), s, "", time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	b, err := Read(&file, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+func restore(t *testing.T, b *Backup, s *keystore.Store) {
+	t.Helper()
+	if err := b.RestoreRetired(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range b.Names() {
+		if err := b.Restore(t.Context(), s, n); err != nil && !errors.Is(err, keystore.ErrExists) {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestRetired: what a value that is gone is found by outlives the store, with the time,
+// also in a store that has keys with digests of its own, and through a second backup.
+func TestRetired(t *testing.T) {
+	put := func(s *keystore.Store, value string) {
+		t.Helper()
+		n := keystore.Name{Env: "prod", Key: "A"}
+		if _, err := s.Put(t.Context(), "t", n, keystore.Parts{"value": secret.New([]byte(value))}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	check := func(s *keystore.Store, want map[string]string) {
+		t.Helper()
+		for value, want := range want {
+			if got := strings.Join(found(t, s, value), ", "); got != want {
+				t.Errorf("%s is found as %q, want %q", value, got, want)
+			}
+		}
+	}
+	first := openStore(t)
+	for _, v := range []string{"one", "two", "three", "four"} {
+		put(first, v)
+	}
+	want := map[string]string{
+		"one": "prod/A value 1 retired false", "two": "prod/A value 2 retired false",
+		"three": "prod/A value 3 previous true", "four": "prod/A value 4 current true", "five": "",
+	}
+	check(first, want)
+	died, _ := first.Retired(t.Context())
+
+	b := backUp(t, first)
+	empty := openStore(t)
+	restore(t, b, empty)
+	check(empty, want)
+	restore(t, b, empty) // once more: nothing is there twice
+	check(empty, want)
+	if again, err := empty.Retired(t.Context()); err != nil || len(again) != 2 || !again[0].Died.Equal(died[0].Died) {
+		t.Errorf("restored %v, %v; want %v", again, err, died)
+	}
+	keysOf := func(s *keystore.Store) int {
+		keys := map[string]bool{}
+		f, err := s.Findable(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, v := range f.Values {
+			keys[string(v.Key.Reveal())] = true
+		}
+		return len(keys)
+	}
+	if n := keysOf(empty); n != 1 {
+		t.Errorf("a store that was empty looks with %d keys", n)
+	}
+
+	second := openStore(t)
+	put(second, "six")
+	put(second, "seven")
+	put(second, "eight")
+	restore(t, b, second)
+	mixed := map[string]string{
+		"one": want["one"], "two": want["two"], "three": "", "four": "", // the key is left alone
+		"six": "prod/A value 1 retired false", "seven": "prod/A value 2 previous true", "eight": "prod/A value 3 current true",
+	}
+	check(second, mixed)
+	if n := keysOf(second); n != 2 {
+		t.Errorf("a store that had keys looks with %d keys", n)
+	}
+	third := openStore(t)
+	restore(t, backUp(t, second), third)
+	check(third, mixed)
+	restore(t, backUp(t, third), first)
+	if got := found(t, first, "six"); len(got) != 1 {
+		t.Errorf("back where it began: %v", got)
+	}
+}
+
+// TestFirstFormat: a backup of the first format, as it was written then, is read.
+func TestFirstFormat(t *testing.T) {
+	id := newIdentity(t)
+	var file bytes.Buffer
+	w, err := age.Encrypt(&file, id.Recipient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(w, `{"format":1,"made":"2026-11-01T00:00:00Z","checkpoint":"c","keys":[{"key":{"env":"prod","key":"A","parts":[{"name":"value"}],"created":"2026-10-01T00:00:00Z","versions":[{"number":3,"stage":"current","item":"key-x","created":"2026-10-01T00:00:00Z","by":"Ada"}],"last_version":3},"secrets":{"3":{"value":"bWFya2Vk"}}}],"protected":["prod"]}`)
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	b, err := Read(&file, id)
+	if err != nil || b.Checkpoint != "c" || len(b.Protected()) != 1 {
+		t.Fatal(b, err)
+	}
+	s := openStore(t)
+	restore(t, b, s)
+	parts, k, err := s.Get(t.Context(), b.Names()[0], keystore.Current)
+	if err != nil || string(parts["value"].Reveal()) != "marked" || k.Versions[0].Number != 3 {
+		t.Error(k, err)
 	}
 }
 

@@ -197,21 +197,27 @@ func parse(digest []byte, add func(tag uint32, e entry)) (mac [macSize]byte, err
 
 // Value is a value that is looked for, and what it is.
 type Value struct {
+	Key    []byte // that the digest was made with
 	Digest []byte
 	Is     scan.Held
 }
 
 // Set is all that is looked for. It is immutable, and safe for concurrent use.
 type Set struct {
+	rounds []*round
+	macs   [][macSize]byte
+	values []scan.Held
+	name   string
+
+	back, ahead int
+}
+
+// round is what is looked for under one key: a text is gone through once for each.
+type round struct {
 	keys
 	bitmap  []uint64
 	shift   uint // of a tag, to its bit
 	entries map[uint32][]entry
-	macs    [][macSize]byte
-	values  []scan.Held
-	name    string
-
-	back, ahead int
 }
 
 // bitsPerEntry keeps it rare that a window is taken for one of ours.
@@ -221,17 +227,28 @@ const (
 	maxBitmap    = 24
 )
 
-// NewSet makes a set of values, whose digests were made with the key.
-func NewSet(key []byte, values []Value) (*Set, error) {
-	s := &Set{keys: keysOf(key), entries: map[uint32][]entry{}}
-	name := hmac.New(sha256.New, s.mac)
+// NewSet makes a set of values.
+func NewSet(values []Value) (*Set, error) {
+	s := &Set{}
+	var first []byte
+	if len(values) > 0 {
+		first = values[0].Key
+	}
+	name := hmac.New(sha256.New, keysOf(first).mac)
+	under := map[string]*round{}
 	for i, v := range values {
+		r := under[string(v.Key)]
+		if r == nil {
+			r = &round{keys: keysOf(v.Key), entries: map[uint32][]entry{}}
+			under[string(v.Key)] = r
+			s.rounds = append(s.rounds, r)
+		}
 		mac, err := parse(v.Digest, func(tag uint32, e entry) {
 			e.value = i
-			if slices.Contains(s.entries[tag], e) {
+			if slices.Contains(r.entries[tag], e) {
 				return // two spellings with one window
 			}
-			s.entries[tag] = append(s.entries[tag], e)
+			r.entries[tag] = append(r.entries[tag], e)
 			back, ahead := e.reach()
 			s.back, s.ahead = max(s.back, back), max(s.ahead, ahead)
 		})
@@ -243,13 +260,20 @@ func NewSet(key []byte, values []Value) (*Set, error) {
 		fmt.Fprintf(name, "%x %q\n", v.Digest, fmt.Sprint(v.Is))
 	}
 	s.name = hex.EncodeToString(name.Sum(nil)[:macSize])
-	size := min(max(minBitmap, bits.Len(uint(len(s.entries)*bitsPerEntry))), maxBitmap)
-	s.bitmap, s.shift = make([]uint64, 1<<size/64), uint(32-size)
-	for tag := range s.entries {
-		at := tag >> s.shift
-		s.bitmap[at>>6] |= 1 << (at & 63)
+	for _, r := range s.rounds {
+		r.draw()
 	}
 	return s, nil
+}
+
+// draw makes the bitmap, once all entries are there.
+func (r *round) draw() {
+	size := min(max(minBitmap, bits.Len(uint(len(r.entries)*bitsPerEntry))), maxBitmap)
+	r.bitmap, r.shift = make([]uint64, 1<<size/64), uint(32-size)
+	for tag := range r.entries {
+		at := tag >> r.shift
+		r.bitmap[at>>6] |= 1 << (at & 63)
+	}
 }
 
 // Name tells sets apart: two of one name find the same.
@@ -265,19 +289,26 @@ func (s *Set) Reach() (back, ahead int) { return s.back, s.ahead }
 const Window = window
 
 // Find calls found with the position of every window that may be one of a value, and
-// shares a byte with [from, to), or has bytes on both sides of it if it is empty.
+// shares a byte with [from, to), or has bytes on both sides of it if it is empty. A
+// position may come more than once, and before a lower one.
 func (s *Set) Find(data []byte, from, to int, found func(at int)) {
 	from, to = max(0, from-window+1), min(to, len(data)-window+1)
 	if from >= to {
 		return
 	}
-	mask, mul, shift, bitmap := s.mask, s.mul, s.shift&31, s.bitmap
+	for _, r := range s.rounds {
+		r.find(data, from, to, found)
+	}
+}
+
+func (r *round) find(data []byte, from, to int, found func(at int)) {
+	mask, mul, shift, bitmap := r.mask, r.mul, r.shift&31, r.bitmap
 	text := data[from : to+window-1]
 	for len(text) >= window {
 		hi, lo := bits.Mul64(binary.LittleEndian.Uint64(text)^mask, mul)
 		tag := uint32((hi ^ lo) >> 32)
 		if at := tag >> shift; bitmap[at>>6]>>(at&63)&1 != 0 {
-			if s.entries[tag] != nil {
+			if r.entries[tag] != nil {
 				found(to - len(text) + window - 1)
 			}
 		}
@@ -298,14 +329,16 @@ func (s *Set) At(data []byte, at int) (hits []Hit) {
 	if at < 0 || at+window > len(data) {
 		return nil
 	}
-	for _, e := range s.entries[s.tag(binary.LittleEndian.Uint64(data[at:]))] {
-		start, end, text, ok := e.undo(data, at)
-		if !ok || len(bytes.TrimSpace(text)) < len(text) {
-			continue // values that are looked for have no white space around them
-		}
-		mac := s.confirm(text)
-		if subtle.ConstantTimeCompare(mac[:], s.macs[e.value][:]) == 1 {
-			hits = append(hits, Hit{e.value, start, end, e.form.String(), canonical(text)})
+	for _, r := range s.rounds {
+		for _, e := range r.entries[r.tag(binary.LittleEndian.Uint64(data[at:]))] {
+			start, end, text, ok := e.undo(data, at)
+			if !ok || len(bytes.TrimSpace(text)) < len(text) {
+				continue // values that are looked for have no white space around them
+			}
+			mac := r.confirm(text)
+			if subtle.ConstantTimeCompare(mac[:], s.macs[e.value][:]) == 1 {
+				hits = append(hits, Hit{e.value, start, end, e.form.String(), canonical(text)})
+			}
 		}
 	}
 	return hits

@@ -42,9 +42,9 @@ func setOf(t testing.TB, values ...string) *held.Set {
 		if len(d) == 0 {
 			t.Fatalf("value %d, of %d bytes, is too weak", i, len(v))
 		}
-		all = append(all, held.Value{Digest: d, Is: scan.Held{Key: fmt.Sprint("prod/K", i)}})
+		all = append(all, held.Value{Key: key, Digest: d, Is: scan.Held{Key: fmt.Sprint("prod/K", i)}})
 	}
-	s, err := held.NewSet(key, all)
+	s, err := held.NewSet(all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -278,8 +278,47 @@ func TestDigestNeedsKey(t *testing.T) {
 	if bytes.Contains(a, v.Reveal()[:5]) || bytes.Equal(a[1:17], b[1:17]) {
 		t.Error("the digest tells of the value")
 	}
-	if _, err := held.NewSet(key, []held.Value{{Digest: a[:len(a)-1]}}); err == nil {
+	if _, err := held.NewSet([]held.Value{{Key: key, Digest: a[:len(a)-1]}}); err == nil {
 		t.Error("a digest that is cut off is taken")
+	}
+}
+
+// TestKeys: values whose digests were made with different keys are found by one set.
+func TestKeys(t *testing.T) {
+	r := rand.New(rand.NewPCG(9, 8))
+	var all []held.Value
+	var values []string
+	for i, k := range []string{"one", "another", "one", "third"} {
+		values = append(values, random(r, alnum, 20+i))
+		all = append(all, held.Value{Key: []byte(k), Digest: held.Digest([]byte(k), secret.New([]byte(values[i])))})
+	}
+	both := values[0] + "+" + values[1] // two of one value under two keys
+	for _, k := range []string{"one", "third"} {
+		all = append(all, held.Value{Key: []byte(k), Digest: held.Digest([]byte(k), secret.New([]byte(both)))})
+	}
+	s, err := held.NewSet(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := []byte("a " + strings.Join(values, " b ") + " c")
+	var found []int
+	for _, h := range find(s, text) {
+		if got := string(text[h.Start:h.End]); got != values[h.Value] {
+			t.Errorf("value %d found as %q", h.Value, got)
+		}
+		found = append(found, h.Value)
+	}
+	if slices.Sort(found); !slices.Equal(found, []int{0, 1, 2, 3}) {
+		t.Errorf("found %v", found)
+	}
+	var twice []int
+	for _, h := range find(s, []byte(both)) {
+		if h.End-h.Start == len(both) {
+			twice = append(twice, h.Value)
+		}
+	}
+	if slices.Sort(twice); !slices.Equal(twice, []int{4, 5}) {
+		t.Errorf("one value under two keys: %v", twice)
 	}
 }
 
@@ -292,7 +331,7 @@ func FuzzDigest(f *testing.F) {
 		if len(d) == 0 {
 			return
 		}
-		s, err := held.NewSet(key, []held.Value{{Digest: d}})
+		s, err := held.NewSet([]held.Value{{Key: key, Digest: d}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -309,7 +348,7 @@ func FuzzDigest(f *testing.F) {
 func FuzzNewSet(f *testing.F) {
 	f.Add(held.Digest(key, secret.New([]byte("Zq3-vTp9!mX2"))), []byte("Zq3-vTp9!mX2"))
 	f.Fuzz(func(t *testing.T, digest, text []byte) {
-		s, err := held.NewSet(key, []held.Value{{Digest: digest}})
+		s, err := held.NewSet([]held.Value{{Key: key, Digest: digest}})
 		if err != nil {
 			return
 		}

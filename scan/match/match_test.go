@@ -76,12 +76,12 @@ const (
 // holding makes an engine look for the values.
 func holding(t testing.TB, e *Engine, values ...string) *Engine {
 	t.Helper()
-	key := []byte("a key")
 	var all []held.Value
-	for _, v := range values {
-		all = append(all, held.Value{Digest: held.Digest(key, secret.New([]byte(v))), Is: scan.Held{Key: "prod/" + v[:3]}})
+	for i, v := range values {
+		key := fmt.Append(nil, "key ", i%2)
+		all = append(all, held.Value{Key: key, Digest: held.Digest(key, secret.New([]byte(v))), Is: scan.Held{Key: "prod/" + v[:3]}})
 	}
-	set, err := held.NewSet(key, all)
+	set, err := held.NewSet(all)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -30,10 +30,10 @@ func heldSet(t testing.TB, values []string) *held.Set {
 	var all []held.Value
 	for i, v := range values {
 		if d := held.Digest(key, secret.New([]byte(v))); len(d) > 0 {
-			all = append(all, held.Value{Digest: d, Is: scan.Held{Key: fmt.Sprintf("prod/K%03d", i), Part: "value", Version: "current"}})
+			all = append(all, held.Value{Key: key, Digest: d, Is: scan.Held{Key: fmt.Sprintf("prod/K%03d", i), Part: "value", Version: "current"}})
 		}
 	}
-	set, err := held.NewSet(key, all)
+	set, err := held.NewSet(all)
 	if err != nil {
 		t.Fatal(err)
 	}
