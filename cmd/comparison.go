@@ -62,7 +62,7 @@ func listOf(names []keystore.Name) string {
 func dueKeys(list []keystore.Due) []dueKey {
 	out := []dueKey{}
 	for _, d := range list {
-		out = append(out, dueKey{d.Key.Name.String(), d.Concern, d.When, d.Where, d.Key.Owner})
+		out = append(out, dueKey{d.Key.Name.String(), d.Concern, d.When, d.Where, d.Pushed, d.Key.Owner})
 	}
 	return out
 }

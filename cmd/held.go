@@ -8,6 +8,7 @@ import (
 
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/scan"
+	"github.com/keywright/keywright/scan/gitrepo"
 	"github.com/keywright/keywright/scan/held"
 )
 
@@ -47,7 +48,7 @@ func lookForKeys(ctx context.Context, term *terminal) (h heldKeys) {
 	return h
 }
 
-// note writes down with the keys where a scan met them.
+// note writes down with the keys where a scan met them, also one that was interrupted.
 func (h *heldKeys) note(ctx context.Context, term *terminal, r *scan.Report) {
 	numbers := map[scan.Held]keystore.FindableValue{}
 	for _, v := range h.found.Values {
@@ -67,9 +68,42 @@ func (h *heldKeys) note(ctx context.Context, term *terminal, r *scan.Report) {
 	if len(seen) == 0 {
 		return
 	}
-	if err := h.keys.Sighted(ctx, seen); err != nil {
+	if err := markPushed(ctx, r.Root, seen); err != nil {
+		fmt.Fprintln(term.err, "keywright: warning: whether commits were pushed is not known:", escaped(err.Error()))
+	}
+	if err := h.keys.Sighted(context.WithoutCancel(ctx), seen); err != nil {
 		fmt.Fprintln(term.err, "keywright: warning: where keys were met is not noted:", escaped(err.Error()))
 	}
+}
+
+// markPushed says of sightings in a repository whether their commits are on a branch of a
+// remote. The whole history may have to be walked for that, so it is asked of these alone.
+func markPushed(ctx context.Context, root string, seen map[keystore.Name][]keystore.Sighting) error {
+	var commits []string
+	for _, all := range seen {
+		for _, s := range all {
+			if s.Commit != "" {
+				commits = append(commits, s.Commit)
+			}
+		}
+	}
+	if len(commits) == 0 {
+		return nil
+	}
+	repo, err := gitrepo.Open(ctx, root)
+	if err != nil {
+		return err
+	}
+	on, err := repo.OnRemote(ctx, commits)
+	if err != nil {
+		return err
+	}
+	for _, all := range seen {
+		for i := range all {
+			all[i].Pushed = on[all[i].Commit]
+		}
+	}
+	return nil
 }
 
 func isOf(v keystore.FindableValue) scan.Held {

@@ -45,7 +45,7 @@ func pipelineScan(ctx context.Context, term *terminal, job scanJob) (*scan.Repor
 	}
 	r.Coverage.Excluded = append(r.Coverage.Excluded, keys.excluded...)
 	if r.Root != "" {
-		keys.note(context.WithoutCancel(ctx), term, r)
+		keys.note(ctx, term, r)
 	}
 	return r, nil
 }

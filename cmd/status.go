@@ -22,7 +22,8 @@ type statusOptions struct {
 	format  string
 }
 
-const statusLong = `Says which keys need attention: those that a scan met somewhere, that have
+const statusLong = `Says which keys need attention: those that a scan met somewhere (first those
+in a commit that is on a remote branch, as of the last fetch), that have
 expired or will soon, that are older than they are meant to become or than
 their provider allows, and those whose secret is that of another environment,
 too. Notes follow on keys that were never used through keywright, and on parts
@@ -65,6 +66,7 @@ type dueKey struct {
 	Concern keystore.Concern `json:"concern"`
 	When    time.Time        `json:"when,omitzero"`
 	Where   string           `json:"where,omitempty"`
+	Pushed  bool             `json:"pushed,omitempty"` // leaked: on a remote branch as of the last fetch
 	Owner   string           `json:"owner,omitempty"`
 }
 

@@ -38,6 +38,7 @@ type Due struct {
 	Concern Concern
 	When    time.Time // it expires, expired, was to be replaced, or was met; zero for others
 	Where   string    // it was met; the other keys of a shared secret; the weak parts
+	Pushed  bool      // of Leaked: in a commit that was on a remote branch, as of the last fetch
 }
 
 // Text says it in a few words, as seen from now.
@@ -45,7 +46,11 @@ func (d Due) Text(now time.Time) string {
 	days := func(span time.Duration) string { return fmt.Sprintf("%d d", int(span.Hours()/24)) }
 	switch d.Concern {
 	case Leaked:
-		return "seen in " + d.Where + " on " + d.When.Format(time.DateOnly)
+		text := "seen in " + d.Where + " on " + d.When.Format(time.DateOnly)
+		if d.Pushed {
+			text += ", on a remote branch as of the last fetch"
+		}
+		return text
 	case TooOld:
 		return fmt.Sprintf("older than the %d d that %s gives a key, since %s", maxAge[d.Key.Provider], d.Key.Provider, days(now.Sub(d.When)))
 	case Expired:
@@ -74,9 +79,8 @@ func (c *Catalog) Due(now time.Time, within time.Duration) (list []Due) {
 		if !ok {
 			continue
 		}
-		if at := slices.IndexFunc(k.Sightings, func(s Sighting) bool { return s.Version == v.Number }); at >= 0 {
-			seen := k.Sightings[at]
-			list = append(list, Due{k, Leaked, seen.Seen, path.Join(seen.Where, seen.Path)})
+		if seen, ok := k.seen(v.Number); ok {
+			list = append(list, Due{k, Leaked, seen.Seen, path.Join(seen.Where, seen.Path), seen.Pushed})
 		}
 		after := func(d Days) time.Time { return v.Created.AddDate(0, 0, int(d)) }
 		limit := maxAge[k.Provider]
@@ -95,6 +99,12 @@ func (c *Catalog) Due(now time.Time, within time.Duration) (list []Due) {
 	slices.SortStableFunc(list, func(a, b Due) int {
 		if d := slices.Index(rank, a.Concern) - slices.Index(rank, b.Concern); d != 0 {
 			return d
+		}
+		if a.Pushed != b.Pushed {
+			if a.Pushed {
+				return -1
+			}
+			return 1
 		}
 		return a.When.Compare(b.When)
 	})

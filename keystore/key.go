@@ -36,25 +36,53 @@ type Sighting struct {
 	Where   string    `json:"where"` // the repository or directory
 	Path    string    `json:"path,omitempty"`
 	Commit  string    `json:"commit,omitempty"` // that brought it
+	Pushed  bool      `json:"pushed,omitempty"` // the commit was on a remote branch, as of the last fetch
 	Seen    time.Time `json:"seen"`
 }
 
 // sameAs reports whether it is the same place and version, whenever it was seen.
 func (s Sighting) sameAs(o Sighting) bool {
-	s.Seen = o.Seen
+	s.Seen, s.Pushed = o.Seen, o.Pushed
 	return s == o
 }
 
-// maxSightings is how many are kept of a key: the first ones.
+// maxSightings is how many are kept of a version: the first ones, and one that was pushed.
 const maxSightings = 20
 
-// add keeps a sighting if it is a new one.
+// add keeps a sighting if it is a new one. Of one that is known it keeps that it was
+// pushed, which cannot be undone.
 func (k *Key) add(s Sighting) (added bool) {
-	if len(k.Sightings) >= maxSightings || slices.ContainsFunc(k.Sightings, s.sameAs) {
-		return false
+	if at := slices.IndexFunc(k.Sightings, s.sameAs); at >= 0 {
+		known := &k.Sightings[at]
+		added = s.Pushed && !known.Pushed
+		known.Pushed = known.Pushed || s.Pushed
+		return added
+	}
+	of, last, pushed := 0, 0, false
+	for i, known := range k.Sightings {
+		if known.Version == s.Version {
+			of, last, pushed = of+1, i, pushed || known.Pushed
+		}
+	}
+	if of >= maxSightings {
+		if !s.Pushed || pushed {
+			return false
+		}
+		k.Sightings[last] = s
+		return true
 	}
 	k.Sightings = append(k.Sightings, s)
 	return true
+}
+
+// seen is a sighting of a version, one that was pushed before others.
+func (k *Key) seen(version int) (found Sighting, ok bool) {
+	for _, s := range k.Sightings {
+		if s.Version == version && (!ok || s.Pushed && !found.Pushed) {
+			found, ok = s, true
+		}
+	}
+	return found, ok
 }
 
 // Days is a span of time as people give it to keys.
