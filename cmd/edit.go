@@ -32,6 +32,7 @@ type details struct {
 	admin       string
 	consumers   []string
 	noConsumers bool
+	use         string
 }
 
 func (d *details) addFlags(f *pflag.FlagSet) {
@@ -84,6 +85,9 @@ func (d *details) apply(now time.Time) (func(*keystore.Key) error, error) {
 		if d.admin != "" {
 			k.Admin = d.admin
 		}
+		if k.Use = cmp.Or(keystore.Use(d.use), k.Use); k.Use == keystore.Reveal {
+			k.Use = "" // as it is without a word
+		}
 		if k.Admin == k.Name.String() {
 			k.Admin = ""
 		}
@@ -92,8 +96,13 @@ func (d *details) apply(now time.Time) (func(*keystore.Key) error, error) {
 	}, nil
 }
 
-// check reports what is wrong with parameters and with the name of a key.
+func uses() []string { return []string{string(keystore.Reveal), string(keystore.Run)} }
+
+// check reports what is wrong with a use, with parameters and with the name of a key.
 func (d *details) check() error {
+	if d.use != "" && !slices.Contains(uses(), d.use) {
+		return usagef("the uses are "+strings.Join(uses(), ", "), "--use: unknown use %s", quote(d.use))
+	}
 	for _, p := range d.params {
 		if name, _, ok := strings.Cut(p, "="); !ok || !isParam(name) || strings.ContainsFunc(p, unicode.IsControl) {
 			return usagef("for example: --param host=db.example.com", "--param: %s is not NAME=VALUE", quote(p))
@@ -185,6 +194,10 @@ want its code. To end that, with --protected=false, is asked for
 in the same way. This is a confirmation against slips, not a lock: code that
 runs as you can ask the keychain itself.
 
+A key whose use is 'run' is handed to programs, by 'keywright run' and when it is
+rotated; get and export refuse it. A program can show what it is handed, and a
+backup holds it: this, too, is against slips.
+
 A consumer is a place that gets a new version of the key when it is replaced:
 
   env:PATH,PART=VARIABLE      a .env file, or another of lines NAME=value
@@ -234,20 +247,22 @@ func newEdit(term *terminal) *cobra.Command {
 				}
 				return runProtect(c.Context(), term, args[0], protected, reason)
 			}
-			if reason != "" {
-				return usagef("leave it out", "--reason goes with --protected")
+			if reason != "" && d.use == "" {
+				return usagef("leave it out", "--reason goes with --protected and --use")
 			}
 			if d.noConsumers && len(d.consumers) > 0 {
 				return usagef("leave one of them out", "--no-consumers goes with no --consumer")
 			}
-			return runEdit(c.Context(), term, &d, args[0])
+			return runEdit(c.Context(), term, &d, args[0], reason)
 		},
 	}
 	c.Flags().SortFlags = false
 	d.addFlags(c.Flags())
 	c.Flags().BoolVar(&d.noConsumers, "no-consumers", false, "deliver new versions nowhere")
+	c.Flags().StringVar(&d.use, "use", "", "`WAY` is reveal (the default), or run: it is handed to\nprograms, and neither shown nor exported")
 	c.Flags().BoolVar(&protected, "protected", false, "ask before an environment's keys are used")
-	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record, with --protected")
+	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record, with --protected or --use")
+	complete(c, "use", uses)
 	return c
 }
 
@@ -279,7 +294,7 @@ func runProtect(ctx context.Context, term *terminal, env string, protect bool, r
 	return nil
 }
 
-func runEdit(ctx context.Context, term *terminal, d *details, arg string) error {
+func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string) error {
 	name, err := keyName(arg)
 	if err != nil {
 		return err
@@ -292,6 +307,11 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg string) error 
 	if err != nil {
 		return err
 	}
+	if d.use != "" {
+		if err := keys.permitUse(ctx, name, keystore.Use(d.use), reason); err != nil {
+			return err
+		}
+	}
 	if err := keys.record(ctx, "edit", audit.Granted, name); err != nil {
 		return err
 	}
@@ -299,5 +319,19 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg string) error 
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: changed %s\n", name)
+	return nil
+}
+
+// permitUse asks before a key of a protected environment may be shown that might not be,
+// and puts the use on record.
+func (k *keyring) permitUse(ctx context.Context, name keystore.Name, use keystore.Use, reason string) error {
+	k.reason = reason
+	if use == keystore.Reveal {
+		r := request{verb: "edit", env: name.Env, names: []keystore.Name{name}, what: "Let " + name.String() + " be shown", reason: reason}
+		if _, err := k.permit(ctx, r); err != nil {
+			return err
+		}
+	}
+	k.reason = strings.TrimSuffix("use: "+string(use)+": "+k.reason, ": ")
 	return nil
 }

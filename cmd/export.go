@@ -27,7 +27,8 @@ type exportOptions struct {
 const exportLong = `Prints the keys of an environment, in clear, in a format that another tool
 reads. What was exported is out of keywright's hands: it asks before, and
 without a terminal it wants --yes-plaintext. To hand keys to a program,
-'keywright run' is better.
+'keywright run' is better; a key whose use is 'run' ('keywright edit --use') is
+not exported.
 `
 
 func newExport(term *terminal) *cobra.Command {
@@ -85,7 +86,7 @@ func runExport(ctx context.Context, term *terminal, o exportOptions, env string)
 			return outcome(exitFailed)
 		}
 	}
-	values, uses, err := keys.gather(ctx, "export", wanted{env: env, only: o.only})
+	values, uses, err := keys.gather(ctx, "export", wanted{env: env, only: o.only, text: true})
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,8 @@ import (
 
 const getLong = `Prints the value of a key, of the version that is current. A key with several
 parts is asked for one of them: ENV/NAME#part. The value is printed as it is,
-without a line break at its end; at a terminal only after a yes.
+without a line break at its end; at a terminal only after a yes. A key whose use
+is 'run' ('keywright edit --use') is not shown.
 
 With --copy it goes to the clipboard instead, and keywright waits to take it off
 again; what was copied meanwhile stays. A program that keeps what was copied, a
@@ -108,6 +109,9 @@ func runGet(ctx context.Context, term *terminal, arg string, o getOptions) error
 		return err
 	}
 	defer parts.Wipe()
+	if !key.MayReveal() {
+		return keys.hidden(ctx, "get", key)
+	}
 	value, err := onePart(parts, key, ref.Part)
 	if err != nil {
 		return err

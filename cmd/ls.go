@@ -52,6 +52,7 @@ type listed struct {
 	Consumers   []string          `json:"consumers,omitempty"`
 	Owner       string            `json:"owner,omitempty"`
 	Description string            `json:"description,omitempty"`
+	Use         keystore.Use      `json:"use,omitempty"`
 	Created     time.Time         `json:"created"` // of the current version
 	Expires     time.Time         `json:"expires,omitzero"`
 }
@@ -135,7 +136,7 @@ func escaped(s string) string { return report.Escape(s) }
 
 func listedOf(k *keystore.Key) listed {
 	v, _ := k.Version(keystore.Current)
-	return listed{k.Name.String(), k.PartNames(), v.Number, k.Provider, k.Params, k.Admin, k.Consumers, k.Owner, k.Description, v.Created, k.Expires}
+	return listed{k.Name.String(), k.PartNames(), v.Number, k.Provider, k.Params, k.Admin, k.Consumers, k.Owner, k.Description, k.Use, v.Created, k.Expires}
 }
 
 func printKeys(term *terminal, l listing, env string) error {
@@ -155,6 +156,9 @@ func printKeys(term *terminal, l listing, env string) error {
 		}
 		if !k.Expires.IsZero() {
 			notes = append(notes, "expires "+k.Expires.Format(time.DateOnly))
+		}
+		if k.Use == keystore.Run {
+			notes = append(notes, "for run alone")
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\n", k.Name, escaped(k.Provider), strings.Join(notes, ", "))
 	}

@@ -126,6 +126,8 @@ func (h *hunt) furnish() {
 	h.must(h.mark("current"), "set", "dev/A", "--owner", "Ada", "--expires", "1d")
 	h.must("id="+h.mark("id")+"\nsecret="+h.mark("secret")+"\n", "set", "prod/PAIR", "--parts", "id,secret")
 	h.must(h.mark("local"), "set", "dev/LOCAL", "--provider", "local")
+	h.must(h.mark("for programs"), "set", "bot/K")
+	h.must("", "edit", "bot/K", "--use", "run")
 	h.must(h.mark("guarded"), "set", "safe/K")
 	h.must("", "edit", "safe", "--protected")
 
@@ -290,7 +292,7 @@ func (h *hunt) errands() map[string][]errand {
 		"generate": {ok("generate", "dev/HEX", "--kind", "hex"), ok("generate", "dev/PAIR", "--kind", "ed25519"), ok("generate", "dev/A"), ends(exitUsage, "generate", "dev/A", "--kind", "none")},
 		"get": {
 			shows("get", "dev/A"), shows("get", "dev/A", "--previous"), shows("get", "prod/PAIR#secret"), ends(exitUsage, "get", "prod/PAIR"),
-			ends(exitUsage, "get", "prod/PAIR#none"), ends(exitFailed, "get", "dev/NONE"), ends(exitFailed, "get", "safe/K", "--reason", "why"), ends(exitFailed, "get", "--copy", "dev/A"),
+			ends(exitUsage, "get", "prod/PAIR#none"), ends(exitFailed, "get", "dev/NONE"), ends(exitFailed, "get", "safe/K", "--reason", "why"), ends(exitFailed, "get", "bot/K"), ends(exitFailed, "get", "--copy", "dev/A"),
 		},
 		"import": {
 			ends(exitIncomplete, "import", "dev", h.prop("env")), ends(exitIncomplete, "import", "dev", h.prop("env"), "--replace", "--rewrite"),
@@ -300,11 +302,13 @@ func (h *hunt) errands() map[string][]errand {
 		"export": {
 			{args: []string{"export", "dev", "--yes-plaintext"}, shows: true}, {args: []string{"export", "prod", "--yes-plaintext", "--format", "kubernetes"}, shows: true},
 			ok("export", "dev", "--yes-plaintext", "--format", "json", "-o", h.prop("exported")), ends(exitUsage, "export", "dev"), ends(exitFailed, "export", "safe", "--yes-plaintext"),
+			ends(exitFailed, "export", "bot", "--yes-plaintext"), ends(exitFailed, "export", "bot", "--yes-plaintext", "-o", h.prop("exported")),
 		},
-		"ls":   {ok("ls"), ok("ls", "--format", "json"), ok("ls", "dev")},
-		"rm":   {ok("rm", "--yes", "dev/A"), ends(exitUsage, "rm", "dev/A"), ends(exitFailed, "rm", "--yes", "safe/K")},
-		"mv":   {ok("mv", "dev/A", "test/B"), ends(exitFailed, "mv", "dev/A", "prod/PAIR"), ends(exitFailed, "mv", "safe/K", "dev/K")},
-		"edit": {ok("edit", "dev/A", "--description", "text", "--variable", "value=V"), ok("edit", "test", "--protected"), ends(exitFailed, "edit", "safe", "--protected=false")},
+		"ls": {ok("ls"), ok("ls", "--format", "json"), ok("ls", "dev")},
+		"rm": {ok("rm", "--yes", "dev/A"), ends(exitUsage, "rm", "dev/A"), ends(exitFailed, "rm", "--yes", "safe/K")},
+		"mv": {ok("mv", "dev/A", "test/B"), ends(exitFailed, "mv", "dev/A", "prod/PAIR"), ends(exitFailed, "mv", "safe/K", "dev/K")},
+		"edit": {ok("edit", "dev/A", "--description", "text", "--variable", "value=V"), ok("edit", "test", "--protected"), ends(exitFailed, "edit", "safe", "--protected=false"),
+			ok("edit", "bot/K", "--use", "run", "--owner", "Ada"), ends(exitFailed, "edit", "safe/K", "--use", "reveal")},
 		"run": {
 			ok("run", "--env", "dev", "--mask", "--", "sh", "-c", `printf '%s\n' "$A"; printf %s "$LOCAL" | base64 -w0; env >&2`),
 			ok("run", "--env", "prod", "--files", "--mask", "--", "sh", "-c", `cat "$PAIR_ID_FILE" "$PAIR_SECRET_FILE"`),

@@ -74,6 +74,13 @@ func (k *keyring) permit(ctx context.Context, r request) (asked bool, err error)
 
 var errDeclined = hintedError{errors.New("not done"), "a protected environment wants a reason"}
 
+// hidden refuses to give out a key as text that is for programs alone.
+func (k *keyring) hidden(ctx context.Context, verb string, key *keystore.Key) error {
+	k.refuse(ctx, request{verb: verb, env: key.Env, names: []keystore.Name{key.Name}}, "its use is "+string(key.Use))
+	return hintedError{fmt.Errorf("%s is handed to programs alone", key.Name),
+		fmt.Sprintf("keywright run --env %s --only %s -- PROGRAM\nto have it shown all the same: keywright edit %s --use reveal", key.Env, key.Name.Key, key.Name)}
+}
+
 // refuse puts on record that something was not done.
 func (k *keyring) refuse(ctx context.Context, r request, why string) {
 	k.reason = why

@@ -210,6 +210,7 @@ type wanted struct {
 	only    []string    // these alone, if there are any
 	refs    []reference // variables that refer to keys of the environment
 	project *project    // that declares which it needs; nil if there is none
+	text    bool        // they are given out as text, not to a program
 }
 
 // names reports whether a key is wanted for itself, not only because something refers
@@ -258,6 +259,10 @@ func (k *keyring) gather(ctx context.Context, verb string, w wanted) (map[string
 	opened, err := k.Select(ctx, func(key *keystore.Key) bool { return w.names(key) || w.refersTo(key) })
 	if err != nil {
 		return nil, nil, err
+	}
+	if i := slices.IndexFunc(opened, func(o keystore.Opened) bool { return w.text && !o.Key.MayReveal() }); i >= 0 {
+		defer wipe(opened)
+		return nil, nil, k.hidden(ctx, verb, opened[i].Key)
 	}
 	for _, name := range w.only {
 		if !slices.ContainsFunc(opened, func(o keystore.Opened) bool { return o.Key.Name.Key == name }) {

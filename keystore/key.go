@@ -19,6 +19,7 @@ type Key struct {
 	Description string            `json:"description,omitempty"`
 	Scopes      []string          `json:"scopes,omitempty"`
 	Tags        []string          `json:"tags,omitempty"`
+	Use         Use               `json:"use,omitempty"` // that is permitted; empty for Reveal
 	Created     time.Time         `json:"created"`
 	Expires     time.Time         `json:"expires,omitzero"`
 	RotateEvery Days              `json:"rotate_every_days,omitempty"`
@@ -84,6 +85,19 @@ func (k *Key) seen(version int) (found Sighting, ok bool) {
 	}
 	return found, ok
 }
+
+// Use is what a key is for. It keeps from slips: what a program is handed, it can show.
+type Use string
+
+// The uses.
+const (
+	Reveal Use = "reveal" // whatever is asked for
+	Run    Use = "run"    // to be handed to programs, by run and by rotations, and not shown
+)
+
+// MayReveal reports whether the secrets may be shown to people, or given out as text. Of
+// a use that is not known they may not.
+func (k *Key) MayReveal() bool { return k.Use == "" || k.Use == Reveal }
 
 // Days is a span of time as people give it to keys.
 type Days int
