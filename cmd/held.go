@@ -35,9 +35,7 @@ func lookForKeys(ctx context.Context, term *terminal) (h heldKeys) {
 		return h
 	}
 	h.keys = keys
-	ctx, cancel := context.WithTimeout(ctx, maxWaitForKeys)
-	defer cancel()
-	if h.found, err = keys.Findable(ctx); err == nil {
+	if h.found, err = findable(ctx, keys); err == nil {
 		h.set, err = setOf(h.found)
 	}
 	if err != nil {
@@ -46,6 +44,28 @@ func lookForKeys(ctx context.Context, term *terminal) (h heldKeys) {
 		h.excluded = []scan.Excluded{{What: "versions of keys that were stored before scans looked for them", Count: n}}
 	}
 	return h
+}
+
+// findable asks for as long as a scan waits. A backend may take longer in spite of its
+// context, as age does for a passphrase: then its answer is nobody's.
+func findable(ctx context.Context, keys *keyring) (keystore.Findable, error) {
+	ctx, cancel := context.WithTimeout(ctx, maxWaitForKeys)
+	defer cancel()
+	type answer struct {
+		found keystore.Findable
+		err   error
+	}
+	answers := make(chan answer, 1)
+	go func() {
+		found, err := keys.Findable(ctx)
+		answers <- answer{found, err}
+	}()
+	select {
+	case a := <-answers:
+		return a.found, a.err
+	case <-ctx.Done():
+		return keystore.Findable{}, ctx.Err()
+	}
 }
 
 // note writes down with the keys where a scan met them, also one that was interrupted.
@@ -68,10 +88,12 @@ func (h *heldKeys) note(ctx context.Context, term *terminal, r *scan.Report) {
 	if len(seen) == 0 {
 		return
 	}
-	if err := markPushed(ctx, r.Root, seen); err != nil {
+	if err := markPushed(ctx, r.Root, seen); err != nil && ctx.Err() == nil {
 		fmt.Fprintln(term.err, "keywright: warning: whether commits were pushed is not known:", escaped(err.Error()))
 	}
-	if err := h.keys.Sighted(context.WithoutCancel(ctx), seen); err != nil {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quickly)
+	defer cancel()
+	if err := h.keys.Sighted(ctx, seen); err != nil {
 		fmt.Fprintln(term.err, "keywright: warning: where keys were met is not noted:", escaped(err.Error()))
 	}
 }
@@ -131,10 +153,12 @@ func notLookedFor(keys *keyring, err error) []scan.Excluded {
 		n = max(n, len(c.Keys))
 	}
 	why := "the keys could not be read"
-	if t, ok := keystore.TroubleOf(err); ok {
+	t, ok := keystore.TroubleOf(err)
+	if errors.Is(err, context.DeadlineExceeded) {
+		t, ok = keystore.Silent, true
+	}
+	if ok {
 		why = "where they are kept " + t.String()
-	} else if errors.Is(err, context.DeadlineExceeded) {
-		why = "no answer in time from where they are kept"
 	} else if tampered := (*keystore.TamperError)(nil); errors.As(err, &tampered) {
 		why = "their metadata cannot be trusted"
 	}
