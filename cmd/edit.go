@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -33,6 +34,8 @@ type details struct {
 	consumers   []string
 	noConsumers bool
 	use         string
+	forbid      []string
+	requireIPs  string // a bool, or empty if it is not given
 }
 
 func (d *details) addFlags(f *pflag.FlagSet) {
@@ -48,6 +51,12 @@ func (d *details) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&d.params, "param", nil, "`NAME=VALUE` that the service must know, or NAME= to\nforget it (may be repeated)")
 	f.StringVar(&d.admin, "admin", "", "`KEY` that it is changed with; itself for none")
 	f.StringArrayVar(&d.consumers, "consumer", nil, "`SPEC` of a place that new versions are delivered to,\nin place of those before (may be repeated)")
+	f.StringSliceVar(&d.forbid, "forbid", nil, "rights that no new version may have, `LIST`: withdraw;\nnone to forbid nothing")
+	f.BoolFunc("require-ip-list", "a new version has to be bound to addresses", func(s string) error {
+		_, err := strconv.ParseBool(s)
+		d.requireIPs = s
+		return err
+	})
 }
 
 // apply is the change of a key that the flags mean.
@@ -78,6 +87,12 @@ func (d *details) apply(now time.Time) (func(*keystore.Key) error, error) {
 		}
 		if len(d.scopes) > 0 {
 			k.Scopes = d.scopes
+		}
+		if len(d.forbid) > 0 {
+			k.Forbidden = slices.DeleteFunc(slices.Clone(d.forbid), func(s string) bool { return s == "none" })
+		}
+		if d.requireIPs != "" {
+			k.RequireIPs, _ = strconv.ParseBool(d.requireIPs) // it was parsed before
 		}
 		if len(d.tags) > 0 {
 			k.Tags = d.tags

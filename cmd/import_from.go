@@ -90,6 +90,7 @@ func (k *keyring) copyTo(ctx context.Context, to keystore.Name, from keystore.Op
 		key.Provider, key.Params, key.PublicID = known.Provider, known.Params, known.PublicID
 		key.Owner, key.Description, key.Scopes, key.Tags = known.Owner, known.Description, known.Scopes, known.Tags
 		key.Expires, key.RotateEvery, key.Parts, key.Use = known.Expires, known.RotateEvery, known.Parts, known.Use
+		key.Forbidden, key.RequireIPs = known.Forbidden, known.RequireIPs
 		return nil
 	})
 	return err

@@ -53,6 +53,8 @@ type listed struct {
 	Owner       string            `json:"owner,omitempty"`
 	Description string            `json:"description,omitempty"`
 	Use         keystore.Use      `json:"use,omitempty"`
+	Forbidden   []string          `json:"forbidden,omitempty"`
+	RequireIPs  bool              `json:"require_ip_list,omitempty"`
 	Created     time.Time         `json:"created"` // of the current version
 	Expires     time.Time         `json:"expires,omitzero"`
 }
@@ -136,7 +138,7 @@ func escaped(s string) string { return report.Escape(s) }
 
 func listedOf(k *keystore.Key) listed {
 	v, _ := k.Version(keystore.Current)
-	return listed{k.Name.String(), k.PartNames(), v.Number, k.Provider, k.Params, k.Admin, k.Consumers, k.Owner, k.Description, k.Use, v.Created, k.Expires}
+	return listed{k.Name.String(), k.PartNames(), v.Number, k.Provider, k.Params, k.Admin, k.Consumers, k.Owner, k.Description, k.Use, k.Forbidden, k.RequireIPs, v.Created, k.Expires}
 }
 
 func printKeys(term *terminal, l listing, env string) error {

@@ -68,6 +68,7 @@ func (r rotor) Key(ctx context.Context, name string) (rotate.Key, error) {
 	return rotate.Key{
 		Name: name, Provider: k.Provider, Params: k.Params, ID: k.PublicID, Admin: k.Admin, Expires: k.Expires,
 		Current: v.Number, Next: k.LastNumber + 1, Consumers: k.Consumers,
+		Policy: rotate.Policy{Forbidden: k.Forbidden, RequireIPs: k.RequireIPs},
 	}, nil
 }
 

@@ -19,7 +19,9 @@ type Key struct {
 	Description string            `json:"description,omitempty"`
 	Scopes      []string          `json:"scopes,omitempty"`
 	Tags        []string          `json:"tags,omitempty"`
-	Use         Use               `json:"use,omitempty"` // that is permitted; empty for Reveal
+	Use         Use               `json:"use,omitempty"`             // that is permitted; empty for Reveal
+	Forbidden   []string          `json:"forbidden,omitempty"`       // rights that no new version may have
+	RequireIPs  bool              `json:"require_ip_list,omitempty"` // of a new version: that it is bound to addresses
 	Created     time.Time         `json:"created"`
 	Expires     time.Time         `json:"expires,omitzero"`
 	RotateEvery Days              `json:"rotate_every_days,omitempty"`

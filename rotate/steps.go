@@ -100,6 +100,9 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 		}
 		w.j.Control = probe.State.Lives()
 		notes = append(notes, "the old key is "+string(probe.State))
+		if err := w.key.Policy.allow(probe.Who); err != nil && probe.State.Lives() {
+			notes = append(notes, "of the old key: "+err.Error())
+		}
 		if probe.Who.Withdraw {
 			notes = append(notes, "it may withdraw")
 		}
@@ -335,6 +338,9 @@ func (w *work) parity(ctx context.Context) (result, error) {
 	next, err := v.Verify(ctx, w.next)
 	if err != nil {
 		return result{}, err
+	}
+	if err := w.key.Policy.allow(next.Who); err != nil {
+		return result{}, fmt.Errorf("the new key is not what it has to be: %w", err)
 	}
 	if w.p.Info().Nonce || !w.j.Control || w.j.begun(Disable) || w.j.Mode == InPlace {
 		return result{skipped: true, note: "the old key cannot be asked"}, nil

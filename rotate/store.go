@@ -3,6 +3,8 @@ package rotate
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/keywright/keywright/provider"
@@ -20,6 +22,29 @@ type Key struct {
 	Expires   time.Time
 	Next      int // the version that would be stored next
 	Consumers []string
+	Policy    Policy
+}
+
+// Policy is what a new one must not be, whatever the old one is.
+type Policy struct {
+	Forbidden  []string // scopes; Withdraw for moving money out, whatever a provider calls it
+	RequireIPs bool     // it is bound to addresses
+}
+
+// Withdraw is the right to move money out.
+const Withdraw = "withdraw"
+
+// allow says what a credential has that it may not have, or lacks.
+func (p Policy) allow(who provider.Identity) error {
+	for _, right := range p.Forbidden {
+		if slices.Contains(who.Scopes, right) || right == Withdraw && who.Withdraw {
+			return fmt.Errorf("it may %s, which the key's policy forbids", right)
+		}
+	}
+	if p.RequireIPs && len(who.IPs) == 0 {
+		return errors.New("it may be used from any address, and the key's policy wants a list")
+	}
+	return nil
 }
 
 // Change is what is said of a key at the moment when a journal is saved.
