@@ -16,11 +16,7 @@ const newKey = 7 * 24 * time.Hour
 // comparison is what is to be said of keys beside their dates: secrets that another
 // environment has, too; and notes on those that were never used, or that scans do not
 // look for.
-func comparison(ctx context.Context, term *terminal, catalog *keystore.Catalog, now time.Time) (shared, notes []keystore.Due, err error) {
-	keys, err := openKeys(term, neverAsk)
-	if err != nil {
-		return nil, nil, err
-	}
+func comparison(ctx context.Context, keys *keyring, catalog *keystore.Catalog, now time.Time) (shared, notes []keystore.Due, err error) {
 	f, err := keys.Findable(ctx)
 	if err != nil {
 		return nil, nil, err

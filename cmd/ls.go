@@ -73,7 +73,11 @@ func runLs(ctx context.Context, term *terminal, format string, args []string) er
 	if err := checkFormat(format); err != nil {
 		return err
 	}
-	catalog, authenticated, err := lookAtKeys(ctx, term, env)
+	keys, err := openKeys(term, neverAsk)
+	if err != nil {
+		return err
+	}
+	catalog, authenticated, err := lookAtKeys(ctx, keys, env)
 	if err != nil {
 		return err
 	}
@@ -100,18 +104,13 @@ func envArg(args []string) (string, error) {
 	return args[0], nil
 }
 
-// lookAtKeys reads the metadata of the keys of an environment, or of all, without
-// asking anybody for a password. If the backend does not answer, it says so, and the
-// metadata is not authenticated.
-func lookAtKeys(ctx context.Context, term *terminal, env string) (c *keystore.Catalog, authenticated bool, err error) {
-	keys, err := openKeys(term, neverAsk)
-	if err != nil {
-		return nil, false, err
-	}
+// lookAtKeys reads the metadata of the keys of an environment, or of all. If the backend
+// does not answer, it says so, and the metadata is not authenticated.
+func lookAtKeys(ctx context.Context, keys *keyring, env string) (c *keystore.Catalog, authenticated bool, err error) {
 	c, err = keys.Catalog(ctx)
 	authenticated = err == nil
 	if trouble := (*keystore.BackendError)(nil); errors.As(err, &trouble) {
-		fmt.Fprintf(term.err, "keywright: not authenticated: %s %s\n", escaped(trouble.Backend), trouble.Trouble)
+		fmt.Fprintf(keys.term.err, "keywright: not authenticated: %s %s\n", escaped(trouble.Backend), trouble.Trouble)
 		c, err = keys.Glance()
 	}
 	if err != nil {

@@ -135,7 +135,11 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 	case project == nil && o.project:
 		return usagef("a project declares the keys that it needs in [project] of its .keywright.toml", "there is no project here")
 	}
-	catalog, authenticated, err := lookAtKeys(ctx, term, env)
+	keys, err := openKeys(term, neverAsk)
+	if err != nil {
+		return err
+	}
+	catalog, authenticated, err := lookAtKeys(ctx, keys, env)
 	if err != nil {
 		return err
 	}
@@ -145,18 +149,7 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 		catalog.Require(project.needs)
 	}
 	if o.project {
-		needs := project.needs
-		if env != "" {
-			needs = project.in(env)
-		}
-		catalog.Keys = slices.DeleteFunc(catalog.Keys, func(k keystore.Key) bool {
-			return !slices.ContainsFunc(needs, func(n keystore.Need) bool { return n.Name == k.Name })
-		})
-		lacks = catalog.Lacks(needs)
-		r.Project = &projectReport{project.file, len(needs), []lackKey{}}
-		for _, l := range lacks {
-			r.Project.Lacks = append(r.Project.Lacks, lackKey{l.Name.String(), l.Why, l.Owner})
-		}
+		r.Project, lacks = project.status(catalog, env)
 	}
 	now := time.Now()
 	r.Protected = protectedOf(catalog, now)
@@ -165,7 +158,7 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 	var notes []keystore.Due
 	if authenticated {
 		var shared []keystore.Due
-		if shared, notes, err = comparison(ctx, term, catalog, now); err != nil {
+		if shared, notes, err = comparison(ctx, keys, catalog, now); err != nil {
 			return err
 		}
 		due = append(due, shared...)
@@ -188,6 +181,24 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 		return outcome(exitIncomplete)
 	}
 	return nil
+}
+
+// status takes the keys out of the catalog that the project does not declare, in an
+// environment or in all, and says which of its own are not there.
+func (p *project) status(catalog *keystore.Catalog, env string) (r *projectReport, lacks []keystore.Lack) {
+	needs := p.needs
+	if env != "" {
+		needs = p.in(env)
+	}
+	catalog.Keys = slices.DeleteFunc(catalog.Keys, func(k keystore.Key) bool {
+		return !slices.ContainsFunc(needs, func(n keystore.Need) bool { return n.Name == k.Name })
+	})
+	lacks = catalog.Lacks(needs)
+	r = &projectReport{p.file, len(needs), []lackKey{}}
+	for _, l := range lacks {
+		r.Lacks = append(r.Lacks, lackKey{l.Name.String(), l.Why, l.Owner})
+	}
+	return r, lacks
 }
 
 // printProtected says which environments are protected, and unlocked.

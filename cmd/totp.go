@@ -54,7 +54,11 @@ for once in place of a code. Neither is shown again.
 }
 
 func runTOTP(ctx context.Context, term *terminal) error {
-	catalog, _, err := lookAtKeys(ctx, term, "")
+	keys, err := openKeys(term, neverAsk)
+	if err != nil {
+		return err
+	}
+	catalog, _, err := lookAtKeys(ctx, keys, "")
 	if err != nil {
 		return err
 	}
