@@ -11,6 +11,7 @@ import (
 	"github.com/keywright/keywright/provider/aws"
 	"github.com/keywright/keywright/provider/bybit"
 	"github.com/keywright/keywright/provider/github"
+	"github.com/keywright/keywright/provider/gitlab"
 	"github.com/keywright/keywright/provider/local"
 	"github.com/keywright/keywright/provider/postgres"
 	"github.com/keywright/keywright/provider/redis"
@@ -23,6 +24,7 @@ func providers() []provider.Provider {
 		aws.New(nil),
 		bybit.New(nil),
 		github.New(nil),
+		gitlab.New(nil),
 		local.Provider{},
 		postgres.Provider{},
 		redis.Provider{},
