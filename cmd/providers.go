@@ -10,6 +10,7 @@ import (
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/aws"
 	"github.com/keywright/keywright/provider/bybit"
+	"github.com/keywright/keywright/provider/cloudflare"
 	"github.com/keywright/keywright/provider/deploykey"
 	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/gitlab"
@@ -24,6 +25,7 @@ func providers() []provider.Provider {
 	return []provider.Provider{
 		aws.New(nil),
 		bybit.New(nil),
+		cloudflare.New(nil),
 		deploykey.New(nil),
 		github.New(nil),
 		gitlab.New(nil),
