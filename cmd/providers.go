@@ -17,6 +17,7 @@ import (
 	"github.com/keywright/keywright/provider/local"
 	"github.com/keywright/keywright/provider/postgres"
 	"github.com/keywright/keywright/provider/redis"
+	"github.com/keywright/keywright/provider/sendgrid"
 	"github.com/keywright/keywright/provider/sshkey"
 )
 
@@ -32,6 +33,7 @@ func providers() []provider.Provider {
 		local.Provider{},
 		postgres.Provider{},
 		redis.Provider{},
+		sendgrid.New(nil),
 		sshkey.Provider{},
 	}
 }
