@@ -19,6 +19,7 @@ import (
 	"github.com/keywright/keywright/provider/redis"
 	"github.com/keywright/keywright/provider/sendgrid"
 	"github.com/keywright/keywright/provider/sshkey"
+	"github.com/keywright/keywright/provider/twilio"
 )
 
 // providers are all that keywright knows, in the order of their names.
@@ -35,6 +36,7 @@ func providers() []provider.Provider {
 		redis.Provider{},
 		sendgrid.New(nil),
 		sshkey.Provider{},
+		twilio.New(nil),
 	}
 }
 
