@@ -15,6 +15,7 @@ import (
 	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/gitlab"
 	"github.com/keywright/keywright/provider/local"
+	"github.com/keywright/keywright/provider/openai"
 	"github.com/keywright/keywright/provider/postgres"
 	"github.com/keywright/keywright/provider/redis"
 	"github.com/keywright/keywright/provider/sendgrid"
@@ -32,6 +33,7 @@ func providers() []provider.Provider {
 		github.New(nil),
 		gitlab.New(nil),
 		local.Provider{},
+		openai.New(nil),
 		postgres.Provider{},
 		redis.Provider{},
 		sendgrid.New(nil),
