@@ -8,6 +8,7 @@ import (
 
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/approle"
 	"github.com/keywright/keywright/provider/aws"
 	"github.com/keywright/keywright/provider/bybit"
 	"github.com/keywright/keywright/provider/cloudflare"
@@ -26,6 +27,7 @@ import (
 // providers are all that keywright knows, in the order of their names.
 func providers() []provider.Provider {
 	return []provider.Provider{
+		approle.New(nil),
 		aws.New(nil),
 		bybit.New(nil),
 		cloudflare.New(nil),

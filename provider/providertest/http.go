@@ -166,15 +166,19 @@ func IssueFaults(t *testing.T, create string, start func(t *testing.T) (*HTTP, f
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, issue := start(t)
+			n := 0
 			s.Answer = func(w http.ResponseWriter, r *http.Request, done func()) bool {
 				if r.Method+" "+r.URL.Path != create {
 					return false
 				}
+				n++
 				c.answer(w, done)
 				return true
 			}
 			Quiet(t, issue(t.Context()), c.kind)
-			if n := s.Count(create); n != 1 {
+			s.Lock()
+			defer s.Unlock()
+			if n != 1 {
 				t.Errorf("asked for %d times", n)
 			}
 		})
