@@ -8,25 +8,39 @@ import (
 
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/approle"
 	"github.com/keywright/keywright/provider/aws"
 	"github.com/keywright/keywright/provider/bybit"
+	"github.com/keywright/keywright/provider/cloudflare"
+	"github.com/keywright/keywright/provider/deploykey"
 	"github.com/keywright/keywright/provider/github"
+	"github.com/keywright/keywright/provider/gitlab"
 	"github.com/keywright/keywright/provider/local"
+	"github.com/keywright/keywright/provider/openai"
 	"github.com/keywright/keywright/provider/postgres"
 	"github.com/keywright/keywright/provider/redis"
+	"github.com/keywright/keywright/provider/sendgrid"
 	"github.com/keywright/keywright/provider/sshkey"
+	"github.com/keywright/keywright/provider/twilio"
 )
 
 // providers are all that keywright knows, in the order of their names.
 func providers() []provider.Provider {
 	return []provider.Provider{
+		approle.New(nil),
 		aws.New(nil),
 		bybit.New(nil),
+		cloudflare.New(nil),
+		deploykey.New(nil),
 		github.New(nil),
+		gitlab.New(nil),
 		local.Provider{},
+		openai.New(nil),
 		postgres.Provider{},
 		redis.Provider{},
+		sendgrid.New(nil),
 		sshkey.Provider{},
+		twilio.New(nil),
 	}
 }
 

@@ -290,6 +290,32 @@ func Beforehand(err error) error {
 	return err
 }
 
+// With is the call with a body in JSON. What cannot be written in JSON is a mistake of the
+// caller's.
+func (c Call) With(body any) Call {
+	var err error
+	if c.Body, err = json.Marshal(body); err != nil {
+		panic(err)
+	}
+	if c.Header = c.Header.Clone(); c.Header == nil {
+		c.Header = http.Header{}
+	}
+	c.Header.Set("Content-Type", "application/json")
+	return c
+}
+
+// Token is the part of a credential that goes into a header: the one of that name, or the
+// only one there is, as a key to make changes with may be of no provider that names it.
+func Token(c provider.Credential, name string) secret.Value {
+	if v := c.Part(name); !v.IsZero() || len(c.Parts) != 1 {
+		return v
+	}
+	for _, v := range c.Parts {
+		return v
+	}
+	return secret.Value{}
+}
+
 // Secret is a field of JSON that holds a secret.
 type Secret struct{ secret.Value }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/web"
+	"github.com/keywright/keywright/secret"
 )
 
 // marked is in every request, and must be in no error.
@@ -398,5 +399,30 @@ func TestBeforehand(t *testing.T) {
 	}
 	if web.Beforehand(nil) != nil {
 		t.Error("an error of nothing")
+	}
+}
+
+func TestWith(t *testing.T) {
+	c := call("https://api.example.com")
+	with := c.With(map[string]int{"n": 1})
+	if c.Header.Get("Content-Type") != "" || string(with.Body) != `{"n":1}` || with.Header.Get("Content-Type") != "application/json" || with.Header.Get("Authorization") == "" {
+		t.Errorf("%q %v, of %v", with.Body, with.Header, c.Header)
+	}
+}
+
+func TestToken(t *testing.T) {
+	one, two := secret.New([]byte("1")), secret.New([]byte("2"))
+	for _, c := range []struct {
+		parts map[string]secret.Value
+		want  string
+	}{
+		{nil, ""},
+		{map[string]secret.Value{"token": one, "id": two}, "1"},
+		{map[string]secret.Value{"value": two}, "2"},
+		{map[string]secret.Value{"id": one, "secret": two}, ""}, // which of them it would be is not known
+	} {
+		if got := web.Token(provider.Credential{Parts: c.parts}, "token"); string(got.Reveal()) != c.want {
+			t.Errorf("of %d parts %q, want %q", len(c.parts), got.Reveal(), c.want)
+		}
 	}
 }

@@ -1,0 +1,186 @@
+package providertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/keywright/keywright/provider"
+)
+
+// Marked is to be in every secret of a fake, and in what it says in words. It must be in
+// no error.
+const Marked = "marked4711"
+
+// HTTP is a fake of a service over HTTP. It is locked while a request is served, so that
+// the state of the fake may be looked at when it is held.
+type HTTP struct {
+	sync.Mutex
+	URL string
+	// Answer may answer in place of the fake, and then returns true. What was asked for is
+	// done by done.
+	Answer func(w http.ResponseWriter, r *http.Request, done func()) bool
+
+	calls []string
+}
+
+// Serve starts a fake, which ends with the test.
+func Serve(t *testing.T, h http.HandlerFunc) *HTTP {
+	t.Helper()
+	s := &HTTP{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.Lock()
+		defer s.Unlock()
+		s.calls = append(s.calls, r.Method+" "+r.URL.Path)
+		if s.Answer != nil && s.Answer(w, r, func() { h(httptest.NewRecorder(), r) }) {
+			return
+		}
+		h(w, r)
+	}))
+	t.Cleanup(server.Close)
+	s.URL = server.URL
+	return s
+}
+
+// Addr is where the fake listens.
+func (s *HTTP) Addr() string { return strings.TrimPrefix(s.URL, "http://") }
+
+// Count is how often something was asked for that begins so: "POST /v3/keys".
+func (s *HTTP) Count(call string) (n int) {
+	s.Lock()
+	defer s.Unlock()
+	for _, c := range s.calls {
+		if strings.HasPrefix(c, call) {
+			n++
+		}
+	}
+	return n
+}
+
+// Changes is how many calls there were that may change something.
+func (s *HTTP) Changes() (n int) {
+	s.Lock()
+	defer s.Unlock()
+	for _, c := range s.calls {
+		if !strings.HasPrefix(c, "GET ") && !strings.HasPrefix(c, "LIST ") {
+			n++
+		}
+	}
+	return n
+}
+
+// Quiet fails unless an error is one of a provider, of this kind, and shows no secret.
+func Quiet(t *testing.T, err error, kind provider.Kind) *provider.Error {
+	t.Helper()
+	var e *provider.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("%v is not of a provider", err)
+	}
+	if e.Kind != kind {
+		t.Errorf("%v; want %s", err, kind)
+	}
+	for _, err := range unwrapped(err) {
+		if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, Marked) {
+			t.Errorf("it shows a secret: %s", text)
+		}
+	}
+	return e
+}
+
+// Reply is an answer of a service, and what a probe is to make of it.
+type Reply struct {
+	Status int
+	Header map[string]string
+	Body   string
+	State  provider.State // empty if it is an error
+	Code   string
+}
+
+// Replies tries a credential, and has each of the replies given to the last call of it, or
+// the only one.
+func Replies(t *testing.T, s *HTTP, v provider.Verifier, c provider.Credential, call string, replies []Reply) {
+	t.Helper()
+	for _, reply := range replies {
+		s.Answer = func(w http.ResponseWriter, r *http.Request, _ func()) bool {
+			if !strings.HasPrefix(r.Method+" "+r.URL.Path, call) {
+				return false
+			}
+			for name, value := range reply.Header {
+				w.Header().Set(name, value)
+			}
+			w.WriteHeader(reply.Status)
+			fmt.Fprint(w, reply.Body)
+			return true
+		}
+		before := s.Count(call)
+		probe, err := v.Verify(t.Context(), c)
+		switch {
+		case reply.State == "" && err == nil:
+			t.Errorf("%d %s: %+v; want an error", reply.Status, reply.Body, probe)
+		case reply.State != "" && (err != nil || probe.State != reply.State || probe.Code != reply.Code):
+			t.Errorf("%d %s: %q (%q), %v; want %q (%q)", reply.Status, reply.Body, probe.State, probe.Code, err, reply.State, reply.Code)
+		}
+		if text := fmt.Sprintf("%+v %v", probe, err); strings.Contains(text, Marked) {
+			t.Errorf("%d: it shows a secret: %s", reply.Status, text)
+		}
+		if n := s.Count(call) - before; n != 1 {
+			t.Errorf("%d %s: asked %d times", reply.Status, reply.Body, n)
+		}
+	}
+	s.Answer = nil
+}
+
+// IssueFaults has a credential issued by a service that does not do it well, and looks what
+// is known then: whoever made one must not be told that none was. Start returns a new fake,
+// and what asks it for one; create is the call that makes it.
+func IssueFaults(t *testing.T, create string, start func(t *testing.T) (*HTTP, func(ctx context.Context) error)) {
+	text := func(status int, body string) func(http.ResponseWriter, func()) {
+		return func(w http.ResponseWriter, _ func()) { w.WriteHeader(status); fmt.Fprint(w, body) }
+	}
+	after := func(answer func(http.ResponseWriter, func())) func(http.ResponseWriter, func()) {
+		return func(w http.ResponseWriter, done func()) { done(); answer(w, nil) }
+	}
+	words := fmt.Sprintf(`{"message":%q,"error":{"message":%q,"code":%q},"errors":[{"message":%q}]}`, Marked, Marked, Marked, Marked)
+	for _, c := range []struct {
+		name   string
+		answer func(http.ResponseWriter, func())
+		kind   provider.Kind
+	}{
+		{"not valid", text(401, words), provider.Forbidden},
+		{"may not", text(403, words), provider.Forbidden},
+		{"not there", text(404, words), provider.Refused},
+		{"too many", text(429, words), provider.Busy},
+		{"500", after(text(500, words)), provider.Unclear},
+		{"503, a page", after(text(503, "<html>"+Marked)), provider.Unclear},
+		{"no answer", after(func(http.ResponseWriter, func()) { panic(http.ErrAbortHandler) }), provider.Unclear},
+		{"a page", after(text(200, "<html>"+Marked)), provider.Malformed},
+		{"half", after(text(200, `{"id":"`+Marked)), provider.Malformed},
+		{"nothing", after(text(200, "")), provider.Malformed},
+		{"nothing in it", after(text(200, "{}")), provider.Malformed},
+		{"moved", text(307, ""), provider.Refused},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, issue := start(t)
+			n := 0
+			s.Answer = func(w http.ResponseWriter, r *http.Request, done func()) bool {
+				if r.Method+" "+r.URL.Path != create {
+					return false
+				}
+				n++
+				c.answer(w, done)
+				return true
+			}
+			Quiet(t, issue(t.Context()), c.kind)
+			s.Lock()
+			defer s.Unlock()
+			if n != 1 {
+				t.Errorf("asked for %d times", n)
+			}
+		})
+	}
+}
