@@ -11,6 +11,7 @@ import (
 	"github.com/keywright/keywright/provider/aws"
 	"github.com/keywright/keywright/provider/bybit"
 	"github.com/keywright/keywright/provider/github"
+	"github.com/keywright/keywright/provider/kucoin"
 	"github.com/keywright/keywright/provider/local"
 	"github.com/keywright/keywright/provider/okx"
 	"github.com/keywright/keywright/provider/postgres"
@@ -24,6 +25,7 @@ func providers() []provider.Provider {
 		aws.New(nil),
 		bybit.New(nil),
 		github.New(nil),
+		kucoin.New(nil),
 		local.Provider{},
 		okx.New(nil),
 		postgres.Provider{},
