@@ -10,6 +10,7 @@ import (
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/aws"
 	"github.com/keywright/keywright/provider/bybit"
+	"github.com/keywright/keywright/provider/deribit"
 	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/kucoin"
 	"github.com/keywright/keywright/provider/local"
@@ -24,6 +25,7 @@ func providers() []provider.Provider {
 	return []provider.Provider{
 		aws.New(nil),
 		bybit.New(nil),
+		deribit.New(nil),
 		github.New(nil),
 		kucoin.New(nil),
 		local.Provider{},
