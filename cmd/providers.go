@@ -13,9 +13,12 @@ import (
 	"github.com/keywright/keywright/provider/bybit"
 	"github.com/keywright/keywright/provider/cloudflare"
 	"github.com/keywright/keywright/provider/deploykey"
+	"github.com/keywright/keywright/provider/deribit"
 	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/gitlab"
+	"github.com/keywright/keywright/provider/kucoin"
 	"github.com/keywright/keywright/provider/local"
+	"github.com/keywright/keywright/provider/okx"
 	"github.com/keywright/keywright/provider/openai"
 	"github.com/keywright/keywright/provider/postgres"
 	"github.com/keywright/keywright/provider/redis"
@@ -32,9 +35,12 @@ func providers() []provider.Provider {
 		bybit.New(nil),
 		cloudflare.New(nil),
 		deploykey.New(nil),
+		deribit.New(nil),
 		github.New(nil),
 		gitlab.New(nil),
+		kucoin.New(nil),
 		local.Provider{},
+		okx.New(nil),
 		openai.New(nil),
 		postgres.Provider{},
 		redis.Provider{},

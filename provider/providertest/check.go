@@ -46,14 +46,18 @@ func (s Subject) dead(t *testing.T, p provider.Provider, c provider.Credential) 
 }
 
 // wrong fails unless a provider refuses a wrong secret, and says no more than it knows.
-func (s Subject) wrong(t *testing.T, p provider.Provider, c provider.Credential) {
+func (s Subject) wrong(t *testing.T, p provider.Provider, c provider.Credential, part string) {
 	t.Helper()
-	if s.WrongCode == "" {
+	code, own := s.WrongCodes[part]
+	if !own {
+		code = s.WrongCode
+	}
+	if code == "" {
 		s.dead(t, p, c)
 		return
 	}
 	probe, asked := s.probe(t, p, c)
-	if asked && (probe.State != provider.Unknown || probe.Code != s.WrongCode) {
+	if asked && (probe.State != provider.Unknown || probe.Code != code) {
 		t.Errorf("a wrong one is %q (%s)", probe.State, probe.Code)
 	}
 }

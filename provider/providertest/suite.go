@@ -41,9 +41,11 @@ type Subject struct {
 	// WrongCode is what it gives for a wrong secret of an ID that is known, where that may
 	// mean something else, too: the state is Unknown. It is as DeadCode if empty.
 	WrongCode string
-	InPlace   bool // the old credential dies as its successor is born
-	Nameless  bool // what it issues has no name that could hold a lineage
-	ByID      bool // it can revoke what it knows the ID of, not the secret
+	// WrongCodes are those of parts that have one of their own.
+	WrongCodes map[string]string
+	InPlace    bool // the old credential dies as its successor is born
+	Nameless   bool // what it issues has no name that could hold a lineage
+	ByID       bool // it can revoke what it knows the ID of, not the secret
 
 	// Addr is where the server listens, and At is the provider, and a credential for it,
 	// with an address in place of that. Both are needed for tests of a bad network.
@@ -145,7 +147,7 @@ func (s Subject) verify(t *testing.T) {
 		s.lives(t, s.Provider, live)
 	}
 	for _, part := range s.secrets() {
-		s.wrong(t, s.Provider, s.other(live, part))
+		s.wrong(t, s.Provider, s.other(live, part), part)
 	}
 	s.lives(t, s.Provider, live)
 	s.accepted(t, live)
@@ -183,7 +185,7 @@ func (s Subject) concurrent(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			s.lives(t, s.Provider, live)
-			s.wrong(t, s.Provider, wrong)
+			s.wrong(t, s.Provider, wrong, s.secrets()[0])
 			if m, ok := s.Provider.(provider.Maker); ok {
 				_, err := m.Make(t.Context(), live)
 				s.check(t, "make", err, live)

@@ -1,0 +1,230 @@
+package okx
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/web"
+	"github.com/keywright/keywright/secret"
+)
+
+// layout is how the time of a request is written, in UTC.
+const layout = "2006-01-02T15:04:05.000Z"
+
+// sign signs a request. The path has the query in it.
+func sign(key secret.Value, timestamp, method, path string, body []byte) string {
+	h := hmac.New(sha256.New, key.Reveal())
+	h.Write([]byte(timestamp + method + path))
+	h.Write(body)
+	return base64.StdEncoding.EncodeToString(h.Sum(nil))
+}
+
+// request is what is asked, in whose name, and of which world.
+type request struct {
+	doing string
+	host  string
+	demo  bool
+	path  string
+	query url.Values
+	body  any // of a POST; nil for a GET
+}
+
+// plain is a secret on its way into the body of a request.
+type plain struct{ secret.Value }
+
+// MarshalJSON shows the secret.
+func (p plain) MarshalJSON() ([]byte, error) { return json.Marshal(string(p.Reveal())) }
+
+// reply is what all answers have in common.
+type reply struct {
+	answer web.Answer
+	code   string // of the body; of HTTP, if the body has none
+	data   json.RawMessage
+}
+
+// ask makes a signed call. There is no error if the answer is one of OKX, whatever it says.
+func (p *Provider) ask(ctx context.Context, as provider.Credential, r request) (reply, error) {
+	id, key, phrase := name(as), as.Part("secret"), as.Part("passphrase")
+	if r.host == "" || id == "" || key.IsZero() || phrase.IsZero() {
+		return reply{}, failed(r.doing, provider.Incomplete, errors.New("it takes a host, a key, its secret and its passphrase"))
+	}
+	call := web.Call{Doing: r.doing, Method: http.MethodGet, URL: r.host, Path: r.path, Query: r.query.Encode()}
+	if r.body != nil {
+		body, err := json.Marshal(r.body)
+		if err != nil {
+			return reply{}, failed(r.doing, provider.Incomplete, err)
+		}
+		defer clear(body)
+		call.Method, call.Body = http.MethodPost, body
+	}
+	signed := call.Path
+	if call.Query != "" {
+		signed += "?" + call.Query
+	}
+	timestamp := p.web.Now().UTC().Format(layout)
+	call.Header = http.Header{
+		"Content-Type":         {"application/json"},
+		"Ok-Access-Key":        {id},
+		"Ok-Access-Sign":       {sign(key, timestamp, call.Method, signed, call.Body)},
+		"Ok-Access-Timestamp":  {timestamp},
+		"Ok-Access-Passphrase": {string(phrase.Reveal())},
+	}
+	if r.demo {
+		call.Header.Set("X-Simulated-Trading", "1")
+	}
+	a, err := p.web.Do(ctx, call)
+	if err != nil {
+		return reply{}, err
+	}
+	return read(a)
+}
+
+// read takes an answer apart.
+func read(a web.Answer) (reply, error) {
+	var body struct {
+		Code string          `json:"code"`
+		Data json.RawMessage `json:"data"`
+	}
+	err := a.JSON(&body)
+	switch {
+	case err == nil && body.Code != "" && (a.OK() || body.Code != "0"):
+		return reply{a, number(body.Code), body.Data}, nil
+	case a.OK() && err != nil:
+		return reply{}, err
+	case a.OK():
+		return reply{}, a.Failure(provider.Malformed, "", errors.New("it has no code"))
+	case a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden || a.Status == http.StatusTooManyRequests:
+		return reply{answer: a, code: strconv.Itoa(a.Status)}, nil
+	}
+	return reply{}, a.Refusal()
+}
+
+// number is a code, which may be shown if it is one.
+func number(code string) string {
+	if n, err := strconv.ParseUint(code, 10, 32); err != nil || strconv.FormatUint(n, 10) != code {
+		return "not a number"
+	}
+	return code
+}
+
+// done asks for something that is to be done, and decodes the data of it.
+func (p *Provider) done(ctx context.Context, as provider.Credential, r request, into any) error {
+	got, err := p.ask(ctx, as, r)
+	if err != nil {
+		return err
+	}
+	defer clear(got.data) // it may hold a secret
+	if got.code != "0" {
+		return got.failure()
+	}
+	if json.Unmarshal(got.data, into) != nil {
+		return got.answer.Failure(provider.Malformed, "", errors.New("the data is not what OKX documents"))
+	}
+	return nil
+}
+
+func failed(doing string, kind provider.Kind, err error) *provider.Error {
+	return &provider.Error{Provider: "okx", Doing: doing, Kind: kind, Err: err}
+}
+
+// meaning is what a code says of the credential, and of what was asked with it.
+type meaning struct {
+	state provider.State
+	kind  provider.Kind
+	word  string
+}
+
+// codes are what OKX's documentation lists under "Error Code". Those without a State say
+// that the key is not known, which a key of another of OKX's worlds gets, too: that is for
+// the worlds to tell. A wrong secret and a wrong passphrase have codes of their own, which
+// do not say that the key is dead.
+func (r reply) meaning() meaning {
+	switch r.code {
+	case "50111", "50119":
+		return meaning{"", provider.Forbidden, "the key is not known here"}
+	case "50101":
+		return meaning{provider.Elsewhere, provider.Forbidden, "the key is of demo trading, and the call was not, or the reverse"}
+	case "50102", "50112":
+		return meaning{provider.Skewed, provider.Refused, "the time of the request is not accepted"}
+	case "50105":
+		return meaning{provider.Unknown, provider.Forbidden, "the passphrase is not accepted"}
+	case "50113":
+		return meaning{provider.Unknown, provider.Forbidden, "the signature is not accepted"}
+	case "50110", "50121":
+		return meaning{provider.Blocked, provider.Forbidden, "this address may not use the key"}
+	case "50035":
+		return meaning{provider.Narrow, provider.Forbidden, "it takes a key that is bound to addresses"}
+	case "50030", "50114", "50120", "59500":
+		return meaning{provider.Narrow, provider.Forbidden, "the key may not do this"}
+	case "50011", "50013", "50040", "50061", "429":
+		return meaning{provider.Throttled, provider.Busy, "too many requests, or the system is busy"}
+	case "50007", "50008", "50012", "50100", "59508", "59519":
+		return meaning{provider.Unknown, provider.Forbidden, "the account is frozen or unknown"}
+	case "50041", "50051", "50059", "50060", "59550", "401", "403":
+		return meaning{provider.Unknown, provider.Forbidden, "the account or this address is not admitted"}
+	case "59501":
+		return meaning{provider.Unknown, provider.NoSlot, "a sub-account has 50 keys at most"}
+	case "50000", "50002", "50005", "50006", "50014", "50015", "50016", "50025", "50038", "50053", "50115", "59502", "59503", "59504", "59505", "59506", "59510", "59512":
+		return meaning{provider.Unknown, provider.Refused, refusals[r.code]}
+	}
+	return meaning{provider.Unknown, provider.Unclear, "a code that does not say whether it was done"}
+}
+
+// refusals are the codes of what is understood and not done, where the word helps.
+var refusals = map[string]string{
+	"50038": "it is not possible in demo trading",
+	"59502": "there is a key of this label",
+	"59503": "a key is bound to 20 addresses at most",
+	"59504": "keys of sub-accounts do not withdraw",
+	"59505": "the passphrase is not of the form that is asked for",
+	"59506": "there is no such key",
+	"59510": "there is no such sub-account",
+}
+
+// unheard reports whether the world does not know the key.
+func (r reply) unheard() bool { return r.code != "0" && r.meaning().state == "" }
+
+// word is the code, and how wrong the clock is where that matters.
+func (r reply) word() string {
+	if r.meaning().state == provider.Skewed && r.answer.Ahead != 0 {
+		return fmt.Sprintf("%s, the clock here is %s", r.code, offset(r.answer.Ahead))
+	}
+	return r.code
+}
+
+func offset(ahead time.Duration) string {
+	if ahead < 0 {
+		return (-ahead).String() + " slow"
+	}
+	return ahead.String() + " fast"
+}
+
+func (r reply) failure() *provider.Error {
+	m := r.meaning()
+	text := m.word
+	if text == "" {
+		text = "a parameter is not accepted"
+	}
+	e := r.answer.Failure(m.kind, r.word(), errors.New(text))
+	switch {
+	case m.state == provider.Skewed:
+		e.Hint = "set the clock of this machine"
+	case m.state == provider.Blocked:
+		e.Hint = "add the address of this machine to those of the key, or work from one of them"
+	case m.state == provider.Elsewhere:
+		e.Hint = "give a key of demo trading the parameter demo: yes"
+	case m.state == "":
+		e.Hint = "see that the key and its host belong together, and that it has not expired"
+	}
+	return e
+}
