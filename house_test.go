@@ -54,9 +54,12 @@ var mayImport = map[string][]string{
 	"provider/web":          {"provider", "secret"},
 	"provider/providertest": {"provider", "secret"},
 	"rotate":                {"provider", "secret"},
-	"rotate/consumer":       {"rotate", "secret", "internal/durable", "internal/edit"},
+	"rotate/consumer":       {"provider", "provider/web", "rotate", "rotate/consumer/gh", "secret", "internal/durable", "internal/edit"},
 
-	"rotate/consumer/consumertest": {"rotate", "secret"},
+	// Services, which are talked to as providers are.
+	"rotate/consumer/gh": {"provider", "provider/web", "rotate", "secret"},
+
+	"rotate/consumer/consumertest": {"provider", "rotate", "secret"},
 	// Servers that tests start.
 	"provider/providertest/pgserver": {},
 

@@ -193,6 +193,10 @@ A consumer is a place that gets a new version of the key when it is replaced:
   command:PROGRAM ARGUMENT…   a program; the secret is its standard input: the
                               one part, or that of the option part=PART, or else
                               all parts as JSON
+  gh:OWNER/REPO,PART=SECRET   GitHub Actions: of a repository, of OWNER/REPO/ENV,
+                              of an ORGANISATION
+
+The last are services. auth=ENV/NAME is the key that they are reached with.
 
 Of a key with one part, PART= may be left out. Options follow after commas, and
 a comma that is meant is written twice: reload=COMMAND is run after a delivery,
@@ -203,6 +207,7 @@ one: sh -c '…'. What a consumer is told is no secret: 'keywright ls' shows it.
 const editExample = `  keywright edit prod/DB --owner ada@example.com --rotate-every 90d
   keywright edit prod/DB --admin prod/DB_ADMIN --param host=db.example.com
   keywright edit prod/DB --consumer env:/srv/app/.env,DB_PASSWORD
+  keywright edit prod/DB --consumer gh:ada/bot,DB_PASSWORD,auth=prod/GITHUB
   keywright edit prod --protected`
 
 func newEdit(term *terminal) *cobra.Command {

@@ -1,0 +1,201 @@
+package consumer
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/web"
+	"github.com/keywright/keywright/rotate"
+	"github.com/keywright/keywright/rotate/consumer/gh"
+	"github.com/keywright/keywright/secret"
+)
+
+// part of a key that is a token: what it is called at the providers of such keys. Of a key
+// with one part, that is it, whatever its name.
+const partToken = "token"
+
+// service is a kind of places that are reached over the network.
+type service struct {
+	target   *regexp.Regexp
+	like     string // that, in words
+	field    *regexp.Regexp
+	settings []string // options of its own
+	apart    bool     // each value is written by a call of its own
+}
+
+// services are those kinds, by name.
+var services = map[string]service{
+	"gh": {target: gh.Target, like: "OWNER/REPOSITORY, OWNER/REPOSITORY/ENVIRONMENT or ORGANISATION", field: gh.Name, apart: true},
+}
+
+// store is a place at a service. One is opened for each look and each delivery, so that it
+// may keep what it read. Its errors are of the type *provider.Error, or match
+// rotate.ErrUnreadable.
+type store interface {
+	// Read returns the values under some names. All of them are there, or it is an error.
+	// The error matches rotate.ErrUnreadable if the service does not give back some; the
+	// others are returned.
+	Read(ctx context.Context, names []string) (map[string]secret.Value, error)
+	// Write replaces values. If they are not any more what was read, and the service can
+	// tell, nothing is written. Others stay as they are. It is called once, after Read.
+	Write(ctx context.Context, values map[string]secret.Value) error
+}
+
+// store opens the place that a spec describes, in the name of a credential.
+func (w World) store(s Spec, as provider.Credential) (store, error) {
+	switch s.Kind {
+	case "gh":
+		return gh.Open(w.HTTP, s.Target, as), nil
+	}
+	return nil, fmt.Errorf("there is no kind %q", s.Kind)
+}
+
+// atService says what is wrong with a spec of a service; empty if nothing is.
+func (s Spec) atService() (why string) {
+	kind, ok := services[s.Kind]
+	switch {
+	case !ok:
+		return ""
+	case !kind.target.MatchString(s.Target):
+		return fmt.Sprintf("its target is not like %s", kind.like)
+	case s.Auth == "":
+		return "it does not say which key it is reached with: auth=ENV/NAME"
+	case !keyName.MatchString(s.Auth):
+		return fmt.Sprintf("%q is not the name of a key: auth=ENV/NAME", s.Auth)
+	}
+	for _, f := range s.Fields {
+		if !kind.field.MatchString(f.Name) {
+			return fmt.Sprintf("%q is not the name of a value", f.Name)
+		}
+	}
+	return ""
+}
+
+// remote is a place at a service.
+type remote struct {
+	world World
+	spec  Spec
+}
+
+func (r *remote) fail(doing, field string, err error) error {
+	return &Error{doing, r.spec.Kind + ":" + r.spec.Target, field, err}
+}
+
+// open asks for the key that the service is reached with.
+func (r *remote) open(ctx context.Context) (store, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if r.world.Auth == nil {
+		return nil, errors.New("there is no key to reach it with")
+	}
+	as, err := r.world.Auth(ctx, r.spec.Auth)
+	if err != nil {
+		return nil, fmt.Errorf("the key to reach it with, %s: %w", r.spec.Auth, err)
+	}
+	if len(as.Parts) == 1 {
+		for _, only := range as.Parts {
+			as.Parts = map[string]secret.Value{partToken: only}
+		}
+	}
+	return r.world.store(r.spec, as)
+}
+
+func (r *remote) names() (names []string) {
+	for _, f := range r.spec.Fields {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// Holds implements rotate.Consumer: the parts that the spec names. If the service does not
+// give back one of them, it is as if it gave back none.
+func (r *remote) Holds(ctx context.Context) (map[string]secret.Value, error) {
+	s, err := r.open(ctx)
+	if err != nil {
+		return nil, r.fail("read", "", err)
+	}
+	values, err := s.Read(ctx, r.names())
+	if err != nil {
+		return nil, r.fail("read", "", err)
+	}
+	held := map[string]secret.Value{}
+	for _, f := range r.spec.Fields {
+		held[f.Part] = values[f.Name]
+	}
+	return held, nil
+}
+
+// Deliver implements rotate.Consumer. Of a key's parts it looks at those that the spec
+// names. Whether a write happened that was not answered, or refused because somebody
+// else's came first, is found out by reading again.
+func (r *remote) Deliver(ctx context.Context, from, to map[string]secret.Value) error {
+	const doing = "deliver to"
+	for _, field := range r.spec.Fields {
+		for _, parts := range []map[string]secret.Value{from, to} {
+			if parts[field.Part].IsZero() {
+				return r.fail(doing, field.Name, fmt.Errorf("%w: %s", ErrNoPart, field.Part))
+			}
+		}
+	}
+	s, err := r.open(ctx)
+	if err != nil {
+		return r.fail(doing, "", err)
+	}
+	values, err := s.Read(ctx, r.names())
+	unreadable := errors.Is(err, rotate.ErrUnreadable)
+	if err != nil && !unreadable {
+		return r.fail(doing, "", web.Beforehand(err))
+	}
+	changes, err := r.changes(values, from, to)
+	if err != nil || len(changes) == 0 {
+		return err
+	}
+	err = s.Write(ctx, changes)
+	if err == nil {
+		return nil
+	}
+	if !unreadable && r.arrived(ctx, s, from, to) {
+		return nil
+	}
+	return r.fail(doing, "", err)
+}
+
+// arrived reports whether the new values are there.
+func (r *remote) arrived(ctx context.Context, s store, from, to map[string]secret.Value) bool {
+	values, err := s.Read(ctx, r.names())
+	if err != nil {
+		return false
+	}
+	left, err := r.changes(values, from, to)
+	return err == nil && len(left) == 0
+}
+
+// changes are what is to be written, by name, if what is there is the old or the new; what
+// cannot be read may be either. Where each value is written by a call of its own, a
+// delivery that was cut short leaves some old and some new.
+func (r *remote) changes(values, from, to map[string]secret.Value) (map[string]secret.Value, error) {
+	const doing = "deliver to"
+	key, changes, after := []byte(rand.Text()), map[string]secret.Value{}, false
+	for _, f := range r.spec.Fields {
+		held, readable := values[f.Name]
+		is := held.Digest(key)
+		isOld, isNew := is == from[f.Part].Digest(key), is == to[f.Part].Digest(key)
+		switch {
+		case readable && !isOld && !isNew:
+			return nil, r.fail(doing, f.Name, rotate.ErrDrift)
+		case !isNew:
+			changes[f.Name] = to[f.Part]
+		case !isOld:
+			after = true
+		}
+	}
+	if after && len(changes) > 0 && !services[r.spec.Kind].apart {
+		return nil, r.fail(doing, "", fmt.Errorf("%w: some of its values are old, and some are new", rotate.ErrDrift))
+	}
+	return changes, nil
+}
