@@ -195,6 +195,9 @@ A consumer is a place that gets a new version of the key when it is replaced:
                               all parts as JSON
   gh:OWNER/REPO,PART=SECRET   GitHub Actions: of a repository, of OWNER/REPO/ENV,
                               of an ORGANISATION
+  gitlab:projects/PATH,PART=VARIABLE
+                              GitLab CI/CD; groups/PATH; of an environment scope:
+                              scope=SCOPE
 
 The last are services. auth=ENV/NAME is the key that they are reached with.
 

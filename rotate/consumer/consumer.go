@@ -23,6 +23,8 @@
 //     called again with the same. What it got is never known to be there still.
 //   - gh: secrets of GitHub Actions. The target is OWNER/REPOSITORY, with /ENVIRONMENT
 //     for those of an environment, or an organisation; see package gh.
+//   - gitlab: CI/CD variables of GitLab. The target is projects/PATH or groups/PATH; see
+//     package gitlab.
 //
 // The last are services, which are asked in the name of a key of the user's:
 // auth=ENV/NAME. PART=NAME says what a part is called there. A value that is not there is

@@ -11,6 +11,7 @@ import (
 	"github.com/keywright/keywright/provider/web"
 	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/rotate/consumer/gh"
+	"github.com/keywright/keywright/rotate/consumer/gitlab"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -29,7 +30,8 @@ type service struct {
 
 // services are those kinds, by name.
 var services = map[string]service{
-	"gh": {target: gh.Target, like: "OWNER/REPOSITORY, OWNER/REPOSITORY/ENVIRONMENT or ORGANISATION", field: gh.Name, apart: true},
+	"gh":     {target: gh.Target, like: "OWNER/REPOSITORY, OWNER/REPOSITORY/ENVIRONMENT or ORGANISATION", field: gh.Name, apart: true},
+	"gitlab": {target: gitlab.Target, like: "projects/PATH or groups/PATH", field: gitlab.Name, settings: []string{gitlab.Scope}, apart: true},
 }
 
 // store is a place at a service. One is opened for each look and each delivery, so that it
@@ -50,6 +52,8 @@ func (w World) store(s Spec, as provider.Credential) (store, error) {
 	switch s.Kind {
 	case "gh":
 		return gh.Open(w.HTTP, s.Target, as), nil
+	case "gitlab":
+		return gitlab.Open(w.HTTP, s.Target, s.Settings, as), nil
 	}
 	return nil, fmt.Errorf("there is no kind %q", s.Kind)
 }

@@ -25,6 +25,7 @@ func TestParse(t *testing.T) {
 		{"command:gh secret set X", Spec{Kind: "command", Target: "gh secret set X"}, ""},
 		{"gh:ada/bot,ready=x,auth=prod/GH,secret=S", Spec{Kind: "gh", Target: "ada/bot", Fields: []Field{{"secret", "S"}}, Auth: "prod/GH", Ready: "x"}, "gh:ada/bot,secret=S,auth=prod/GH,ready=x"},
 		{"gh:ada/bot/live,, blue,S,auth=prod/GH", Spec{Kind: "gh", Target: "ada/bot/live, blue", Fields: []Field{{"", "S"}}, Auth: "prod/GH"}, ""},
+		{"gitlab:groups/a/b,auth=a/b,scope=live/*,p=V", Spec{Kind: "gitlab", Target: "groups/a/b", Fields: []Field{{"p", "V"}}, Auth: "a/b", Settings: map[string]string{"scope": "live/*"}}, "gitlab:groups/a/b,p=V,scope=live/*,auth=a/b"},
 		{"env:/a,auth=A", Spec{Kind: "env", Target: "/a", Fields: []Field{{"auth", "A"}}}, ""},
 		{"command:sh -c 'x y',part=secret,ready=z", Spec{Kind: "command", Target: "sh -c 'x y'", Part: "secret", Ready: "z"}, ""},
 	} {
@@ -41,7 +42,7 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                            "it begins with none of env:, json:, yaml:, command:, gh:",
+		"":                            "it begins with none of env:, json:, yaml:, command:, gh:, gitlab:",
 		"/srv/.env":                   "it begins with none of",
 		"toml:/a,b":                   "it begins with none of",
 		"env:":                        "it has no target",
@@ -72,7 +73,9 @@ func TestParseRefuses(t *testing.T) {
 		"gh:ada/bot,auth=a/b":         "PART=NAME",
 		"gh:ada/bot,p=a.b,auth=a/b":   `"a.b" is not the name of a value`,
 		"gh:ada bot,S,auth=a/b":       "its target is not like OWNER/REPOSITORY",
-		"gh:ada/,S,auth=a/b":          "its target is not like",
+		"gitlab:ada/bot,S,auth=a/b":   "its target is not like projects/PATH",
+		"gitlab:groups/a,S,auth=a/b,scope=x,scope=y": "scope stands there twice",
+		"gh:ada/,S,auth=a/b":                         "its target is not like",
 	} {
 		_, err := Parse(in)
 		var ours *SpecError
