@@ -198,8 +198,12 @@ A consumer is a place that gets a new version of the key when it is replaced:
   gitlab:projects/PATH,PART=VARIABLE
                               GitLab CI/CD; groups/PATH; of an environment scope:
                               scope=SCOPE
+  k8s:NAMESPACE/SECRET,PART=KEY
+                              Kubernetes; config=KUBECONFIG and context=CONTEXT,
+                              if not those that are current now
 
-The last are services. auth=ENV/NAME is the key that they are reached with.
+The last are services. auth=ENV/NAME is the key that they are reached with; at
+Kubernetes it may be left out, if the kubeconfig has a token or a certificate.
 
 Of a key with one part, PART= may be left out. Options follow after commas, and
 a comma that is meant is written twice: reload=COMMAND is run after a delivery,

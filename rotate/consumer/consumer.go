@@ -25,9 +25,10 @@
 //     for those of an environment, or an organisation; see package gh.
 //   - gitlab: CI/CD variables of GitLab. The target is projects/PATH or groups/PATH; see
 //     package gitlab.
+//   - k8s: a Secret of Kubernetes. The target is NAMESPACE/SECRET; see package k8s.
 //
 // The last are services, which are asked in the name of a key of the user's:
-// auth=ENV/NAME. PART=NAME says what a part is called there. A value that is not there is
+// auth=ENV/NAME; for k8s there may be none. PART=NAME says what a part is called there. A value that is not there is
 // made by nobody: keywright replaces what is.
 //
 // Each may have the options reload=COMMAND, run after a delivery, and ready=COMMAND, run

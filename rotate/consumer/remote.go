@@ -12,12 +12,15 @@ import (
 	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/rotate/consumer/gh"
 	"github.com/keywright/keywright/rotate/consumer/gitlab"
+	"github.com/keywright/keywright/rotate/consumer/k8s"
 	"github.com/keywright/keywright/secret"
 )
 
 // part of a key that is a token: what it is called at the providers of such keys. Of a key
 // with one part, that is it, whatever its name.
 const partToken = "token"
+
+const kindK8s = "k8s"
 
 // service is a kind of places that are reached over the network.
 type service struct {
@@ -26,12 +29,14 @@ type service struct {
 	field    *regexp.Regexp
 	settings []string // options of its own
 	apart    bool     // each value is written by a call of its own
+	own      bool     // it can be reached without a key of the user's
 }
 
 // services are those kinds, by name.
 var services = map[string]service{
 	"gh":     {target: gh.Target, like: "OWNER/REPOSITORY, OWNER/REPOSITORY/ENVIRONMENT or ORGANISATION", field: gh.Name, apart: true},
 	"gitlab": {target: gitlab.Target, like: "projects/PATH or groups/PATH", field: gitlab.Name, settings: []string{gitlab.Scope}, apart: true},
+	kindK8s:  {target: k8s.Target, like: "NAMESPACE/SECRET", field: k8s.Name, settings: []string{k8s.Config, k8s.Context}, own: true},
 }
 
 // store is a place at a service. One is opened for each look and each delivery, so that it
@@ -54,6 +59,8 @@ func (w World) store(s Spec, as provider.Credential) (store, error) {
 		return gh.Open(w.HTTP, s.Target, as), nil
 	case "gitlab":
 		return gitlab.Open(w.HTTP, s.Target, s.Settings, as), nil
+	case kindK8s:
+		return k8s.Open(w.HTTP, s.Target, s.Settings, as)
 	}
 	return nil, fmt.Errorf("there is no kind %q", s.Kind)
 }
@@ -66,6 +73,7 @@ func (s Spec) atService() (why string) {
 		return ""
 	case !kind.target.MatchString(s.Target):
 		return fmt.Sprintf("its target is not like %s", kind.like)
+	case s.Auth == "" && kind.own:
 	case s.Auth == "":
 		return "it does not say which key it is reached with: auth=ENV/NAME"
 	case !keyName.MatchString(s.Auth):
@@ -77,6 +85,30 @@ func (s Spec) atService() (why string) {
 		}
 	}
 	return ""
+}
+
+// settle writes down what a spec of a service means at the moment: of a kubeconfig, where
+// it is, and its context.
+func (s *Spec) settle() (err error) {
+	if s.Kind != kindK8s {
+		return nil
+	}
+	path, current := s.Settings[k8s.Config], s.Settings[k8s.Context]
+	if path == "" {
+		if path, err = k8s.DefaultConfig(); err != nil {
+			return err
+		}
+	}
+	if path, err = absolute(path); err != nil {
+		return err
+	}
+	if current == "" {
+		if current, err = k8s.CurrentContext(path); err != nil {
+			return err
+		}
+	}
+	s.Settings = map[string]string{k8s.Config: path, k8s.Context: current}
+	return nil
 }
 
 // remote is a place at a service.
@@ -93,6 +125,9 @@ func (r *remote) fail(doing, field string, err error) error {
 func (r *remote) open(ctx context.Context) (store, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if r.spec.Auth == "" {
+		return r.world.store(r.spec, provider.Credential{})
 	}
 	if r.world.Auth == nil {
 		return nil, errors.New("there is no key to reach it with")

@@ -228,6 +228,8 @@ func Normalize(text string, parts []string) (string, error) {
 		s.Target, err = absoluteProgram(s.Target)
 	case formats[s.Kind] != "":
 		s.Target, err = absolute(s.Target)
+	default:
+		err = s.settle()
 	}
 	for _, c := range []*string{&s.Reload, &s.Ready} {
 		if err == nil && *c != "" {

@@ -26,6 +26,7 @@ func TestParse(t *testing.T) {
 		{"gh:ada/bot,ready=x,auth=prod/GH,secret=S", Spec{Kind: "gh", Target: "ada/bot", Fields: []Field{{"secret", "S"}}, Auth: "prod/GH", Ready: "x"}, "gh:ada/bot,secret=S,auth=prod/GH,ready=x"},
 		{"gh:ada/bot/live,, blue,S,auth=prod/GH", Spec{Kind: "gh", Target: "ada/bot/live, blue", Fields: []Field{{"", "S"}}, Auth: "prod/GH"}, ""},
 		{"gitlab:groups/a/b,auth=a/b,scope=live/*,p=V", Spec{Kind: "gitlab", Target: "groups/a/b", Fields: []Field{{"p", "V"}}, Auth: "a/b", Settings: map[string]string{"scope": "live/*"}}, "gitlab:groups/a/b,p=V,scope=live/*,auth=a/b"},
+		{"k8s:prod/db,p=password,context=a,,b", Spec{Kind: "k8s", Target: "prod/db", Fields: []Field{{"p", "password"}}, Settings: map[string]string{"context": "a,b"}}, ""},
 		{"env:/a,auth=A", Spec{Kind: "env", Target: "/a", Fields: []Field{{"auth", "A"}}}, ""},
 		{"command:sh -c 'x y',part=secret,ready=z", Spec{Kind: "command", Target: "sh -c 'x y'", Part: "secret", Ready: "z"}, ""},
 	} {
@@ -42,7 +43,7 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                            "it begins with none of env:, json:, yaml:, command:, gh:, gitlab:",
+		"":                            "it begins with none of env:, json:, yaml:, command:, gh:, gitlab:, k8s:",
 		"/srv/.env":                   "it begins with none of",
 		"toml:/a,b":                   "it begins with none of",
 		"env:":                        "it has no target",
@@ -134,6 +135,11 @@ func TestNormalize(t *testing.T) {
 	if err := os.WriteFile(program, nil, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	kube := filepath.Join(dir, "kube")
+	t.Setenv("KUBECONFIG", "kube")
+	if err := os.WriteFile(kube, []byte("current-context: now\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	two := []string{"id", "secret"}
 	for _, c := range []struct {
 		in    string
@@ -147,6 +153,9 @@ func TestNormalize(t *testing.T) {
 		{"command:'my bin/deploy' x", two, `command:"` + program + `" x`},
 		{"env:.env,A,reload=deploy,ready=deploy x", []string{"p"}, "env:" + filepath.Join(dir, ".env") + `,p=A,reload="` + program + `",ready="` + program + `" x`},
 		{"gh:ada/bot,A,auth=prod/GH,reload=deploy", []string{"p"}, `gh:ada/bot,p=A,auth=prod/GH,reload="` + program + `"`},
+		{"k8s:prod/db,pass-word", []string{"p"}, "k8s:prod/db,p=pass-word,config=" + kube + ",context=now"},
+		{"k8s:prod/db,A,context=other,config=kube,auth=prod/K", []string{"p"}, "k8s:prod/db,p=A,config=" + kube + ",context=other,auth=prod/K"},
+		{"k8s:prod/db,A,config=none", []string{"p"}, "none: "},
 		{"gh:ada/bot,A,auth=prod/GH", two, "which of the parts"},
 		{"env:.env,A", two, "which of the parts id, secret goes to A?"},
 		{"env:.env,key=A", two, `the key has no part "key", but id, secret`},

@@ -94,6 +94,7 @@ var refusals = []struct {
 	{"a page", 200, http.Header{"Content-Type": {"text/html"}}, "<html>marked-</html>", ""},
 	{"nothing", 200, nil, "", ""},
 	{"other JSON", 200, nil, `["marked-"]`, ""},
+	{"another object", 200, nil, `{"message": "marked-"}`, ""},
 	{"broken", 500, nil, "marked-", ""},
 }
 
@@ -116,7 +117,11 @@ func (s suite) refusals(t *testing.T) {
 			})
 			err := p.Consumer.Deliver(t.Context(), secrets(old), secrets(next))
 			written := p.Wire.writes()
+			_, held := p.Consumer.Holds(t.Context())
 			p.Wire.on(nil)
+			if fine := held == nil || errors.Is(held, rotate.ErrUnreadable); fine != writes {
+				t.Errorf("%s, written %v: it holds: %v", r.name, writes, held)
+			}
 			var e *provider.Error
 			if !errors.As(err, &e) || r.kind != "" && e.Kind != r.kind {
 				t.Errorf("%s, written %v: %v", r.name, writes, err)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -33,7 +34,8 @@ type fake struct {
 	pub     *[32]byte
 	priv    *[32]byte
 	keyID   string
-	scoped  bool // the token may change secrets
+	scoped  bool        // the token may change secrets
+	limit   http.Header // of answers to writes, as too many were made
 	mu      sync.Mutex
 	secrets map[string]*kept
 	writes  int
@@ -81,6 +83,9 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		say(w, 404, m{"message": "Not Found"})
 	case !f.scoped && r.Method != http.MethodGet:
 		say(w, 403, m{"message": "Resource not accessible by personal access token"})
+	case f.limit != nil && r.Method != http.MethodGet:
+		maps.Copy(w.Header(), f.limit)
+		say(w, 403, m{"message": "You have exceeded a secondary rate limit."})
 	case rest == "public-key" && r.Method == http.MethodGet:
 		say(w, 200, m{"key_id": f.keyID, "key": base64.StdEncoding.EncodeToString(f.pub[:])})
 	case r.Method == http.MethodPut:
@@ -263,6 +268,20 @@ func TestRefused(t *testing.T) {
 	err := c.Deliver(t.Context(), secrets(map[string]string{"p": "old", "q": "old"}), secrets(map[string]string{"p": "new", "q": "new"}))
 	if !errors.As(err, &e) || e.Kind != provider.Forbidden || f.writes != 0 {
 		t.Errorf("a token that may only look: %v", err)
+	}
+}
+
+// GitHub says with a 403, too, that it was asked too often.
+func TestRateLimit(t *testing.T) {
+	for _, limit := range []http.Header{{"Retry-After": {"60"}}, {"X-Ratelimit-Remaining": {"0"}}} {
+		f := newFake(t, places["ada/bot"], map[string]string{"A": "old"})
+		f.limit = limit
+		c := opens(t, f.world(t, &consumertest.Wire{}), "gh:ada/bot,p=A,auth=prod/GITHUB")
+		var e *provider.Error
+		err := c.Deliver(t.Context(), secrets(map[string]string{"p": "old"}), secrets(map[string]string{"p": "new"}))
+		if !errors.As(err, &e) || e.Kind != provider.Busy || f.writes != 0 {
+			t.Errorf("%v: %v", limit, err)
+		}
 	}
 }
 
