@@ -201,6 +201,8 @@ A consumer is a place that gets a new version of the key when it is replaced:
   k8s:NAMESPACE/SECRET,PART=KEY
                               Kubernetes; config=KUBECONFIG and context=CONTEXT,
                               if not those that are current now
+  vault:MOUNT/data/PATH,PART=NAME
+                              Vault or OpenBao: a KV engine, version 2
 
 The last are services. auth=ENV/NAME is the key that they are reached with; at
 Kubernetes it may be left out, if the kubeconfig has a token or a certificate.

@@ -26,6 +26,8 @@
 //   - gitlab: CI/CD variables of GitLab. The target is projects/PATH or groups/PATH; see
 //     package gitlab.
 //   - k8s: a Secret of Kubernetes. The target is NAMESPACE/SECRET; see package k8s.
+//   - vault: a secret of a KV engine of Vault or OpenBao. The target is MOUNT/data/PATH;
+//     see package vault.
 //
 // The last are services, which are asked in the name of a key of the user's:
 // auth=ENV/NAME; for k8s there may be none. PART=NAME says what a part is called there. A value that is not there is

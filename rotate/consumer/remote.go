@@ -13,6 +13,7 @@ import (
 	"github.com/keywright/keywright/rotate/consumer/gh"
 	"github.com/keywright/keywright/rotate/consumer/gitlab"
 	"github.com/keywright/keywright/rotate/consumer/k8s"
+	"github.com/keywright/keywright/rotate/consumer/vault"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -37,6 +38,7 @@ var services = map[string]service{
 	"gh":     {target: gh.Target, like: "OWNER/REPOSITORY, OWNER/REPOSITORY/ENVIRONMENT or ORGANISATION", field: gh.Name, apart: true},
 	"gitlab": {target: gitlab.Target, like: "projects/PATH or groups/PATH", field: gitlab.Name, settings: []string{gitlab.Scope}, apart: true},
 	kindK8s:  {target: k8s.Target, like: "NAMESPACE/SECRET", field: k8s.Name, settings: []string{k8s.Config, k8s.Context}, own: true},
+	"vault":  {target: vault.Target, like: "MOUNT/data/PATH, as in a policy", field: vault.Name},
 }
 
 // store is a place at a service. One is opened for each look and each delivery, so that it
@@ -61,6 +63,8 @@ func (w World) store(s Spec, as provider.Credential) (store, error) {
 		return gitlab.Open(w.HTTP, s.Target, s.Settings, as), nil
 	case kindK8s:
 		return k8s.Open(w.HTTP, s.Target, s.Settings, as)
+	case "vault":
+		return vault.Open(w.HTTP, s.Target, as), nil
 	}
 	return nil, fmt.Errorf("there is no kind %q", s.Kind)
 }

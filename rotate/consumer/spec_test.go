@@ -27,6 +27,7 @@ func TestParse(t *testing.T) {
 		{"gh:ada/bot/live,, blue,S,auth=prod/GH", Spec{Kind: "gh", Target: "ada/bot/live, blue", Fields: []Field{{"", "S"}}, Auth: "prod/GH"}, ""},
 		{"gitlab:groups/a/b,auth=a/b,scope=live/*,p=V", Spec{Kind: "gitlab", Target: "groups/a/b", Fields: []Field{{"p", "V"}}, Auth: "a/b", Settings: map[string]string{"scope": "live/*"}}, "gitlab:groups/a/b,p=V,scope=live/*,auth=a/b"},
 		{"k8s:prod/db,p=password,context=a,,b", Spec{Kind: "k8s", Target: "prod/db", Fields: []Field{{"p", "password"}}, Settings: map[string]string{"context": "a,b"}}, ""},
+		{"vault:kv/data/a,x y,auth=a/b", Spec{Kind: "vault", Target: "kv/data/a", Fields: []Field{{"", "x y"}}, Auth: "a/b"}, ""},
 		{"env:/a,auth=A", Spec{Kind: "env", Target: "/a", Fields: []Field{{"auth", "A"}}}, ""},
 		{"command:sh -c 'x y',part=secret,ready=z", Spec{Kind: "command", Target: "sh -c 'x y'", Part: "secret", Ready: "z"}, ""},
 	} {
@@ -43,7 +44,7 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                            "it begins with none of env:, json:, yaml:, command:, gh:, gitlab:, k8s:",
+		"":                            "it begins with none of env:, json:, yaml:, command:, gh:, gitlab:, k8s:, vault:",
 		"/srv/.env":                   "it begins with none of",
 		"toml:/a,b":                   "it begins with none of",
 		"env:":                        "it has no target",
@@ -76,6 +77,7 @@ func TestParseRefuses(t *testing.T) {
 		"gh:ada bot,S,auth=a/b":       "its target is not like OWNER/REPOSITORY",
 		"gitlab:ada/bot,S,auth=a/b":   "its target is not like projects/PATH",
 		"gitlab:groups/a,S,auth=a/b,scope=x,scope=y": "scope stands there twice",
+		"vault:kv/a,S,auth=a/b":                      "its target is not like MOUNT/data/PATH",
 		"gh:ada/,S,auth=a/b":                         "its target is not like",
 	} {
 		_, err := Parse(in)
