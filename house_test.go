@@ -54,9 +54,10 @@ var mayImport = map[string][]string{
 	"provider/web":          {"provider", "secret"},
 	"provider/providertest": {"provider", "secret"},
 	"rotate":                {"provider", "secret"},
-	"rotate/consumer":       {"provider", "provider/web", "rotate", "rotate/consumer/gh", "rotate/consumer/gitlab", "rotate/consumer/k8s", "rotate/consumer/vault", "secret", "internal/durable", "internal/edit"},
+	"rotate/consumer":       {"provider", "provider/web", "rotate", "rotate/consumer/aws", "rotate/consumer/gh", "rotate/consumer/gitlab", "rotate/consumer/k8s", "rotate/consumer/vault", "secret", "internal/durable", "internal/edit"},
 
 	// Services, which are talked to as providers are.
+	"rotate/consumer/aws":    {"provider", "provider/web", "secret"},
 	"rotate/consumer/gh":     {"provider", "provider/web", "rotate", "secret"},
 	"rotate/consumer/gitlab": {"provider", "provider/web", "rotate", "secret"},
 	"rotate/consumer/k8s":    {"provider", "provider/web", "secret"},

@@ -203,6 +203,10 @@ A consumer is a place that gets a new version of the key when it is replaced:
                               if not those that are current now
   vault:MOUNT/data/PATH,PART=NAME
                               Vault or OpenBao: a KV engine, version 2
+  ssm:REGION,PART=PARAMETER   AWS: the SSM Parameter Store
+  secretsmanager:REGION/SECRET,PART=NAME
+                              AWS Secrets Manager: a value of JSON; * for all of
+                              the secret
 
 The last are services. auth=ENV/NAME is the key that they are reached with; at
 Kubernetes it may be left out, if the kubeconfig has a token or a certificate.

@@ -26,6 +26,8 @@
 //   - gitlab: CI/CD variables of GitLab. The target is projects/PATH or groups/PATH; see
 //     package gitlab.
 //   - k8s: a Secret of Kubernetes. The target is NAMESPACE/SECRET; see package k8s.
+//   - ssm, secretsmanager: parameters of the SSM Parameter Store of AWS, the target being
+//     the REGION, and a secret of AWS Secrets Manager, REGION/SECRET; see package aws.
 //   - vault: a secret of a KV engine of Vault or OpenBao. The target is MOUNT/data/PATH;
 //     see package vault.
 //

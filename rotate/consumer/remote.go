@@ -10,6 +10,7 @@ import (
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/web"
 	"github.com/keywright/keywright/rotate"
+	"github.com/keywright/keywright/rotate/consumer/aws"
 	"github.com/keywright/keywright/rotate/consumer/gh"
 	"github.com/keywright/keywright/rotate/consumer/gitlab"
 	"github.com/keywright/keywright/rotate/consumer/k8s"
@@ -35,10 +36,12 @@ type service struct {
 
 // services are those kinds, by name.
 var services = map[string]service{
-	"gh":     {target: gh.Target, like: "OWNER/REPOSITORY, OWNER/REPOSITORY/ENVIRONMENT or ORGANISATION", field: gh.Name, apart: true},
-	"gitlab": {target: gitlab.Target, like: "projects/PATH or groups/PATH", field: gitlab.Name, settings: []string{gitlab.Scope}, apart: true},
-	kindK8s:  {target: k8s.Target, like: "NAMESPACE/SECRET", field: k8s.Name, settings: []string{k8s.Config, k8s.Context}, own: true},
-	"vault":  {target: vault.Target, like: "MOUNT/data/PATH, as in a policy", field: vault.Name},
+	"gh":             {target: gh.Target, like: "OWNER/REPOSITORY, OWNER/REPOSITORY/ENVIRONMENT or ORGANISATION", field: gh.Name, apart: true},
+	"gitlab":         {target: gitlab.Target, like: "projects/PATH or groups/PATH", field: gitlab.Name, settings: []string{gitlab.Scope}, apart: true},
+	kindK8s:          {target: k8s.Target, like: "NAMESPACE/SECRET", field: k8s.Name, settings: []string{k8s.Config, k8s.Context}, own: true},
+	"ssm":            {target: aws.Region, like: "REGION", field: aws.Parameter, apart: true},
+	"secretsmanager": {target: aws.Secret, like: "REGION/SECRET", field: aws.Value},
+	"vault":          {target: vault.Target, like: "MOUNT/data/PATH, as in a policy", field: vault.Name},
 }
 
 // store is a place at a service. One is opened for each look and each delivery, so that it
@@ -63,6 +66,10 @@ func (w World) store(s Spec, as provider.Credential) (store, error) {
 		return gitlab.Open(w.HTTP, s.Target, s.Settings, as), nil
 	case kindK8s:
 		return k8s.Open(w.HTTP, s.Target, s.Settings, as)
+	case "secretsmanager":
+		return aws.OpenSecret(w.HTTP, s.Target, as), nil
+	case "ssm":
+		return aws.OpenParameters(w.HTTP, s.Target, as), nil
 	case "vault":
 		return vault.Open(w.HTTP, s.Target, as), nil
 	}

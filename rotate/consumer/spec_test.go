@@ -27,6 +27,8 @@ func TestParse(t *testing.T) {
 		{"gh:ada/bot/live,, blue,S,auth=prod/GH", Spec{Kind: "gh", Target: "ada/bot/live, blue", Fields: []Field{{"", "S"}}, Auth: "prod/GH"}, ""},
 		{"gitlab:groups/a/b,auth=a/b,scope=live/*,p=V", Spec{Kind: "gitlab", Target: "groups/a/b", Fields: []Field{{"p", "V"}}, Auth: "a/b", Settings: map[string]string{"scope": "live/*"}}, "gitlab:groups/a/b,p=V,scope=live/*,auth=a/b"},
 		{"k8s:prod/db,p=password,context=a,,b", Spec{Kind: "k8s", Target: "prod/db", Fields: []Field{{"p", "password"}}, Settings: map[string]string{"context": "a,b"}}, ""},
+		{"secretsmanager:eu-central-1/prod/db,p=*,auth=a/b", Spec{Kind: "secretsmanager", Target: "eu-central-1/prod/db", Fields: []Field{{"p", "*"}}, Auth: "a/b"}, ""},
+		{"ssm:us-gov-west-1,p=/prod/db,auth=a/b", Spec{Kind: "ssm", Target: "us-gov-west-1", Fields: []Field{{"p", "/prod/db"}}, Auth: "a/b"}, ""},
 		{"vault:kv/data/a,x y,auth=a/b", Spec{Kind: "vault", Target: "kv/data/a", Fields: []Field{{"", "x y"}}, Auth: "a/b"}, ""},
 		{"env:/a,auth=A", Spec{Kind: "env", Target: "/a", Fields: []Field{{"auth", "A"}}}, ""},
 		{"command:sh -c 'x y',part=secret,ready=z", Spec{Kind: "command", Target: "sh -c 'x y'", Part: "secret", Ready: "z"}, ""},
@@ -44,7 +46,7 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                            "it begins with none of env:, json:, yaml:, command:, gh:, gitlab:, k8s:, vault:",
+		"":                            "it begins with none of env:, json:, yaml:, command:, gh:, gitlab:, k8s:, secretsmanager:, ssm:, vault:",
 		"/srv/.env":                   "it begins with none of",
 		"toml:/a,b":                   "it begins with none of",
 		"env:":                        "it has no target",
@@ -78,6 +80,8 @@ func TestParseRefuses(t *testing.T) {
 		"gitlab:ada/bot,S,auth=a/b":   "its target is not like projects/PATH",
 		"gitlab:groups/a,S,auth=a/b,scope=x,scope=y": "scope stands there twice",
 		"vault:kv/a,S,auth=a/b":                      "its target is not like MOUNT/data/PATH",
+		"ssm:Frankfurt,S,auth=a/b":                   "its target is not like REGION",
+		"ssm:eu-central-1.x.test/,S,auth=a/b":        "its target is not like REGION",
 		"gh:ada/,S,auth=a/b":                         "its target is not like",
 	} {
 		_, err := Parse(in)

@@ -28,10 +28,13 @@ type Place struct {
 
 	// Of a place at a service, what requests to it go over; nil for others.
 	Wire *Wire
+	// Writes is how many requests of one delivery change something there; 1 if it is 0.
+	Writes int
 	// Apart says that each part is written by itself, so that a delivery that was cut
 	// short leaves some old and some new.
 	Apart bool
-	// Guarded says that nothing is written if somebody else wrote since it was read.
+	// Guarded says that nothing is written if somebody else wrote since it was read, and
+	// that the error says so: "somebody else has changed it".
 	Guarded bool
 }
 

@@ -130,7 +130,7 @@ func (s suite) refusals(t *testing.T) {
 			if r.status == 429 && e.After != 7*time.Second {
 				t.Errorf("%s: it may be asked again after %v", r.name, e.After)
 			}
-			if p.Stamp(t) != before || written > 1 {
+			if p.Stamp(t) != before || written > max(1, p.Writes) {
 				t.Errorf("%s, written %v: %d writes", r.name, writes, written)
 			}
 			quiet(t, err)
@@ -187,7 +187,7 @@ func (s suite) meanwhile(t *testing.T) {
 		return nil, false
 	})
 	err := p.Consumer.Deliver(t.Context(), secrets(old), secrets(next))
-	if err == nil || errors.Is(err, rotate.ErrDrift) {
+	if err == nil || !strings.Contains(err.Error(), "somebody else has changed it") {
 		t.Errorf("somebody else wrote meanwhile: %v", err)
 	}
 	quiet(t, err)
