@@ -41,9 +41,9 @@ func (k *keyring) engine() (*rotate.Engine, error) {
 		Consumer: func(_, spec string) (rotate.Consumer, error) {
 			return consumer.World{Disk: k.term.disk, Auth: r.credential}.Open(spec)
 		},
-		Running:  r.running,
-		Record:   r.recordRotation,
-		Now:      time.Now,
+		Running: r.running,
+		Record:  r.recordRotation,
+		Now:     time.Now,
 
 		Installation: who().Host + ":" + dir, By: actor(),
 	}}, nil

@@ -184,35 +184,52 @@ func (r *remote) Holds(ctx context.Context) (map[string]secret.Value, error) {
 // names. Whether a write happened that was not answered, or refused because somebody
 // else's came first, is found out by reading again.
 func (r *remote) Deliver(ctx context.Context, from, to map[string]secret.Value) error {
+	s, changes, unreadable, err := r.prepare(ctx, from, to)
+	if err != nil {
+		return &rotate.Untouched{Err: err}
+	}
+	if len(changes) == 0 {
+		return nil
+	}
+	err = s.Write(ctx, changes)
+	switch {
+	case err == nil || !unreadable && r.arrived(ctx, s, from, to):
+		return nil
+	case refused(err) && (len(changes) == 1 || !services[r.spec.Kind].apart):
+		return &rotate.Untouched{Err: r.fail("deliver to", "", err)}
+	}
+	return r.fail("deliver to", "", err)
+}
+
+// refused reports whether a write certainly did not happen.
+func refused(err error) bool {
+	var e *provider.Error
+	return errors.As(err, &e) && e.Kind != provider.Unclear && e.Kind != provider.Malformed
+}
+
+// prepare reads what is there, and says what is to be written.
+func (r *remote) prepare(ctx context.Context, from, to map[string]secret.Value) (s store, changes map[string]secret.Value, unreadable bool, err error) {
 	const doing = "deliver to"
+	fail := func(field string, err error) (store, map[string]secret.Value, bool, error) {
+		return nil, nil, false, r.fail(doing, field, err)
+	}
 	for _, field := range r.spec.Fields {
 		for _, parts := range []map[string]secret.Value{from, to} {
 			if parts[field.Part].IsZero() {
-				return r.fail(doing, field.Name, fmt.Errorf("%w: %s", ErrNoPart, field.Part))
+				return fail(field.Name, fmt.Errorf("%w: %s", ErrNoPart, field.Part))
 			}
 		}
 	}
-	s, err := r.open(ctx)
-	if err != nil {
-		return r.fail(doing, "", err)
+	if s, err = r.open(ctx); err != nil {
+		return fail("", err)
 	}
 	values, err := s.Read(ctx, r.names())
-	unreadable := errors.Is(err, rotate.ErrUnreadable)
+	unreadable = errors.Is(err, rotate.ErrUnreadable)
 	if err != nil && !unreadable {
-		return r.fail(doing, "", web.Beforehand(err))
+		return fail("", web.Beforehand(err))
 	}
-	changes, err := r.changes(values, from, to)
-	if err != nil || len(changes) == 0 {
-		return err
-	}
-	err = s.Write(ctx, changes)
-	if err == nil {
-		return nil
-	}
-	if !unreadable && r.arrived(ctx, s, from, to) {
-		return nil
-	}
-	return r.fail(doing, "", err)
+	changes, err = r.changes(values, from, to)
+	return s, changes, unreadable, err
 }
 
 // arrived reports whether the new values are there.

@@ -127,6 +127,10 @@ func (s suite) refusals(t *testing.T) {
 				t.Errorf("%s, written %v: %v", r.name, writes, err)
 				continue
 			}
+			known := e.Kind != provider.Unclear && e.Kind != provider.Malformed
+			if untouched := errors.As(err, new(*rotate.Untouched)); untouched != (!writes || known && !p.Apart) {
+				t.Errorf("%s, written %v: it says that nothing has changed: %v", r.name, writes, untouched)
+			}
 			if r.status == 429 && e.After != 7*time.Second {
 				t.Errorf("%s: it may be asked again after %v", r.name, e.After)
 			}
@@ -160,7 +164,7 @@ func (s suite) lostAnswers(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	} else if !errors.As(err, &e) || e.Kind != provider.Unclear {
+	} else if !errors.As(err, &e) || e.Kind != provider.Unclear || errors.As(err, new(*rotate.Untouched)) {
 		t.Errorf("the answer was lost: %v", err)
 	}
 	quiet(t, err)
