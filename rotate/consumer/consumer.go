@@ -8,7 +8,7 @@
 //	env:/srv/bot/.env,id=BINANCE_KEY,secret=BINANCE_SECRET
 //	json:/srv/bot/config.json,id=exchange.key,secret=exchange.secret,reload=systemctl restart bot
 //	yaml:/srv/app/config.yaml,value=database.password,ready=/srv/app/healthy
-//	command:fly secrets import,part=secret
+//	command:wrangler secret put BINANCE_SECRET,part=secret
 //	gh:ada/bot,secret=BINANCE_SECRET,auth=prod/GITHUB
 //
 // The kinds are
@@ -31,9 +31,9 @@
 //   - vault: a secret of a KV engine of Vault or OpenBao. The target is MOUNT/data/PATH;
 //     see package vault.
 //
-// The last are services, which are asked in the name of a key of the user's:
-// auth=ENV/NAME; for k8s there may be none. PART=NAME says what a part is called there. A value that is not there is
-// made by nobody: keywright replaces what is.
+// The last ones are services, which are asked in the name of a key of the user's:
+// auth=ENV/NAME; for k8s there may be none. PART=NAME says what a part is called there. A
+// value that is not there is not made: keywright replaces what is.
 //
 // Each may have the options reload=COMMAND, run after a delivery, and ready=COMMAND, run
 // until its exit status is 0 or five minutes are over. So no part of a key that is called

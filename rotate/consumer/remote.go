@@ -18,8 +18,8 @@ import (
 	"github.com/keywright/keywright/secret"
 )
 
-// part of a key that is a token: what it is called at the providers of such keys. Of a key
-// with one part, that is it, whatever its name.
+// partToken is the part that is a token, as providers of such keys call it. Of a key with
+// one part, that is it, whatever its name.
 const partToken = "token"
 
 const kindK8s = "k8s"
@@ -228,8 +228,15 @@ func (r *remote) prepare(ctx context.Context, from, to map[string]secret.Value) 
 	if err != nil && !unreadable {
 		return fail("", web.Beforehand(err))
 	}
+	defer wipe(values)
 	changes, err = r.changes(values, from, to)
 	return s, changes, unreadable, err
+}
+
+func wipe(values map[string]secret.Value) {
+	for _, v := range values {
+		v.Wipe()
+	}
 }
 
 // arrived reports whether the new values are there.
@@ -238,6 +245,7 @@ func (r *remote) arrived(ctx context.Context, s store, from, to map[string]secre
 	if err != nil {
 		return false
 	}
+	defer wipe(values)
 	left, err := r.changes(values, from, to)
 	return err == nil && len(left) == 0
 }
