@@ -64,9 +64,16 @@ var mayImport = map[string][]string{
 	"provider/web":          {"provider", "secret"},
 	"provider/providertest": {"provider", "secret"},
 	"rotate":                {"provider", "secret"},
-	"rotate/consumer":       {"rotate", "secret", "internal/durable", "internal/edit"},
+	"rotate/consumer":       {"provider", "provider/web", "rotate", "rotate/consumer/aws", "rotate/consumer/gh", "rotate/consumer/gitlab", "rotate/consumer/k8s", "rotate/consumer/vault", "secret", "internal/durable", "internal/edit"},
 
-	"rotate/consumer/consumertest": {"rotate", "secret"},
+	// Services, which are talked to as providers are.
+	"rotate/consumer/aws":    {"provider", "provider/web", "secret"},
+	"rotate/consumer/gh":     {"provider", "provider/web", "rotate", "secret"},
+	"rotate/consumer/gitlab": {"provider", "provider/web", "rotate", "secret"},
+	"rotate/consumer/k8s":    {"provider", "provider/web", "secret"},
+	"rotate/consumer/vault":  {"provider", "provider/web", "secret"},
+
+	"rotate/consumer/consumertest": {"provider", "rotate", "secret"},
 	// Servers that tests start.
 	"provider/providertest/pgserver": {},
 

@@ -221,6 +221,23 @@ A consumer is a place that gets a new version of the key when it is replaced:
   command:PROGRAM ARGUMENT…   a program; the secret is its standard input: the
                               one part, or that of the option part=PART, or else
                               all parts as JSON
+  gh:OWNER/REPO,PART=SECRET   GitHub Actions: of a repository, of OWNER/REPO/ENV,
+                              of an ORGANISATION
+  gitlab:projects/PATH,PART=VARIABLE
+                              GitLab CI/CD; groups/PATH; of an environment scope:
+                              scope=SCOPE
+  k8s:NAMESPACE/SECRET,PART=KEY
+                              Kubernetes; config=KUBECONFIG and context=CONTEXT,
+                              if not those that are current now
+  vault:MOUNT/data/PATH,PART=NAME
+                              Vault or OpenBao: a KV engine, version 2
+  ssm:REGION,PART=PARAMETER   AWS: the SSM Parameter Store
+  secretsmanager:REGION/SECRET,PART=NAME
+                              AWS Secrets Manager: a value of JSON; * for all of
+                              the secret
+
+The last are services. auth=ENV/NAME is the key that they are reached with; at
+Kubernetes it may be left out, if the kubeconfig has a token or a certificate.
 
 Of a key with one part, PART= may be left out. Options follow after commas, and
 a comma that is meant is written twice: reload=COMMAND is run after a delivery,
@@ -231,6 +248,7 @@ one: sh -c '…'. What a consumer is told is no secret: 'keywright ls' shows it.
 const editExample = `  keywright edit prod/DB --owner ada@example.com --rotate-every 90d
   keywright edit prod/DB --admin prod/DB_ADMIN --param host=db.example.com
   keywright edit prod/DB --consumer env:/srv/app/.env,DB_PASSWORD
+  keywright edit prod/DB --consumer gh:ada/bot,DB_PASSWORD,auth=prod/GITHUB
   keywright edit prod --protected`
 
 func newEdit(term *terminal) *cobra.Command {

@@ -38,10 +38,12 @@ func (k *keyring) engine() (*rotate.Engine, error) {
 			}
 			return known[i], true
 		},
-		Consumer: func(_, spec string) (rotate.Consumer, error) { return consumer.OpenOn(k.term.disk, spec) },
-		Running:  r.running,
-		Record:   r.recordRotation,
-		Now:      time.Now,
+		Consumer: func(_, spec string) (rotate.Consumer, error) {
+			return consumer.World{Disk: k.term.disk, Auth: r.credential}.Open(spec)
+		},
+		Running: r.running,
+		Record:  r.recordRotation,
+		Now:     time.Now,
 
 		Installation: who().Host + ":" + dir, By: actor(),
 	}}, nil
@@ -79,6 +81,20 @@ func (r rotor) Secrets(ctx context.Context, name string, version int) (map[strin
 		return nil, err
 	}
 	return r.Numbered(ctx, n, version)
+}
+
+// credential is the current version of a key that a consumer is reached with. That is on
+// record first.
+func (r rotor) credential(ctx context.Context, name string) (provider.Credential, error) {
+	key, err := r.Key(ctx, name)
+	if err != nil {
+		return provider.Credential{}, err
+	}
+	if err := r.recordRotation(ctx, "rotate", name, key.Current, "a consumer is reached with it"); err != nil {
+		return provider.Credential{}, err
+	}
+	parts, err := r.Secrets(ctx, name, key.Current)
+	return provider.Credential{ID: key.ID, Parts: parts, Params: key.Params}, err
 }
 
 // Journal implements rotate.Store.

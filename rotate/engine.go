@@ -438,8 +438,10 @@ func (w *work) fail(ctx context.Context, err error) error {
 // one call, which happened or not; other steps take several, and a refusal may have come
 // to the last of them.
 func unclear(step Step, err error) bool {
-	known := (*provider.Error)(nil)
+	known, untouched := (*provider.Error)(nil), (*Untouched)(nil)
 	switch {
+	case errors.As(err, &untouched):
+		return false
 	case !errors.As(err, &known):
 		return true
 	case step.Name == Issue:

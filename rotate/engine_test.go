@@ -606,6 +606,45 @@ func TestRefusedHalfWay(t *testing.T) {
 	}
 }
 
+// TestUntouched: what a consumer says it has not changed is not taken back, which it might
+// refuse as well; of what is not known, the taking back is tried.
+func TestUntouched(t *testing.T) {
+	refused := &provider.Error{Provider: "fake", Doing: "write", Kind: provider.Forbidden}
+	for _, c := range []struct {
+		err  error
+		back bool
+	}{{&Untouched{refused}, true}, {refused, false}} {
+		w := newWorld(t)
+		w.fault["deliver two"] = c.err
+		e := w.engine(func(w *world) provider.Provider { return maker{fake{w}} })
+		j, err := e.New(t.Context(), "prod/DB", Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Begin(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.drive(e, j.ID); !errors.Is(err, refused) {
+			t.Fatal(err)
+		}
+		if err := e.Abort(t.Context(), j.ID); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.drive(e, j.ID); (err == nil) != c.back {
+			t.Errorf("%T: %v", c.err, err)
+		}
+		delete(w.fault, "deliver two")
+		if !c.back {
+			if err := w.drive(e, j.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := w.check(j.ID); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // half does a step, and is refused something after it.
 type half struct {
 	maker

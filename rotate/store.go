@@ -81,7 +81,9 @@ type Consumer interface {
 	// it never gives back what it got.
 	Holds(ctx context.Context) (map[string]secret.Value, error)
 	// Deliver puts the parts of to in place of those of from. If it holds neither, it is
-	// left alone, and the error matches ErrDrift. Twice is as good as once.
+	// left alone, and the error matches ErrDrift. Twice is as good as once. An error that
+	// is an *Untouched says that nothing has changed: then it need not be taken back, which
+	// may be refused as it was.
 	Deliver(ctx context.Context, from, to map[string]secret.Value) error
 }
 
@@ -96,6 +98,12 @@ var (
 	ErrUnreadable = errors.New("it does not give back what it got")
 	ErrDrift      = errors.New("it holds another value than the old one and the new one")
 )
+
+// Untouched is the error of a delivery that has changed nothing, and knows it.
+type Untouched struct{ Err error }
+
+func (u *Untouched) Error() string { return u.Err.Error() }
+func (u *Untouched) Unwrap() error { return u.Err }
 
 // Process is a program that was started with a version of a key, and still runs.
 type Process struct {

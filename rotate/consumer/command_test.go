@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/rotate/consumer/consumertest"
 	"github.com/keywright/keywright/secret"
@@ -88,7 +87,7 @@ var patient = limits{command: time.Minute, attempt: time.Minute, ready: time.Min
 
 func opensWith(t *testing.T, l limits, spec string) rotate.Consumer {
 	t.Helper()
-	c, err := open(durable.Disk{}, spec, l)
+	c, err := World{}.open(spec, l)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,7 +8,8 @@
 //	env:/srv/bot/.env,id=BINANCE_KEY,secret=BINANCE_SECRET
 //	json:/srv/bot/config.json,id=exchange.key,secret=exchange.secret,reload=systemctl restart bot
 //	yaml:/srv/app/config.yaml,value=database.password,ready=/srv/app/healthy
-//	command:gh secret set BINANCE_SECRET --repo ada/bot,part=secret
+//	command:wrangler secret put BINANCE_SECRET,part=secret
+//	gh:ada/bot,secret=BINANCE_SECRET,auth=prod/GITHUB
 //
 // The kinds are
 //
@@ -20,10 +21,24 @@
 //     part, if there is one or the option part=NAME chooses one, or else an object of
 //     JSON with all parts. Exit status 0 means that it was delivered; the program may be
 //     called again with the same. What it got is never known to be there still.
+//   - gh: secrets of GitHub Actions. The target is OWNER/REPOSITORY, with /ENVIRONMENT
+//     for those of an environment, or an organisation; see package gh.
+//   - gitlab: CI/CD variables of GitLab. The target is projects/PATH or groups/PATH; see
+//     package gitlab.
+//   - k8s: a Secret of Kubernetes. The target is NAMESPACE/SECRET; see package k8s.
+//   - ssm, secretsmanager: parameters of the SSM Parameter Store of AWS, the target being
+//     the REGION, and a secret of AWS Secrets Manager, REGION/SECRET; see package aws.
+//   - vault: a secret of a KV engine of Vault or OpenBao. The target is MOUNT/data/PATH;
+//     see package vault.
+//
+// The last ones are services, which are asked in the name of a key of the user's:
+// auth=ENV/NAME; for k8s there may be none. PART=NAME says what a part is called there. A
+// value that is not there is not made: keywright replaces what is.
 //
 // Each may have the options reload=COMMAND, run after a delivery, and ready=COMMAND, run
 // until its exit status is 0 or five minutes are over. So no part of a key that is called
-// "reload" or "ready" can be delivered to a file.
+// "reload" or "ready" can be delivered to a file, and to a service none that has the name
+// of an option there.
 //
 // A comma that does not end a target or an option is written twice. Nothing else needs
 // escaping, and what is special to no shell needs no quotes there.
@@ -40,23 +55,26 @@
 package consumer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
 	"path/filepath"
 	"time"
 
 	"github.com/keywright/keywright/internal/durable"
+	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/rotate"
 )
 
 // Error is an error about a consumer. It holds no secret. It matches rotate.ErrDrift,
 // rotate.ErrUnreadable, one of the errors below, one of package edit's (ErrLink,
-// ErrNames, ErrChanged…; ErrAbsent and ErrNotTaken for a field), *edit.SyntaxError, or
-// one of the system's: fs.ErrNotExist, fs.ErrPermission.
+// ErrNames, ErrChanged…; ErrAbsent and ErrNotTaken for a field), *edit.SyntaxError,
+// *provider.Error for a service, or one of the system's: fs.ErrNotExist, fs.ErrPermission.
 type Error struct {
 	Doing string // "read", "deliver to"
-	Where string // the file, or the program
+	Where string // the file, the program, or the service and what it has there
 	Field string // of a file; may be empty
 	Err   error
 }
@@ -77,40 +95,32 @@ var (
 	ErrStopped  = errors.New("it did not end in time, and was stopped")
 )
 
+// World is what consumers work with.
+type World struct {
+	Disk durable.Disk // that files are on
+	HTTP *http.Client // whose transport services are reached over; nil for one of our own
+
+	// Auth returns the current version of a key, by its name ENV/NAME: a service is asked
+	// in its name. It is called whenever a place is looked at or delivered to, once, as the
+	// key may have been replaced since; with nil, no service can be reached.
+	Auth func(ctx context.Context, key string) (provider.Credential, error)
+}
+
 // Open returns the consumer that a spec describes, as Normalize gives it. It touches
 // nothing. A consumer may be used by several goroutines at once. It is a rotate.Reloader
 // if it has something to do there.
-func Open(spec string) (rotate.Consumer, error) { return OpenOn(durable.Disk{}, spec) }
-
-// OpenOn is Open for files on a disk.
-func OpenOn(disk durable.Disk, spec string) (rotate.Consumer, error) {
-	return open(disk, spec, limits{command: 5 * time.Minute, attempt: 30 * time.Second, ready: 5 * time.Minute, pause: 2 * time.Second})
+func (w World) Open(spec string) (rotate.Consumer, error) {
+	return w.open(spec, limits{command: 5 * time.Minute, attempt: 30 * time.Second, ready: 5 * time.Minute, pause: 2 * time.Second})
 }
 
-func open(disk durable.Disk, text string, l limits) (rotate.Consumer, error) {
+func (w World) open(text string, l limits) (rotate.Consumer, error) {
 	s, err := Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	var (
-		c   rotate.Consumer
-		dir string
-	)
-	switch format := formats[s.Kind]; {
-	case format == "":
-		program, err := newProgram(text, s.Target, "")
-		if err != nil {
-			return nil, err
-		}
-		dir = program.dir
-		c = &command{program, s.Part, l}
-	case !filepath.IsAbs(s.Target):
-		return nil, &SpecError{text, "its path is not absolute"}
-	case s.Fields[0].Part == "":
-		return nil, &SpecError{text, "it does not say which part goes to " + s.Fields[0].Name}
-	default:
-		dir = filepath.Dir(s.Target)
-		c = &file{disk, s.Target, format, s.Fields}
+	c, dir, err := w.place(s, text, l)
+	if err != nil {
+		return nil, err
 	}
 	r := reloader{Consumer: c, limits: l}
 	if r.reload, err = newProgram(text, s.Reload, dir); err != nil {
@@ -123,6 +133,28 @@ func open(disk durable.Disk, text string, l limits) (rotate.Consumer, error) {
 		return c, nil
 	}
 	return &r, nil
+}
+
+// place is what a spec describes, without what is to be done there afterwards, and the
+// directory that this is done in; empty for each program's own.
+func (w World) place(s Spec, text string, l limits) (c rotate.Consumer, dir string, err error) {
+	if s.Kind == kindCommand {
+		program, err := newProgram(text, s.Target, "")
+		if err != nil {
+			return nil, "", err
+		}
+		return &command{program, s.Part, l}, program.dir, nil
+	}
+	format, isFile := formats[s.Kind]
+	switch {
+	case isFile && !filepath.IsAbs(s.Target):
+		return nil, "", &SpecError{text, "its path is not absolute"}
+	case s.Fields[0].Part == "":
+		return nil, "", &SpecError{text, "it does not say which part goes to " + s.Fields[0].Name}
+	case isFile:
+		return &file{w.Disk, s.Target, format, s.Fields}, filepath.Dir(s.Target), nil
+	}
+	return &remote{w, s}, "", nil
 }
 
 // bare takes the operation and the path off an error of the system's.

@@ -120,7 +120,7 @@ func read(t *testing.T, path string) string {
 
 func opens(t *testing.T, disk durable.Disk, spec string) rotate.Consumer {
 	t.Helper()
-	c, err := OpenOn(disk, spec)
+	c, err := World{Disk: disk}.Open(spec)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +137,7 @@ func TestFiles(t *testing.T) {
 			consumertest.Run(t, []string{"id", "secret"}, func(t *testing.T, held map[string]string) consumertest.Place {
 				path := filepath.Join(t.TempDir(), "a, b")
 				write(t, path, f.text(held["id"], held["secret"]))
-				c, err := Open(f.spec(path))
+				c, err := World{}.Open(f.spec(path))
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,13 +21,16 @@ import (
 type Spec struct {
 	Kind   string
 	Target string  // a path, or a command
-	Fields []Field // of a file: where the parts go, sorted by part
+	Fields []Field // of a file or a service: where the parts go, sorted by part
 	Part   string  // of a command: the one that it gets; empty for all
+	Auth   string  // of a service: the key that it is reached with, ENV/NAME
 	Reload string  // a command; empty for none
 	Ready  string  // a command; empty for none
+
+	Settings map[string]string // of a service: options that are its own
 }
 
-// Field is a place in a file.
+// Field is a place in a file, or at a service.
 type Field struct {
 	Part string // empty for the only one
 	Name string // of a variable; in JSON and YAML a path
@@ -39,6 +43,7 @@ func (e *SpecError) Error() string { return fmt.Sprintf("consumer %q: %s", e.Spe
 
 // The options that are of no file.
 const (
+	optionAuth   = "auth"
 	optionPart   = "part"
 	optionReload = "reload"
 	optionReady  = "ready"
@@ -50,13 +55,16 @@ const (
 var formats = map[string]string{"env": edit.FormatDotenv, "json": edit.FormatJSON, "yaml": edit.FormatYAML}
 
 // Kinds are those that specs can have.
-func Kinds() []string { return []string{"env", "json", "yaml", kindCommand} }
+func Kinds() []string {
+	return slices.Concat([]string{"env", "json", "yaml", kindCommand}, slices.Sorted(maps.Keys(services)))
+}
 
 const maxSpec = 4096 // bytes
 
 var (
 	partName     = regexp.MustCompile(`^[a-z0-9_][a-z0-9._-]*$`)
 	variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	keyName      = regexp.MustCompile(`^[^/#\s]+/[^/#\s]+$`)
 )
 
 // Parse reads a spec. The error is a *SpecError.
@@ -95,12 +103,16 @@ func Parse(text string) (Spec, error) {
 	if s.Kind != kindCommand && (len(s.Fields) == 0 || len(s.Fields) > 1 && s.Fields[0].Part == "") {
 		return wrong("it does not say which part goes where: PART=NAME")
 	}
+	if why := s.atService(); why != "" {
+		return wrong("%s", why)
+	}
 	return s, nil
 }
 
 // option takes in an option, or says why not.
 func (s *Spec) option(item string) (why string) {
 	name, value, ok := strings.Cut(item, "=")
+	service, isService := services[s.Kind]
 	once := func(field *string) string {
 		switch {
 		case strings.TrimSpace(value) == "":
@@ -120,6 +132,16 @@ func (s *Spec) option(item string) (why string) {
 		return once(&s.Part)
 	case s.Kind == kindCommand:
 		return fmt.Sprintf("there is no option %q", item)
+	case ok && isService && name == optionAuth:
+		return once(&s.Auth)
+	case ok && slices.Contains(service.settings, name):
+		setting := s.Settings[name]
+		why := once(&setting)
+		if s.Settings == nil {
+			s.Settings = map[string]string{}
+		}
+		s.Settings[name] = setting
+		return why
 	case !ok:
 		name, value = "", item
 	case !partName.MatchString(name):
@@ -142,7 +164,10 @@ func (s Spec) String() string {
 		}
 		items = append(items, f.Part+"="+f.Name)
 	}
-	for _, o := range []struct{ name, value string }{{optionPart, s.Part}, {optionReload, s.Reload}, {optionReady, s.Ready}} {
+	for _, name := range slices.Sorted(maps.Keys(s.Settings)) {
+		items = append(items, name+"="+s.Settings[name])
+	}
+	for _, o := range []struct{ name, value string }{{optionPart, s.Part}, {optionAuth, s.Auth}, {optionReload, s.Reload}, {optionReady, s.Ready}} {
 		if o.value != "" {
 			items = append(items, o.name+"="+o.value)
 		}
@@ -198,10 +223,13 @@ func Normalize(text string, parts []string) (string, error) {
 			return "", &SpecError{text, fmt.Sprintf("the key has no part %q, but %s", part, strings.Join(parts, ", "))}
 		}
 	}
-	if s.Kind != kindCommand {
-		s.Target, err = absolute(s.Target)
-	} else {
+	switch {
+	case s.Kind == kindCommand:
 		s.Target, err = absoluteProgram(s.Target)
+	case formats[s.Kind] != "":
+		s.Target, err = absolute(s.Target)
+	default:
+		err = s.settle()
 	}
 	for _, c := range []*string{&s.Reload, &s.Ready} {
 		if err == nil && *c != "" {

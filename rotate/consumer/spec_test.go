@@ -23,6 +23,14 @@ func TestParse(t *testing.T) {
 			"json:/a,, b.json,secret=a b.0.c=d,reload=r -o a,,b,ready=x y"},
 		{"yaml:/a,,,part=x", Spec{Kind: "yaml", Target: "/a,", Fields: []Field{{"part", "x"}}}, ""},
 		{"command:gh secret set X", Spec{Kind: "command", Target: "gh secret set X"}, ""},
+		{"gh:ada/bot,ready=x,auth=prod/GH,secret=S", Spec{Kind: "gh", Target: "ada/bot", Fields: []Field{{"secret", "S"}}, Auth: "prod/GH", Ready: "x"}, "gh:ada/bot,secret=S,auth=prod/GH,ready=x"},
+		{"gh:ada/bot/live,, blue,S,auth=prod/GH", Spec{Kind: "gh", Target: "ada/bot/live, blue", Fields: []Field{{"", "S"}}, Auth: "prod/GH"}, ""},
+		{"gitlab:groups/a/b,auth=a/b,scope=live/*,p=V", Spec{Kind: "gitlab", Target: "groups/a/b", Fields: []Field{{"p", "V"}}, Auth: "a/b", Settings: map[string]string{"scope": "live/*"}}, "gitlab:groups/a/b,p=V,scope=live/*,auth=a/b"},
+		{"k8s:prod/db,p=password,context=a,,b", Spec{Kind: "k8s", Target: "prod/db", Fields: []Field{{"p", "password"}}, Settings: map[string]string{"context": "a,b"}}, ""},
+		{"secretsmanager:eu-central-1/prod/db,p=*,auth=a/b", Spec{Kind: "secretsmanager", Target: "eu-central-1/prod/db", Fields: []Field{{"p", "*"}}, Auth: "a/b"}, ""},
+		{"ssm:us-gov-west-1,p=/prod/db,auth=a/b", Spec{Kind: "ssm", Target: "us-gov-west-1", Fields: []Field{{"p", "/prod/db"}}, Auth: "a/b"}, ""},
+		{"vault:kv/data/a,x y,auth=a/b", Spec{Kind: "vault", Target: "kv/data/a", Fields: []Field{{"", "x y"}}, Auth: "a/b"}, ""},
+		{"env:/a,auth=A", Spec{Kind: "env", Target: "/a", Fields: []Field{{"auth", "A"}}}, ""},
 		{"command:sh -c 'x y',part=secret,ready=z", Spec{Kind: "command", Target: "sh -c 'x y'", Part: "secret", Ready: "z"}, ""},
 	} {
 		got, err := Parse(c.in)
@@ -38,7 +46,7 @@ func TestParse(t *testing.T) {
 
 func TestParseRefuses(t *testing.T) {
 	for in, want := range map[string]string{
-		"":                            "it begins with none of env:, json:, yaml:, command:",
+		"":                            "it begins with none of env:, json:, yaml:, command:, gh:, gitlab:, k8s:, secretsmanager:, ssm:, vault:",
 		"/srv/.env":                   "it begins with none of",
 		"toml:/a,b":                   "it begins with none of",
 		"env:":                        "it has no target",
@@ -63,6 +71,18 @@ func TestParseRefuses(t *testing.T) {
 		"env:/\xff,A":                 "no terminal shows",
 		"env:/a" + long + ",A":        "longer",
 		"env:/srv/.env?secret=A&id=B": "PART=NAME",
+		"gh:ada/bot,S":                "auth=ENV/NAME",
+		"gh:ada/bot,S,auth=GH":        `"GH" is not the name of a key`,
+		"gh:ada/bot,S,auth=a/b,auth=": "auth has no value",
+		"gh:ada/bot,auth=a/b":         "PART=NAME",
+		"gh:ada/bot,p=a.b,auth=a/b":   `"a.b" is not the name of a value`,
+		"gh:ada bot,S,auth=a/b":       "its target is not like OWNER/REPOSITORY",
+		"gitlab:ada/bot,S,auth=a/b":   "its target is not like projects/PATH",
+		"gitlab:groups/a,S,auth=a/b,scope=x,scope=y": "scope stands there twice",
+		"vault:kv/a,S,auth=a/b":                      "its target is not like MOUNT/data/PATH",
+		"ssm:Frankfurt,S,auth=a/b":                   "its target is not like REGION",
+		"ssm:eu-central-1.x.test/,S,auth=a/b":        "its target is not like REGION",
+		"gh:ada/,S,auth=a/b":                         "its target is not like",
 	} {
 		_, err := Parse(in)
 		var ours *SpecError
@@ -81,9 +101,10 @@ func TestOpenRefuses(t *testing.T) {
 		"command:gh x":                   `the program "gh" is not absolute`,
 		"command:'":                      "does not end its quotes",
 		"env:" + root + "a,id=A,ready=x": `the program "x" is not absolute`,
+		"gh:ada/bot,A,auth=a/b":          "which part goes to A",
 		"x":                              "it begins with none of",
 	} {
-		c, err := Open(in)
+		c, err := World{}.Open(in)
 		var ours *SpecError
 		if !errors.As(err, &ours) || !strings.Contains(err.Error(), want) || c != nil {
 			t.Errorf("%q: %v, %v", in, c, err)
@@ -120,6 +141,11 @@ func TestNormalize(t *testing.T) {
 	if err := os.WriteFile(program, nil, 0o700); err != nil {
 		t.Fatal(err)
 	}
+	kube := filepath.Join(dir, "kube")
+	t.Setenv("KUBECONFIG", "kube")
+	if err := os.WriteFile(kube, []byte("current-context: now\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	two := []string{"id", "secret"}
 	for _, c := range []struct {
 		in    string
@@ -132,6 +158,11 @@ func TestNormalize(t *testing.T) {
 		{"command:deploy  --bot 'a b',part=id", two, `command:"` + program + `"  --bot 'a b',part=id`},
 		{"command:'my bin/deploy' x", two, `command:"` + program + `" x`},
 		{"env:.env,A,reload=deploy,ready=deploy x", []string{"p"}, "env:" + filepath.Join(dir, ".env") + `,p=A,reload="` + program + `",ready="` + program + `" x`},
+		{"gh:ada/bot,A,auth=prod/GH,reload=deploy", []string{"p"}, `gh:ada/bot,p=A,auth=prod/GH,reload="` + program + `"`},
+		{"k8s:prod/db,pass-word", []string{"p"}, "k8s:prod/db,p=pass-word,config=" + kube + ",context=now"},
+		{"k8s:prod/db,A,context=other,config=kube,auth=prod/K", []string{"p"}, "k8s:prod/db,p=A,config=" + kube + ",context=other,auth=prod/K"},
+		{"k8s:prod/db,A,config=none", []string{"p"}, "none: "},
+		{"gh:ada/bot,A,auth=prod/GH", two, "which of the parts"},
 		{"env:.env,A", two, "which of the parts id, secret goes to A?"},
 		{"env:.env,key=A", two, `the key has no part "key", but id, secret`},
 		{"command:deploy,part=key", two, `the key has no part "key"`},
@@ -154,14 +185,14 @@ func TestNormalize(t *testing.T) {
 		if err != nil || again != got {
 			t.Errorf("%s: normalized twice: %s, %v", c.in, again, err)
 		}
-		if _, err := Open(got); err != nil {
+		if _, err := (World{}).Open(got); err != nil {
 			t.Errorf("%s: %v", c.in, err)
 		}
 	}
 }
 
 func FuzzParse(f *testing.F) {
-	for _, s := range []string{"env:/srv/.env,DB", "env:/a,,b,id=A,secret=B,reload=c d,,e", "json:/a,,,id=x.y=z,ready=q", "yaml:a,0.b", `command:sh -c "a,,b",part=id`, "env:,", "json:x,,,,y"} {
+	for _, s := range []string{"env:/srv/.env,DB", "env:/a,,b,id=A,secret=B,reload=c d,,e", "json:/a,,,id=x.y=z,ready=q", "yaml:a,0.b", `command:sh -c "a,,b",part=id`, "env:,", "json:x,,,,y", "gh:ada/bot,p=S,auth=a/b,ready=x"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
@@ -177,6 +208,6 @@ func FuzzParse(f *testing.F) {
 		if len(s.String()) <= maxSpec && (err != nil || !reflect.DeepEqual(again, s) || again.String() != s.String()) {
 			t.Errorf("%q: %+v became %q: %+v, %v", text, s, s.String(), again, err)
 		}
-		_, _ = Open(text)
+		_, _ = World{}.Open(text)
 	})
 }

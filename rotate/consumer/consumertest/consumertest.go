@@ -25,6 +25,17 @@ type Place struct {
 	Put func(t *testing.T, part, value string)
 	// Stamp changes whenever anything is written there.
 	Stamp func(t *testing.T) string
+
+	// Of a place at a service, what requests to it go over; nil for others.
+	Wire *Wire
+	// Writes is how many requests of one delivery change something there; 1 if it is 0.
+	Writes int
+	// Apart says that each part is written by itself, so that a delivery that was cut
+	// short leaves some old and some new.
+	Apart bool
+	// Guarded says that nothing is written if somebody else wrote since it was read, and
+	// that the error says so: "somebody else has changed it".
+	Guarded bool
 }
 
 // Run is the conformance suite. Open makes a place that holds parts; those of the names
@@ -40,6 +51,9 @@ func Run(t *testing.T, names []string, open func(t *testing.T, held map[string]s
 	t.Run("no part", s.noPart)
 	t.Run("cancelled", s.cancelled)
 	t.Run("at once", s.atOnce)
+	t.Run("refusals", s.refusals)
+	t.Run("lost answers", s.lostAnswers)
+	t.Run("meanwhile", s.meanwhile)
 }
 
 type suite struct {
@@ -176,7 +190,8 @@ func (s suite) drift(t *testing.T) {
 	deliver(t, p, old, next)
 }
 
-// A place that is old in one part and new in another is none that we left.
+// A place that is old in one part and new in another is none that we left, unless each
+// part is written by itself: then it is taken on, and back.
 func (s suite) half(t *testing.T) {
 	old, next := s.marked(), s.marked()
 	p := s.open(t, old)
@@ -188,6 +203,12 @@ func (s suite) half(t *testing.T) {
 		t.Skip("it has no halves")
 	}
 	p.Put(t, parts[0], next[parts[0]])
+	if p.Apart {
+		deliver(t, p, old, next)
+		p.Put(t, parts[0], old[parts[0]])
+		deliver(t, p, next, old)
+		return
+	}
 	before := p.Stamp(t)
 	err := p.Consumer.Deliver(t.Context(), secrets(old), secrets(next))
 	if !errors.Is(err, rotate.ErrDrift) {
