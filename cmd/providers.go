@@ -9,6 +9,7 @@ import (
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/aws"
+	"github.com/keywright/keywright/provider/bearer"
 	"github.com/keywright/keywright/provider/bybit"
 	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/local"
@@ -19,7 +20,7 @@ import (
 
 // providers are all that keywright knows, in the order of their names.
 func providers() []provider.Provider {
-	return []provider.Provider{
+	all := []provider.Provider{
 		aws.New(nil),
 		bybit.New(nil),
 		github.New(nil),
@@ -28,6 +29,9 @@ func providers() []provider.Provider {
 		redis.Provider{},
 		sshkey.Provider{},
 	}
+	all = append(all, bearer.All(nil)...)
+	slices.SortFunc(all, func(a, b provider.Provider) int { return strings.Compare(a.Info().Name, b.Info().Name) })
+	return all
 }
 
 // partsAt are the parts that keys of a provider have; one if it is not known.

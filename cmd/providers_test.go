@@ -52,6 +52,7 @@ func providersPage() string {
 		if info.Nonce {
 			row("never tried while it is in use", "a call disturbs its user")
 		}
+		row("a revocation", info.Revoking)
 		row("by hand", info.Page)
 		row("run against", info.Tested)
 		if len(info.Params) > 0 {
