@@ -12,6 +12,7 @@ import (
 	"github.com/keywright/keywright/provider/bearer"
 	"github.com/keywright/keywright/provider/bybit"
 	"github.com/keywright/keywright/provider/github"
+	"github.com/keywright/keywright/provider/guided"
 	"github.com/keywright/keywright/provider/local"
 	"github.com/keywright/keywright/provider/postgres"
 	"github.com/keywright/keywright/provider/redis"
@@ -29,7 +30,7 @@ func providers() []provider.Provider {
 		redis.Provider{},
 		sshkey.Provider{},
 	}
-	all = append(all, bearer.All(nil)...)
+	all = slices.Concat(all, bearer.All(nil), guided.All(nil))
 	slices.SortFunc(all, func(a, b provider.Provider) int { return strings.Compare(a.Info().Name, b.Info().Name) })
 	return all
 }

@@ -79,7 +79,7 @@ func TestPossessed(t *testing.T) {
 	} {
 		f := &scan.Finding{Rule: &scan.Rule{ID: rule, Provider: "slack"}, Secret: secret.New([]byte("xyz"))}
 		p, c, ok := possessed(providers(), f)
-		if ok != (want != "") || ok && (p.Info().Name != want || string(c.Part("token").Reveal()) != "xyz") {
+		if ok != (want != "") || ok && (p.Info().Name != want || string(c.Part(p.Info().Parts[0].Name).Reveal()) != "xyz") {
 			t.Errorf("%s: %v", rule, p)
 		}
 		f.Secret = secret.Value{}

@@ -22,6 +22,10 @@ import (
 	"github.com/keywright/keywright/secret"
 )
 
+// part is the only part of a key, and called as that is in a key that was stored before
+// anybody said where it is from.
+const part = "value"
+
 // Provider is one of the services. It implements provider.Verifier, Revoker and Guide.
 type Provider struct {
 	service
@@ -109,7 +113,7 @@ func form(token, client string) (string, []byte) {
 // Info is what is known without asking.
 func (p *Provider) Info() provider.Info {
 	i := provider.Info{
-		Name: p.name, Title: p.title, Page: p.page, Parts: []provider.Part{{Name: "token"}},
+		Name: p.name, Title: p.title, Page: p.page, Parts: []provider.Part{{Name: part}},
 		Propagation: p.delay, Revoking: p.warning, Sources: p.sources, Tested: "a fake of the documentation",
 	}
 	if p.api == "" {
@@ -125,7 +129,7 @@ func (p recognizer) Recognize(rule string, parts map[string]secret.Value) (provi
 	if !ok || begins != nil && !slices.ContainsFunc(begins, func(b string) bool { return bytes.HasPrefix(token.Reveal(), []byte(b)) }) {
 		return provider.Credential{}, false
 	}
-	return provider.Credential{Parts: map[string]secret.Value{"token": token}}, true
+	return provider.Credential{Parts: map[string]secret.Value{part: token}}, true
 }
 
 // ask makes a call with a token.
@@ -133,7 +137,7 @@ func (p *Provider) ask(ctx context.Context, doing string, r request, c provider.
 	incomplete := func(why string) (web.Answer, error) {
 		return web.Answer{}, &provider.Error{Provider: p.name, Doing: doing, Kind: provider.Incomplete, Err: errors.New(why)}
 	}
-	token, at := string(c.Part("token").Reveal()), r.at
+	token, at := string(c.Part(part).Reveal()), r.at
 	if at == "" {
 		at = p.api
 	}

@@ -78,7 +78,7 @@ func TestConformance(t *testing.T) {
 				Accepts: func(_ *testing.T, c provider.Credential) bool {
 					f.mu.Lock()
 					defer f.mu.Unlock()
-					return f.tokens[string(c.Part("token").Reveal())]
+					return f.tokens[string(c.Part("value").Reveal())]
 				},
 				DeadCode: c.code, WrongCode: c.wrongCode, Addr: addr,
 				At: func(addr string, made provider.Credential) (provider.Provider, provider.Credential) {
@@ -239,7 +239,7 @@ func TestRecognize(t *testing.T) {
 			c, ok := r.Recognize(rule, map[string]secret.Value{"secret": secret.New([]byte(begin + marked))})
 			if ok {
 				by = append(by, p.Info().Name)
-				if string(c.Part("token").Reveal()) != begin+marked || len(c.Params) > 0 {
+				if string(c.Part("value").Reveal()) != begin+marked || len(c.Params) > 0 {
 					t.Errorf("%s: another token", rule)
 				}
 			}

@@ -234,7 +234,7 @@ func at(t *testing.T, name, addr string) provider.Provider {
 }
 
 func (c contract) credential(token string) provider.Credential {
-	made := provider.Credential{Parts: map[string]secret.Value{"token": secret.New([]byte(token))}}
+	made := provider.Credential{Parts: map[string]secret.Value{"value": secret.New([]byte(token))}}
 	if c.url != "" {
 		made.Params = map[string]string{"url": c.url}
 	}
