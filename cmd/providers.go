@@ -10,12 +10,14 @@ import (
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/approle"
 	"github.com/keywright/keywright/provider/aws"
+	"github.com/keywright/keywright/provider/bearer"
 	"github.com/keywright/keywright/provider/bybit"
 	"github.com/keywright/keywright/provider/cloudflare"
 	"github.com/keywright/keywright/provider/deploykey"
 	"github.com/keywright/keywright/provider/deribit"
 	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/gitlab"
+	"github.com/keywright/keywright/provider/guided"
 	"github.com/keywright/keywright/provider/kucoin"
 	"github.com/keywright/keywright/provider/local"
 	"github.com/keywright/keywright/provider/okx"
@@ -29,7 +31,7 @@ import (
 
 // providers are all that keywright knows, in the order of their names.
 func providers() []provider.Provider {
-	return []provider.Provider{
+	all := []provider.Provider{
 		approle.New(nil),
 		aws.New(nil),
 		bybit.New(nil),
@@ -48,6 +50,9 @@ func providers() []provider.Provider {
 		sshkey.Provider{},
 		twilio.New(nil),
 	}
+	all = slices.Concat(all, bearer.All(nil), guided.All(nil))
+	slices.SortFunc(all, func(a, b provider.Provider) int { return strings.Compare(a.Info().Name, b.Info().Name) })
+	return all
 }
 
 // partsAt are the parts that keys of a provider have; one if it is not known.

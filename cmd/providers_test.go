@@ -21,7 +21,7 @@ func providersPage() string {
 		"What keywright can do at each service, and what it was run against. How a key is\nreplaced, and what each word here means, is in [rotate.md](rotate.md).\n")
 	for _, p := range providers() {
 		info := p.Info()
-		fmt.Fprintf(&b, "\n## %s\n\n%s. A new key is %s; an old one is %s.\n\n", info.Name, info.Title, howNew(p), map[bool]string{true: "revoked", false: "left to what uses it"}[is[provider.Revoker](p)])
+		fmt.Fprintf(&b, "\n## %s\n\n%s. A new key is %s; an old one is %s.\n\n", info.Name, info.Title, howNew(p), ended(p))
 		row := func(what, text string) {
 			if text != "" {
 				fmt.Fprintf(&b, "- %s: %s\n", what, text)
@@ -52,6 +52,7 @@ func providersPage() string {
 		if info.Nonce {
 			row("never tried while it is in use", "a call disturbs its user")
 		}
+		row("a revocation", info.Revoking)
 		row("by hand", info.Page)
 		row("run against", info.Tested)
 		if len(info.Params) > 0 {
@@ -73,6 +74,17 @@ func providersPage() string {
 		}
 	}
 	return b.String()
+}
+
+// ended is what becomes of an old key.
+func ended(p provider.Provider) string {
+	switch {
+	case is[provider.Revoker](p):
+		return "revoked"
+	case is[provider.Guide](p):
+		return "deleted by hand"
+	}
+	return "left to what uses it"
 }
 
 // TestProvidersPage: docs/providers.md says what the code does.

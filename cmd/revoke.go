@@ -13,7 +13,6 @@ import (
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/scan"
-	"github.com/keywright/keywright/secret"
 )
 
 // revokeOptions are the flags of revoke, as they were typed.
@@ -25,7 +24,9 @@ type revokeOptions struct {
 const revokeLong = `Revokes a leaked token at its provider, by showing that one has it: also one
 that is nobody's key here, but that whoever finds it can use. The repository is
 scanned again for it; what is not found there any more is not revoked. That it
-is revoked can't be undone, and its owner is told by the provider.
+is revoked can't be undone; what else the provider does, as to tell its owner,
+is said before it is asked to. 'keywright providers' lists where that can be
+done; a token of a server whose address is not known can't be revoked so.
 
 A key of your own is replaced instead: keywright rotate.
 `
@@ -73,25 +74,27 @@ func runRevoke(ctx context.Context, term *terminal, scanning scanFunc, o revokeO
 	if len(f.Held) > 0 {
 		return hintedError{fmt.Errorf("it is your key %s", f.Held[0].Key), "replace it: keywright rotate " + f.Held[0].Key + " --emergency"}
 	}
-	p, part, ok := possessed(f.Rule.Provider)
-	if !ok || f.Secret.IsZero() {
+	p, c, ok := possessed(providers(), &f)
+	if !ok {
 		return hintedError{fmt.Errorf("keywright cannot revoke a %s by having it", f.Rule.Title), f.Rule.Fix}
 	}
-	return revokeFinding(ctx, term, o, f, p, provider.Credential{Parts: map[string]secret.Value{part: f.Secret}})
+	return revokeFinding(ctx, term, o, f, p, c)
 }
 
-// possessed is a provider at which whoever has a credential can revoke it, and the part
-// that it consists of.
-func possessed(name string) (p provider.Provider, part string, ok bool) {
-	i := slices.IndexFunc(providers(), func(p provider.Provider) bool {
+// possessed is a provider at which whoever has what was found can revoke it, and the
+// credential that it is.
+func possessed(all []provider.Provider, f *scan.Finding) (provider.Provider, provider.Credential, bool) {
+	for _, p := range all {
+		r, ok := p.(provider.Recognizer)
 		info := p.Info()
-		return info.Name == name && len(info.Parts) == 1 && info.Admin == "" && is[provider.Revoker](p) && is[provider.Verifier](p)
-	})
-	if i < 0 {
-		return nil, "", false
+		if !ok || f.Secret.IsZero() || len(info.Parts) != 1 || info.Admin != "" || !is[provider.Revoker](p) || !is[provider.Verifier](p) {
+			continue
+		}
+		if c, ok := r.Recognize(f.Rule.ID, partsOf(f)); ok {
+			return p, c, true
+		}
 	}
-	p = providers()[i]
-	return p, p.Info().Parts[0].Name, true
+	return nil, provider.Credential{}, false
 }
 
 func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.Finding, p provider.Provider, c provider.Credential) error {
@@ -102,11 +105,14 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 	}
 	fmt.Fprintf(term.out, "%s %s, in %s: %s\n", escaped(f.Rule.Title), escaped(f.Redacted), plural(len(f.Places), "place"), before.State)
 	if who := before.Who.Account; who != "" {
-		fmt.Fprintln(term.out, "  it is of the account", escaped(who)+", which is told")
+		fmt.Fprintln(term.out, "  it is of the account", escaped(who))
 	}
 	if before.State == provider.Dead {
 		fmt.Fprintf(term.out, "%s takes it for no token that is valid (%s); nothing was done\n", p.Info().Title, escaped(before.Code))
 		return nil
+	}
+	if text := p.Info().Revoking; text != "" {
+		fmt.Fprintln(term.out, " ", text)
 	}
 	if !o.yes {
 		yes, err := term.askYes("Whatever uses it stops working, for good. Revoke it?")

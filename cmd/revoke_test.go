@@ -18,7 +18,7 @@ type issuer struct {
 }
 
 func (i *issuer) Info() provider.Info {
-	return provider.Info{Name: "issuer", Parts: []provider.Part{{Name: "token"}}}
+	return provider.Info{Name: "issuer", Parts: []provider.Part{{Name: "token"}}, Revoking: "Its owner is told."}
 }
 
 func (i *issuer) Verify(context.Context, provider.Credential) (provider.Probe, error) {
@@ -61,9 +61,30 @@ func TestRevokeFinding(t *testing.T) {
 				t.Errorf("error %v, revoked %d times", err, c.p.revoked)
 			}
 			out := s.stdout.String() + s.stderr.String()
+			if told := strings.Contains(out, "Its owner is told."); told != (c.revoked > 0) {
+				t.Errorf("what else is done is said: %v", told)
+			}
 			if !strings.Contains(out, c.says) || strings.Contains(out, "the-token") {
 				t.Errorf("it says %q", out)
 			}
 		})
+	}
+}
+
+// TestPossessed: what a provider's rule finds beside its tokens is not sent to it.
+func TestPossessed(t *testing.T) {
+	for rule, want := range map[string]string{
+		"github-pat": "github", "slack-bot-token": "slack", "huggingface-token": "huggingface",
+		"slack-webhook": "", "slack-signing-secret": "", "okta-token": "", "stripe-secret-key": "", "aws-access-key": "", "no-such-rule": "",
+	} {
+		f := &scan.Finding{Rule: &scan.Rule{ID: rule, Provider: "slack"}, Secret: secret.New([]byte("xyz"))}
+		p, c, ok := possessed(providers(), f)
+		if ok != (want != "") || ok && (p.Info().Name != want || string(c.Part(p.Info().Parts[0].Name).Reveal()) != "xyz") {
+			t.Errorf("%s: %v", rule, p)
+		}
+		f.Secret = secret.Value{}
+		if _, _, ok := possessed(providers(), f); ok {
+			t.Errorf("%s: a finding without its secret", rule)
+		}
 	}
 }

@@ -51,6 +51,9 @@ type Info struct {
 	Propagation time.Duration
 	// Nonce says that a probe of a key that is in use may disturb its user.
 	Nonce bool
+	// Revoking is what else a revocation does, for whoever is about to ask for one: a
+	// sentence, "Its owner is told." It may be empty.
+	Revoking string
 
 	Sources []string // the documents that it was written after
 	Tested  string   // what it was run against: "PostgreSQL 15", "a fake of the documentation"

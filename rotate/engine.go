@@ -182,7 +182,7 @@ func stepsFor(p provider.Provider, mode Mode, grace, itself bool, consumers []st
 		}
 		end()
 	}
-	if verifies || lists {
+	if verifies && !p.Info().Nonce || lists {
 		add(Prove)
 	}
 	add(Close)

@@ -287,6 +287,23 @@ func (f guided) Guide(provider.Credential) provider.Steps {
 	return provider.Steps{IssueAt: "https://provider.test/new", RevokeAt: "https://provider.test/keys"}
 }
 
+// counting is one by hand at which a key that is in use is not tried.
+type counting struct{ guided }
+
+func (f counting) Info() provider.Info {
+	i := f.guided.Info()
+	i.Nonce = true
+	return i
+}
+func (f counting) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
+	for name, s := range f.w.consumers {
+		if s == text(c.Parts) {
+			f.w.t.Errorf("%s is tried, and %s uses it", s, name)
+		}
+	}
+	return f.guided.Verify(ctx, c)
+}
+
 // ended is one by hand whose old key is ended by having it.
 type ended struct{ guided }
 
@@ -422,7 +439,7 @@ func (w *world) check(id string) error {
 		bad("it is done, and the old key is the current one")
 	case j.Result == Aborted && now != "old":
 		bad("it was taken back, and the current key is %s", now)
-	case j.Result == Done && j.Grade != RefusedDead:
+	case j.Result == Done && j.Grade != RefusedDead && (j.Grade != Said || slices.Contains(j.Steps, Step{Name: Prove})):
 		bad("the old key is dead, and the journal says %q", j.Grade)
 	case j.Result == Aborted && j.Grade != "":
 		bad("the old key lives, and the journal says %q", j.Grade)
@@ -455,6 +472,8 @@ var families = []struct {
 	{"disabled first", func(w *world) provider.Provider { return disabler{lister{issuer{fake{w}}}} }, Options{Emergency: true}, false},
 	{"by hand, ended by having it", func(w *world) provider.Provider { return ended{guided{w}} }, Options{}, false},
 	{"by hand", func(w *world) provider.Provider { return guided{w} }, Options{}, false},
+	{"by hand, never tried while in use", func(w *world) provider.Provider { return counting{guided{w}} }, Options{}, false},
+	{"by hand, leaked, never tried while in use", func(w *world) provider.Provider { return counting{guided{w}} }, Options{Emergency: true}, false},
 }
 
 // TestRotations: every family and mode ends with the new key everywhere and the old one

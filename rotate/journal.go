@@ -108,6 +108,7 @@ const (
 	RefusedDead  Grade = "refused as not valid, with the new one accepted beside it"
 	Absent       Grade = "absent from the provider's complete list"
 	Acknowledged Grade = "the provider acknowledged its end; nobody looked"
+	Said         Grade = "somebody said that it was deleted; nobody looked"
 	NoProvider   Grade = "no provider knows it: only what it was given to does"
 )
 

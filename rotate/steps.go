@@ -284,12 +284,20 @@ func (w *work) ask(ctx context.Context) (result, error) {
 			return result{need: &Need{Steps: steps, Parts: names}, note: "what was given is " + string(probe.State)}, nil
 		}
 		w.j.NewID = probe.Who.ID
-		if before, err := v.Verify(ctx, w.old); err == nil && before.State.Lives() && before.Who.Account != probe.Who.Account {
+		if before, err := w.before(ctx, v); err == nil && before.State.Lives() && before.Who.Account != probe.Who.Account {
 			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", probe.Who.Account, before.Who.Account)}, nil
 		}
 	}
 	w.j.New = w.key.Next
 	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
+}
+
+// before tries the old key, unless that disturbs who uses it.
+func (w *work) before(ctx context.Context, v provider.Verifier) (provider.Probe, error) {
+	if w.p.Info().Nonce {
+		return provider.Probe{State: provider.Unknown}, nil
+	}
+	return v.Verify(ctx, w.old)
 }
 
 // verify waits until the provider says that the new key is alive.
@@ -443,7 +451,7 @@ func (w *work) disable(ctx context.Context, disable bool) (result, error) {
 // revoke ends the old key. In an overlap everything is looked at once more first: the
 // new key, each consumer, the programs that still have the old one.
 func (w *work) revoke(ctx context.Context) (result, error) {
-	if v, ok := w.p.(provider.Verifier); ok {
+	if v, ok := w.p.(provider.Verifier); ok && !w.p.Info().Nonce { // where they are, both are in use by now
 		probe, err := v.Verify(ctx, w.next)
 		if err != nil {
 			return result{}, fmt.Errorf("try the new key: %w", err)
@@ -451,7 +459,7 @@ func (w *work) revoke(ctx context.Context) (result, error) {
 		if !probe.State.Lives() {
 			return result{}, fmt.Errorf("the new key is %s (%s): the old one stays", probe.State, probe.Code)
 		}
-		if !w.p.Info().Nonce && !w.j.begun(Disable) && !w.again && w.j.Mode != InPlace {
+		if !w.j.begun(Disable) && !w.again && w.j.Mode != InPlace {
 			if old, err := v.Verify(ctx, w.old); err == nil && old.State.Lives() {
 				w.j.Control = true
 			}
@@ -556,7 +564,7 @@ func (w *work) revokeNew(ctx context.Context) (result, error) {
 // accepted beside it. What cannot be told is never taken for dead.
 func (w *work) prove(ctx context.Context) (result, error) {
 	v, ok := w.p.(provider.Verifier)
-	if !ok {
+	if !ok || w.p.Info().Nonce {
 		return w.proveAbsent(ctx)
 	}
 	old, err := v.Verify(ctx, w.old)
@@ -613,6 +621,8 @@ func (w *work) close() (result, error) {
 	case w.j.Grade != "":
 	case is[provider.Revoker](w.p) && w.j.begun(Revoke):
 		w.j.Grade = Acknowledged
+	case is[provider.Guide](w.p) && w.j.begun(Revoke):
+		w.j.Grade = Said
 	default:
 		w.j.Grade = NoProvider
 	}

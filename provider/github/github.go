@@ -38,6 +38,7 @@ func (p *Provider) Info() provider.Info {
 		Parts:       []provider.Part{{Name: "token"}},
 		Params:      []provider.Param{{Name: "url", Meaning: "the address of the API; on a server of your own it is https://HOST/api/v3", Default: api}},
 		Propagation: time.Minute, // revocations are accepted, and done later; nothing says how much
+		Revoking:    "Its owner is told. GitHub accepts any token, and does not say whether it was alive.",
 		Sources: []string{
 			"https://docs.github.com/en/rest/credentials/revoke",
 			"https://docs.github.com/en/enterprise-server@3.19/rest/credentials/revoke",

@@ -1,0 +1,4 @@
+package guided
+
+// Sign is Kraken's signature.
+var Sign = sign
