@@ -9,6 +9,7 @@ import (
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/aws"
+	"github.com/keywright/keywright/provider/binance"
 	"github.com/keywright/keywright/provider/bybit"
 	"github.com/keywright/keywright/provider/deribit"
 	"github.com/keywright/keywright/provider/github"
@@ -24,6 +25,7 @@ import (
 func providers() []provider.Provider {
 	return []provider.Provider{
 		aws.New(nil),
+		binance.New(nil),
 		bybit.New(nil),
 		deribit.New(nil),
 		github.New(nil),
