@@ -11,6 +11,7 @@ import (
 	"github.com/keywright/keywright/provider/approle"
 	"github.com/keywright/keywright/provider/aws"
 	"github.com/keywright/keywright/provider/bearer"
+	"github.com/keywright/keywright/provider/binance"
 	"github.com/keywright/keywright/provider/bybit"
 	"github.com/keywright/keywright/provider/cloudflare"
 	"github.com/keywright/keywright/provider/deploykey"
@@ -34,6 +35,7 @@ func providers() []provider.Provider {
 	all := []provider.Provider{
 		approle.New(nil),
 		aws.New(nil),
+		binance.New(nil),
 		bybit.New(nil),
 		cloudflare.New(nil),
 		deploykey.New(nil),

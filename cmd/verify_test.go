@@ -129,8 +129,8 @@ func TestRecognized(t *testing.T) {
 	for _, p := range verifiable(providers()) {
 		knows := 0
 		for _, rule := range rules.All() {
-			if _, ok := p.(provider.Recognizer).Recognize(rule.ID, everything); !ok {
-				continue
+			if _, ok := p.(provider.Recognizer).Recognize(rule.ID, everything); !ok && rule.Provider != p.Info().Name {
+				continue // some look at the value, too
 			}
 			for _, text := range rule.Samples(scan.NewGen(1)).Match {
 				s := newScreen()

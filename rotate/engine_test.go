@@ -634,7 +634,7 @@ func TestUntouched(t *testing.T) {
 		back bool
 	}{{&Untouched{refused}, true}, {refused, false}} {
 		w := newWorld(t)
-		w.fault["deliver two"] = c.err
+		w.fault = &fault{call: "deliver two", err: c.err}
 		e := w.engine(func(w *world) provider.Provider { return maker{fake{w}} })
 		j, err := e.New(t.Context(), "prod/DB", Options{})
 		if err != nil {
@@ -652,7 +652,7 @@ func TestUntouched(t *testing.T) {
 		if err := w.drive(e, j.ID); (err == nil) != c.back {
 			t.Errorf("%T: %v", c.err, err)
 		}
-		delete(w.fault, "deliver two")
+		w.fault = nil
 		if !c.back {
 			if err := w.drive(e, j.ID); err != nil {
 				t.Fatal(err)

@@ -240,10 +240,12 @@ func (f *fake) change(as *fakeKey, method string, number int64, name, scope stri
 		if f.loose {
 			k.ips = nil
 		}
-	case "private/enable_api_key":
-		k.disabled = false
-	case "private/disable_api_key":
-		k.disabled = true
+	case "private/enable_api_key", "private/disable_api_key":
+		off := method == "private/disable_api_key"
+		if k.disabled == off {
+			return 13016, nil // nor is that
+		}
+		k.disabled = off
 	case "private/remove_api_key":
 		f.drop(k.id)
 		return 0, "ok"

@@ -122,8 +122,9 @@ func (k key) identity() provider.Identity {
 }
 
 // Verify asks a key's world about it. If that does not know the key, the others are asked:
-// one that knows it makes it a key from elsewhere, and it is dead only if none does. Without
-// a host, all are asked, and what none knows may still be of a world that is not known here.
+// one that knows it makes it a key from elsewhere, and it is dead only if none does. The
+// passphrase goes along to each, as OKX wants it. Without a host, all are asked, and what
+// none knows may still be of a world that is not known here.
 func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
 	host := host(c)
 	if host == "" {
