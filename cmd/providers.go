@@ -16,6 +16,7 @@ import (
 	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/gitlab"
 	"github.com/keywright/keywright/provider/local"
+	"github.com/keywright/keywright/provider/okta"
 	"github.com/keywright/keywright/provider/openai"
 	"github.com/keywright/keywright/provider/postgres"
 	"github.com/keywright/keywright/provider/redis"
@@ -35,6 +36,7 @@ func providers() []provider.Provider {
 		github.New(nil),
 		gitlab.New(nil),
 		local.Provider{},
+		okta.New(nil),
 		openai.New(nil),
 		postgres.Provider{},
 		redis.Provider{},
