@@ -1,6 +1,8 @@
-// Package okta knows the client secrets of apps at Okta. An app has two at most; one is put
-// out of use before it is deleted, and can be taken back until then. The scopes are the
-// app's, so that a new secret may do what the old one may.
+// Package okta knows the client secrets of apps at Okta. An app has two at most. The scopes
+// are the app's, so that a new secret may do what the old one may.
+//
+// Okta puts no secret out of use that is the only one in use. So there is no Disabler: where
+// a secret is to be out of use at once, another has to be made first all the same.
 package okta
 
 import (
@@ -22,7 +24,7 @@ import (
 
 const most = 2 // secrets of an app, those out of use among them
 
-// Provider implements provider.Verifier, Lister, Planner, Issuer, Disabler and Revoker.
+// Provider implements provider.Verifier, Lister, Planner, Issuer and Revoker.
 type Provider struct{ web web.Client }
 
 // New returns a Provider that uses the transport of h, which may be nil.
@@ -297,42 +299,7 @@ func refused(a web.Answer) error {
 	return a.Failure(provider.Refused, "", nil)
 }
 
-// Disable takes a secret out of use. The only one of an app cannot be.
-func (p *Provider) Disable(ctx context.Context, admin, c provider.Credential) error {
-	const doing = "take the secret out of use"
-	s, err := p.one(ctx, admin, c, doing)
-	if err != nil || !s.active() {
-		return err
-	}
-	return p.change(ctx, admin, c, doing, http.MethodPost, "/"+url.PathEscape(s.ID)+"/lifecycle/deactivate")
-}
-
-// Enable takes it back.
-func (p *Provider) Enable(ctx context.Context, admin, c provider.Credential) error {
-	const doing = "take the secret back into use"
-	s, err := p.one(ctx, admin, c, doing)
-	if err != nil || s.active() {
-		return err
-	}
-	return p.change(ctx, admin, c, doing, http.MethodPost, "/"+url.PathEscape(s.ID)+"/lifecycle/activate")
-}
-
-// one is the secret, which has to be there.
-func (p *Provider) one(ctx context.Context, admin, c provider.Credential, doing string) (client, error) {
-	all, err := p.secrets(ctx, admin, c)
-	if err != nil {
-		return client{}, err
-	}
-	s, err := find(doing, all, c)
-	switch {
-	case err != nil:
-		return client{}, err
-	case s == nil:
-		return client{}, failed(doing, provider.Refused, "the app has no such secret")
-	}
-	return *s, nil
-}
-
+// change makes a call that changes a secret.
 func (p *Provider) change(ctx context.Context, admin, c provider.Credential, doing, method, path string) error {
 	a, err := p.send(ctx, admin, c, doing, method, path)
 	switch {
@@ -344,7 +311,7 @@ func (p *Provider) change(ctx context.Context, admin, c provider.Credential, doi
 	return a.Refusal()
 }
 
-// Revoke deletes a secret, which has to be out of use for that. Tokens that were got with it
+// Revoke takes a secret out of use, without which it cannot be deleted, and deletes it. Tokens that were got with it
 // live on until they end.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "delete the secret"

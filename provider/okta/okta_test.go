@@ -22,7 +22,6 @@ var (
 	_ provider.Lister   = (*okta.Provider)(nil)
 	_ provider.Planner  = (*okta.Provider)(nil)
 	_ provider.Issuer   = (*okta.Provider)(nil)
-	_ provider.Disabler = (*okta.Provider)(nil)
 	_ provider.Revoker  = (*okta.Provider)(nil)
 )
 
@@ -252,7 +251,6 @@ func TestOnlyOne(t *testing.T) {
 	if !strings.Contains(e.Error(), "the only one") {
 		t.Error(e)
 	}
-	providertest.Quiet(t, p.Disable(t.Context(), admin(), old), provider.Refused)
 	next, err := p.Issue(t.Context(), admin(), old, "")
 	if err != nil {
 		t.Fatal(err)
