@@ -21,6 +21,7 @@ import (
 	"github.com/keywright/keywright/provider/guided"
 	"github.com/keywright/keywright/provider/kucoin"
 	"github.com/keywright/keywright/provider/local"
+	"github.com/keywright/keywright/provider/okta"
 	"github.com/keywright/keywright/provider/okx"
 	"github.com/keywright/keywright/provider/openai"
 	"github.com/keywright/keywright/provider/postgres"
@@ -44,6 +45,7 @@ func providers() []provider.Provider {
 		gitlab.New(nil),
 		kucoin.New(nil),
 		local.Provider{},
+		okta.New(nil),
 		okx.New(nil),
 		openai.New(nil),
 		postgres.Provider{},

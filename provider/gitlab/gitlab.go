@@ -340,7 +340,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	switch {
 	case made.ID == 0, made.ID == t.ID, made.Secret.IsZero():
 		return provider.Credential{}, a.Failure(provider.Malformed, "", errors.New("there is no new token in it"))
-	case made.Level > t.Level:
+	case made.Level > t.Level, slices.ContainsFunc(made.Scopes, func(s string) bool { return !slices.Contains(t.Scopes, s) }):
 		return provider.Credential{}, a.Failure(provider.Malformed, "", errors.New("the new token may do more than the old one"))
 	}
 	return provider.Credential{ID: made.id(), Parts: map[string]secret.Value{"token": made.Secret.Value}, Params: old.Params}, nil

@@ -33,6 +33,8 @@ type fake struct {
 	members map[int]int // the access level of a user
 	page    int         // tokens on a page, if that is less than asked for
 	mute    bool        // it has no headers about pages
+	widen   func(t *fakeToken)
+	base    string // in place of the project
 }
 
 type fakeToken struct {
@@ -58,7 +60,7 @@ func (t *fakeToken) json(more map[string]any) map[string]any {
 const project = "/api/v4/projects/team%2Fapp"
 
 func serve(t *testing.T) *fake {
-	f := &fake{page: 100, members: map[int]int{7: 40}, tokens: []*fakeToken{
+	f := &fake{page: 100, base: project, members: map[int]int{7: 40}, tokens: []*fakeToken{
 		{id: 1, user: 7, name: "admin", secret: providertest.Marked + "-admin", scopes: []string{"api"}, personal: true, created: "2026-01-01T00:00:00.000Z"},
 		{id: 2, user: 100, level: 30, name: "ci", secret: providertest.Marked + "-old", scopes: []string{"read_repository", "read_api"}, created: "2026-01-01T10:11:12.000Z", expires: "2026-03-02"},
 	}}
@@ -101,7 +103,7 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 		answer(w, 403, map[string]string{"error": "insufficient_scope", "scope": "api"})
 		return
 	}
-	rest, found := strings.CutPrefix(path, project)
+	rest, found := strings.CutPrefix(path, f.base)
 	if !found {
 		say(404, "404 Project Not Found")
 		return
@@ -177,6 +179,9 @@ func (f *fake) create(w http.ResponseWriter, r *http.Request, as *fakeToken, may
 	default:
 		t := &fakeToken{id: 1000 + len(f.tokens), user: 1000 + len(f.tokens), level: body.Level, name: body.Name, scopes: body.Scopes, expires: body.Expires,
 			secret: fmt.Sprint(providertest.Marked, "-new", len(f.tokens)), created: time.Now().UTC().Format(time.RFC3339)}
+		if f.widen != nil {
+			f.widen(t)
+		}
 		f.tokens = append(f.tokens, t)
 		answer(w, 201, t.json(map[string]any{"access_level": t.level, "token": t.secret}))
 	}
@@ -295,10 +300,43 @@ func TestParity(t *testing.T) {
 	if next.ID != strconv.Itoa(got.id) || got.name != "keywright-1" || got.level != 30 || !slices.Equal(got.scopes, f.tokens[1].scopes) || got.expires != time.Now().UTC().AddDate(0, 0, 60).Format(time.DateOnly) {
 		t.Errorf("%+v", got)
 	}
+	for _, widen := range []func(*fakeToken){
+		func(t *fakeToken) { t.level = 40 },
+		func(t *fakeToken) { t.scopes = append(slices.Clone(t.scopes), "api") },
+	} {
+		f.widen = widen
+		_, err = gitlab.New(nil).Issue(t.Context(), f.credential(1), f.credential(2), "keywright-3")
+		providertest.Quiet(t, err, provider.Malformed)
+	}
+	f.widen = nil
 	f.tokens[1].expires = "2028-01-01"
 	_, err = gitlab.New(nil).Issue(t.Context(), f.credential(1), f.credential(2), "keywright-2")
 	if e := providertest.Quiet(t, err, provider.Refused); !strings.Contains(e.Error(), "as long as the old one") {
 		t.Error(e)
+	}
+}
+
+// For a token of a group, it takes an owner.
+func TestGroup(t *testing.T) {
+	f := serve(t)
+	f.base = "/api/v4/groups/team"
+	old := f.credential(2)
+	delete(old.Params, "project")
+	old.Params["group"] = "team"
+	_, err := gitlab.New(nil).Plan(t.Context(), f.credential(1), old)
+	if e := providertest.Quiet(t, err, provider.Forbidden); !strings.Contains(e.Error(), "it takes 50") {
+		t.Error(e)
+	}
+	f.members[7] = 50
+	if _, err := gitlab.New(nil).Plan(t.Context(), f.credential(1), old); err != nil {
+		t.Error(err)
+	}
+	next, err := gitlab.New(nil).Issue(t.Context(), f.credential(1), old, "keywright-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := gitlab.New(nil).Revoke(t.Context(), f.credential(1), old, next); err != nil || !f.tokens[1].revoked {
+		t.Error(err)
 	}
 }
 

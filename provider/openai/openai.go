@@ -52,7 +52,7 @@ func (p *Provider) Info() provider.Info {
 			"https://platform.openai.com/docs/guides/error-codes",
 			"https://github.com/openai/openai-openapi",
 		},
-		Tested: "a fake of OpenAI's specification; the words about scopes are those that users report",
+		Tested: "a fake of OpenAI's specification",
 	}
 }
 

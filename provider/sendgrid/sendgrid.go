@@ -1,5 +1,6 @@
 // Package sendgrid knows the API keys of SendGrid. A new one gets the scopes of the old one:
-// SendGrid gives all that there are to a key that is made without.
+// SendGrid gives all that there are to a key that is made without. The words by which dead
+// keys are refused are not documented: they are those that users report.
 package sendgrid
 
 import (
@@ -43,7 +44,7 @@ func (p *Provider) Info() provider.Info {
 			"https://github.com/twilio/sendgrid-oai",
 			"https://github.com/sendgrid/sendgrid-php/issues/793",
 		},
-		Tested: "a fake of SendGrid's specification; the words for a dead key are those that users report",
+		Tested: "a fake of SendGrid's specification",
 	}
 }
 

@@ -3,7 +3,9 @@
 // old one may.
 //
 // Restricted keys are not replaced: Twilio refuses what one may not do by the code that it
-// has for keys that are not valid. Nor are main keys, which are made by hand alone.
+// has for keys that are not valid, and only words tell which it is, which are not
+// documented: they are those that users report. Nor are main keys replaced, which are made
+// by hand alone.
 package twilio
 
 import (
@@ -50,7 +52,7 @@ func (p *Provider) Info() provider.Info {
 			"https://www.twilio.com/docs/api/errors/20003",
 			"https://github.com/twilio/twilio-oai",
 		},
-		Tested: "a fake of Twilio's specification; the words for a key that is not valid are those that users report",
+		Tested: "a fake of Twilio's specification",
 	}
 }
 

@@ -72,6 +72,8 @@ type Call struct {
 	Query  string // encoded
 	Header http.Header
 	Body   []byte
+
+	unwritten bool // what was to be the body cannot be written
 }
 
 // Answer is what came back, whole.
@@ -93,6 +95,9 @@ func (c Client) Do(ctx context.Context, call Call) (Answer, error) {
 	base, err := c.base(call)
 	if err != nil {
 		return Answer{}, err
+	}
+	if call.unwritten {
+		return Answer{}, c.failed(call.Doing, provider.Incomplete, errors.New("what is to be sent cannot be written in JSON"))
 	}
 	req, err := http.NewRequestWithContext(ctx, call.Method, base+call.Path, bytes.NewReader(call.Body))
 	if err != nil {
@@ -290,13 +295,11 @@ func Beforehand(err error) error {
 	return err
 }
 
-// With is the call with a body in JSON. What cannot be written in JSON is a mistake of the
-// caller's.
+// With is the call with a body in JSON. One that cannot be written is not sent: Do fails.
 func (c Call) With(body any) Call {
 	var err error
-	if c.Body, err = json.Marshal(body); err != nil {
-		panic(err)
-	}
+	c.Body, err = json.Marshal(body)
+	c.unwritten = err != nil
 	if c.Header = c.Header.Clone(); c.Header == nil {
 		c.Header = http.Header{}
 	}

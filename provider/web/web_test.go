@@ -408,6 +408,8 @@ func TestWith(t *testing.T) {
 	if c.Header.Get("Content-Type") != "" || string(with.Body) != `{"n":1}` || with.Header.Get("Content-Type") != "application/json" || with.Header.Get("Authorization") == "" {
 		t.Errorf("%q %v, of %v", with.Body, with.Header, c.Header)
 	}
+	_, err := web.New("test", nil).Do(t.Context(), c.With(time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)))
+	known(t, err, provider.Incomplete)
 }
 
 func TestToken(t *testing.T) {
