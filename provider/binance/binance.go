@@ -60,7 +60,7 @@ const page = "https://www.binance.com/en/my/settings/api-management"
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "binance", Title: "Binance API key of a sub-account", Page: page,
-		Parts: []provider.Part{{Name: "key", Public: true}, {Name: "secret"}},
+		Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
 		Params: []provider.Param{
 			{Name: "host", Meaning: "the address of the environment that the key is of: https://api.binance.com, https://testnet.binance.vision or https://demo-api.binance.com", Required: true},
 			{Name: "email", Meaning: "the email address of the sub-account, which all but looking at the key takes"},
@@ -87,7 +87,7 @@ func name(c provider.Credential) string {
 	if c.ID != "" {
 		return c.ID
 	}
-	return string(c.Part("key").Reveal())
+	return string(c.Part("id").Reveal())
 }
 
 // key is what the master account lists of one.
@@ -404,7 +404,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	}
 	return provider.Credential{
 		ID:     issued.ID,
-		Parts:  map[string]secret.Value{"key": secret.New([]byte(issued.ID)), "secret": issued.Secret.Value},
+		Parts:  map[string]secret.Value{"id": secret.New([]byte(issued.ID)), "secret": issued.Secret.Value},
 		Params: old.Params,
 	}, nil
 }

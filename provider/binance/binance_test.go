@@ -114,7 +114,7 @@ func TestConformance(t *testing.T) {
 		Accepts: func(t *testing.T, c provider.Credential) bool {
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			k := f.find(string(c.Part("key").Reveal()))
+			k := f.find(string(c.Part("id").Reveal()))
 			return k != nil && k.secret == string(c.Part("secret").Reveal())
 		},
 		DeadCode:  "-2008",
@@ -265,7 +265,7 @@ func TestIssue(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got.ID != "new1" || string(got.Part("key").Reveal()) != "new1" || string(got.Part("secret").Reveal()) != marked+"n1" {
+			if got.ID != "new1" || string(got.Part("id").Reveal()) != "new1" || string(got.Part("secret").Reveal()) != marked+"n1" {
 				t.Errorf("%+v", got)
 			}
 			after := verify(t, p, got).Who

@@ -249,7 +249,7 @@ func (f *fake) credential(url, id string) provider.Credential {
 	k := f.find(id)
 	c := provider.Credential{
 		ID: id, Params: map[string]string{"host": url},
-		Parts: map[string]secret.Value{"key": secret.New([]byte(id)), "secret": secret.New([]byte(k.secret))},
+		Parts: map[string]secret.Value{"id": secret.New([]byte(id)), "secret": secret.New([]byte(k.secret))},
 	}
 	if k.email != "" {
 		c.Params["email"] = k.email

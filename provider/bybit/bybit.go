@@ -54,7 +54,7 @@ func New(h *http.Client) *Provider {
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "bybit", Title: "Bybit API key of a sub-account", Page: "https://www.bybit.com/app/user/api-management",
-		Parts: []provider.Part{{Name: "key", Public: true}, {Name: "secret"}},
+		Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
 		Params: []provider.Param{
 			{Name: "host", Meaning: "the address of the environment that the key is of: https://api.bybit.com, https://api-testnet.bybit.com, or that of a country", Required: true},
 			{Name: "subaccount", Meaning: "the UID of the sub-account; the key is asked if it is not given"},
@@ -83,7 +83,7 @@ func name(c provider.Credential) string {
 	if c.ID != "" {
 		return c.ID
 	}
-	return string(c.Part("key").Reveal())
+	return string(c.Part("id").Reveal())
 }
 
 // key is what Bybit says of one, asked with it or listed.
@@ -163,7 +163,7 @@ func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provid
 	}
 	return provider.Credential{
 		ID:     string(parts["id"].Reveal()),
-		Parts:  map[string]secret.Value{"key": parts["id"], "secret": parts["secret"]},
+		Parts:  map[string]secret.Value{"id": parts["id"], "secret": parts["secret"]},
 		Params: map[string]string{"host": p.Environments[0].URL},
 	}, true
 }
@@ -491,7 +491,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	}
 	return provider.Credential{
 		ID:     issued.ID,
-		Parts:  map[string]secret.Value{"key": secret.New([]byte(issued.ID)), "secret": issued.Secret.Value},
+		Parts:  map[string]secret.Value{"id": secret.New([]byte(issued.ID)), "secret": issued.Secret.Value},
 		Params: old.Params,
 	}, nil
 }

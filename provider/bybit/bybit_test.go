@@ -105,7 +105,7 @@ func TestConformance(t *testing.T) {
 		Accepts: func(t *testing.T, c provider.Credential) bool {
 			f.mu.Lock()
 			defer f.mu.Unlock()
-			k := f.find(string(c.Part("key").Reveal()))
+			k := f.find(string(c.Part("id").Reveal()))
 			return k != nil && k.secret == string(c.Part("secret").Reveal())
 		},
 		DeadCode:  "10003",
@@ -283,7 +283,7 @@ func TestIssue(t *testing.T) {
 				t.Fatal(err)
 			}
 			after := verify(t, p, got).Who
-			if got.ID != "new1" || string(got.Part("key").Reveal()) != "new1" || string(got.Part("secret").Reveal()) != marked+"n1" || after.Label != "keywright-1" {
+			if got.ID != "new1" || string(got.Part("id").Reveal()) != "new1" || string(got.Part("secret").Reveal()) != marked+"n1" || after.Label != "keywright-1" {
 				t.Errorf("%s, %+v", got.ID, after)
 			}
 			if !slices.Equal(before.Scopes, after.Scopes) || !slices.Equal(before.IPs, after.IPs) || before.Account != after.Account || before.Withdraw != after.Withdraw || before.Expires.IsZero() != after.Expires.IsZero() {

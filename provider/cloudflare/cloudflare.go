@@ -45,7 +45,7 @@ func New(h *http.Client) *Provider { return &Provider{URL: api, web: web.New("cl
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "cloudflare", Title: "Cloudflare API token", Page: "https://dash.cloudflare.com/profile/api-tokens",
-		Parts: []provider.Part{{Name: "token"}},
+		Parts: []provider.Part{{Name: "value"}},
 		Params: []provider.Param{
 			// A token of one sort is said to be invalid where the other sort is asked for.
 			{Name: "account", Meaning: "the id of the account that owns the token, or the word user for a token of a user", Required: true},
@@ -127,7 +127,7 @@ func (t token) addresses() []string {
 // family is where tokens of a sort are.
 func family(doing string, c provider.Credential) (string, error) {
 	account := c.Params["account"]
-	text := string(c.Part("token").Reveal())
+	text := string(c.Part("value").Reveal())
 	switch {
 	case account == "":
 		return "", failed(doing, provider.Incomplete, "the parameter account is needed: the id of the account that owns the token, or the word user")
@@ -152,7 +152,7 @@ type reply struct {
 // send makes a call with a token. There is no error if there is an answer of Cloudflare's,
 // whatever it says.
 func (p *Provider) send(ctx context.Context, as provider.Credential, call web.Call) (reply, error) {
-	t := web.Token(as, "token")
+	t := web.Token(as, "value")
 	if t.IsZero() {
 		return reply{}, failed(call.Doing, provider.Incomplete, "a token is needed")
 	}
@@ -361,7 +361,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	}
 	// It may be one of the other sort, and not be allowed to look at itself.
 	var with token
-	id, err := p.id(ctx, provider.Credential{ID: admin.ID, Parts: map[string]secret.Value{"token": web.Token(admin, "token")}, Params: old.Params}, doing)
+	id, err := p.id(ctx, provider.Credential{ID: admin.ID, Parts: map[string]secret.Value{"value": web.Token(admin, "value")}, Params: old.Params}, doing)
 	if err == nil && id != "" {
 		err = p.read(ctx, admin, doing, base+"/"+url.PathEscape(id), &with)
 	}
@@ -434,7 +434,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	if err != nil || slices.ContainsFunc(got, func(right string) bool { return !slices.Contains(may, right) }) || len(t.addresses()) > 0 && len(made.addresses()) == 0 {
 		return provider.Credential{}, r.Failure(provider.Malformed, "", errors.New("the new token may do something else than the old one"))
 	}
-	return provider.Credential{ID: made.ID, Parts: map[string]secret.Value{"token": made.Value.Value}, Params: old.Params}, nil
+	return provider.Credential{ID: made.ID, Parts: map[string]secret.Value{"value": made.Value.Value}, Params: old.Params}, nil
 }
 
 // Revoke deletes a token.

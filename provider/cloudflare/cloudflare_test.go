@@ -84,7 +84,7 @@ func (f *fake) credential(id string) provider.Credential {
 	if rest, is := strings.CutPrefix(f.base, "/accounts/"); is {
 		account = strings.TrimSuffix(rest, "/tokens")
 	}
-	return provider.Credential{ID: id, Parts: map[string]secret.Value{"token": secret.New([]byte(f.find(id).value))}, Params: map[string]string{"account": account}}
+	return provider.Credential{ID: id, Parts: map[string]secret.Value{"value": secret.New([]byte(f.find(id).value))}, Params: map[string]string{"account": account}}
 }
 
 func (t *fakeToken) json(more map[string]any) map[string]any {
@@ -209,7 +209,7 @@ func TestConformance(t *testing.T) {
 					f.Lock()
 					defer f.Unlock()
 					return slices.ContainsFunc(f.tokens, func(t *fakeToken) bool {
-						return t.status == "active" && t.value == string(c.Part("token").Reveal())
+						return t.status == "active" && t.value == string(c.Part("value").Reveal())
 					})
 				},
 				DeadCode: "401 1000",
@@ -255,7 +255,7 @@ func TestVerify(t *testing.T) {
 func TestFamily(t *testing.T) {
 	f := serve(t, "/user/tokens")
 	for _, c := range []struct{ account, token string }{{"user", "cfat_x"}, {"abc", "cfut_x"}, {"", "x"}} {
-		_, err := f.provider().Verify(t.Context(), provider.Credential{Parts: map[string]secret.Value{"token": secret.New([]byte(c.token))}, Params: map[string]string{"account": c.account}})
+		_, err := f.provider().Verify(t.Context(), provider.Credential{Parts: map[string]secret.Value{"value": secret.New([]byte(c.token))}, Params: map[string]string{"account": c.account}})
 		providertest.Quiet(t, err, provider.Incomplete)
 	}
 	if n := f.Count(""); n != 0 {
@@ -276,10 +276,10 @@ func TestPlan(t *testing.T) {
 		{"may look", func(f *fake, _, _ *provider.Credential) { f.find("admin").policies = policies("8=API Tokens Read") }, provider.Forbidden, "API Tokens Write"},
 		{"may nothing", func(f *fake, a, old *provider.Credential) { *a = *old }, provider.Forbidden, "9109"},
 		{"a key that is invalid", func(f *fake, a, _ *provider.Credential) {
-			a.Parts = map[string]secret.Value{"token": secret.New([]byte("x"))}
+			a.Parts = map[string]secret.Value{"value": secret.New([]byte("x"))}
 		}, provider.Forbidden, "1000"},
 		{"dead", func(_ *fake, _, old *provider.Credential) {
-			old.ID, old.Parts = "", map[string]secret.Value{"token": secret.New([]byte("x"))}
+			old.ID, old.Parts = "", map[string]secret.Value{"value": secret.New([]byte("x"))}
 		}, provider.Refused, "dead"},
 		{"policies that say nothing", func(f *fake, _, _ *provider.Credential) { f.find("old").policies = policies() }, provider.Unreached, ""},
 	} {

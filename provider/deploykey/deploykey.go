@@ -42,7 +42,7 @@ func New(h *http.Client) *Provider { return &Provider{web.New(name, h)} }
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: name, Title: "GitHub deploy key",
-		Parts: []provider.Part{{Name: "key"}},
+		Parts: []provider.Part{{Name: "value"}},
 		Params: []provider.Param{
 			{Name: "repo", Meaning: "the repository: OWNER/NAME", Required: true},
 			{Name: "url", Meaning: "the address of the API; on a server of your own it is https://HOST/api/v3", Default: api},
@@ -68,10 +68,10 @@ func failed(doing string, kind provider.Kind, why string) *provider.Error {
 
 // parse reads a private key. What is wrong with one is not said: it might quote it.
 func parse(doing string, c provider.Credential) (ssh.Signer, error) {
-	if c.Part("key").IsZero() {
+	if c.Part("value").IsZero() {
 		return nil, failed(doing, provider.Incomplete, "the private key is needed")
 	}
-	signer, err := ssh.ParsePrivateKey(c.Part("key").Reveal())
+	signer, err := ssh.ParsePrivateKey(c.Part("value").Reveal())
 	if err != nil {
 		return nil, failed(doing, provider.Incomplete, "the key is no private key in a form of OpenSSH's that needs no passphrase")
 	}
@@ -81,7 +81,7 @@ func parse(doing string, c provider.Credential) (ssh.Signer, error) {
 // id is what a key is known by here: its fingerprint. GitHub's number is known only when
 // a key was added.
 func id(doing string, c provider.Credential) (string, error) {
-	if c.Part("key").IsZero() && c.ID != "" {
+	if c.Part("value").IsZero() && c.ID != "" {
 		return c.ID, nil
 	}
 	signer, err := parse(doing, c)
@@ -109,7 +109,7 @@ func (p *Provider) Make(_ context.Context, old provider.Credential) (provider.Cr
 	}
 	text := pem.EncodeToMemory(block)
 	defer clear(text)
-	return provider.Credential{ID: ssh.FingerprintSHA256(sshPublic), Parts: map[string]secret.Value{"key": secret.New(text)}, Params: maps.Clone(old.Params)}, nil
+	return provider.Credential{ID: ssh.FingerprintSHA256(sshPublic), Parts: map[string]secret.Value{"value": secret.New(text)}, Params: maps.Clone(old.Params)}, nil
 }
 
 // listed is a deploy key, as GitHub lists it.

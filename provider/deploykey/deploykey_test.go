@@ -33,7 +33,7 @@ func TestConformance(t *testing.T) {
 			return c
 		},
 		Accepts: func(t *testing.T, c provider.Credential) bool {
-			s, err := ssh.ParsePrivateKey(c.Part("key").Reveal())
+			s, err := ssh.ParsePrivateKey(c.Part("value").Reveal())
 			return err == nil && f.lists(s.PublicKey())
 		},
 		Wrong: func(c provider.Credential, part string) provider.Credential {
@@ -73,7 +73,7 @@ func TestVerify(t *testing.T) {
 		{"no fingerprint", func(f *fake, c *provider.Credential) { delete(c.Params, "host_key") }, "", provider.Incomplete, ""},
 		{"no port", func(f *fake, c *provider.Credential) { c.Params["ssh"] = "github.com" }, "", provider.Incomplete, ""},
 		{"no key", func(f *fake, c *provider.Credential) {
-			c.Parts = map[string]secret.Value{"key": secret.New([]byte(providertest.Marked))}
+			c.Parts = map[string]secret.Value{"value": secret.New([]byte(providertest.Marked))}
 		}, "", provider.Incomplete, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestApplyRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, _ := ssh.ParsePrivateKey(next.Part("key").Reveal())
+	s, _ := ssh.ParsePrivateKey(next.Part("value").Reveal())
 	f.elsewise = []string{line(s)}
 	providertest.Quiet(t, p.Apply(t.Context(), token(), old, next), provider.Refused)
 	f.keys = nil

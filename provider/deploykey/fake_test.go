@@ -166,7 +166,7 @@ func (f *fake) add(t *testing.T, readOnly bool) (provider.Credential, *fakeKey) 
 	f.next++
 	k := &fakeKey{id: f.next, title: "ci " + providertest.Marked, line: line(s), readOnly: readOnly}
 	f.keys = append(f.keys, k)
-	return provider.Credential{ID: ssh.FingerprintSHA256(s.PublicKey()), Parts: map[string]secret.Value{"key": private}, Params: f.params(f.addr)}, k
+	return provider.Credential{ID: ssh.FingerprintSHA256(s.PublicKey()), Parts: map[string]secret.Value{"value": private}, Params: f.params(f.addr)}, k
 }
 
 func (f *fake) params(addr string) map[string]string {

@@ -35,7 +35,7 @@ func New(h *http.Client) *Provider { return &Provider{web.New("github", h)} }
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "github", Title: "GitHub personal access token", Page: "https://github.com/settings/tokens",
-		Parts:       []provider.Part{{Name: "token"}},
+		Parts:       []provider.Part{{Name: "value"}},
 		Params:      []provider.Param{{Name: "url", Meaning: "the address of the API; on a server of your own it is https://HOST/api/v3", Default: api}},
 		Propagation: time.Minute, // revocations are accepted, and done later; nothing says how much
 		Revoking:    "Its owner is told. GitHub accepts any token, and does not say whether it was alive.",
@@ -71,7 +71,7 @@ func pages(base string) string {
 // call is a request, with the token of a credential if there is one.
 func call(base, doing, method, path string, as provider.Credential, body []byte) web.Call {
 	h := http.Header{"Accept": {"application/vnd.github+json"}, "X-Github-Api-Version": {version}}
-	if token := as.Part("token"); !token.IsZero() {
+	if token := as.Part("value"); !token.IsZero() {
 		h.Set("Authorization", "Bearer "+string(token.Reveal()))
 	}
 	if body != nil {
@@ -88,7 +88,7 @@ func incomplete(doing string) error {
 func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
 	switch rule {
 	case "github-pat", "github-fine-grained-pat", "github-oauth-token", "github-user-token":
-		return provider.Credential{Parts: map[string]secret.Value{"token": parts["secret"]}}, true
+		return provider.Credential{Parts: map[string]secret.Value{"value": parts["secret"]}}, true
 	}
 	return provider.Credential{}, false
 }
@@ -96,7 +96,7 @@ func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provid
 // Verify asks who a token belongs to. What a fine-grained one may do cannot be asked.
 func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
 	const doing = "ask whose the token is"
-	if c.Part("token").IsZero() {
+	if c.Part("value").IsZero() {
 		return provider.Probe{}, incomplete(doing)
 	}
 	a, err := p.web.Do(ctx, call(base(c), doing, http.MethodGet, "/user", c, nil))
@@ -177,13 +177,13 @@ func expires(h http.Header) time.Time {
 // is asked without a credential; a server of one's own wants one, and the other is shown.
 func (p *Provider) Revoke(ctx context.Context, _, c, other provider.Credential) error {
 	const doing = "revoke the token"
-	token := c.Part("token")
+	token := c.Part("value")
 	if token.IsZero() {
 		return incomplete(doing)
 	}
 	as, itself := provider.Credential{}, false
 	if strings.HasSuffix(base(c), "/api/v3") {
-		if as = other; as.Part("token").IsZero() {
+		if as = other; as.Part("value").IsZero() {
 			as, itself = c, true
 		}
 	}
@@ -224,7 +224,7 @@ func (p *Provider) Guide(old provider.Credential) provider.Steps {
 		"Do not regenerate the old token instead: that would end it at once.",
 		"Choose “Generate token” and copy the token: it is shown once.",
 	}
-	if strings.HasPrefix(string(old.Part("token").Reveal()), finePlain) {
+	if strings.HasPrefix(string(old.Part("value").Reveal()), finePlain) {
 		list := at + "/settings/personal-access-tokens"
 		return provider.Steps{
 			IssueAt: list + "/new",

@@ -28,7 +28,7 @@ var (
 func token(kind, name string) string { return kind + "marked4711" + name }
 
 func credential(url, token string) provider.Credential {
-	return provider.Credential{Parts: map[string]secret.Value{"token": secret.New([]byte(token))}, Params: map[string]string{"url": url}}
+	return provider.Credential{Parts: map[string]secret.Value{"value": secret.New([]byte(token))}, Params: map[string]string{"url": url}}
 }
 
 // fake is GitHub as it is documented: on /, github.com, on /api/v3, a server of one's own.
@@ -151,7 +151,7 @@ func TestConformance(t *testing.T) {
 			Accepts: func(t *testing.T, c provider.Credential) bool {
 				f.mu.Lock()
 				defer f.mu.Unlock()
-				return f.lives(string(c.Part("token").Reveal()))
+				return f.lives(string(c.Part("value").Reveal()))
 			},
 			DeadCode: "401 Bad credentials",
 			Addr:     strings.TrimPrefix(url, "http://"),

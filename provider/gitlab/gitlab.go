@@ -37,7 +37,7 @@ func New(h *http.Client) *Provider { return &Provider{web.New("gitlab", h)} }
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "gitlab", Title: "GitLab access token of a project or group",
-		Parts: []provider.Part{{Name: "token"}},
+		Parts: []provider.Part{{Name: "value"}},
 		Params: []provider.Param{
 			{Name: "project", Meaning: "the number or the path of the project that the token is of"},
 			{Name: "group", Meaning: "the number or the path of the group that it is of, if it is no project's"},
@@ -93,7 +93,7 @@ func failed(doing string, kind provider.Kind, why string) *provider.Error {
 
 // send makes a call with a token, at the server of a credential.
 func (p *Provider) send(ctx context.Context, as, at provider.Credential, call web.Call) (web.Answer, error) {
-	t := web.Token(as, "token")
+	t := web.Token(as, "value")
 	if t.IsZero() {
 		return web.Answer{}, failed(call.Doing, provider.Incomplete, "a token is needed")
 	}
@@ -343,7 +343,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	case made.Level > t.Level, slices.ContainsFunc(made.Scopes, func(s string) bool { return !slices.Contains(t.Scopes, s) }):
 		return provider.Credential{}, a.Failure(provider.Malformed, "", errors.New("the new token may do more than the old one"))
 	}
-	return provider.Credential{ID: made.id(), Parts: map[string]secret.Value{"token": made.Secret.Value}, Params: old.Params}, nil
+	return provider.Credential{ID: made.id(), Parts: map[string]secret.Value{"value": made.Secret.Value}, Params: old.Params}, nil
 }
 
 // refused says what was wrong with a request, by the words that GitLab has for it.
@@ -394,7 +394,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 
 // gone reports whether a token is known to be no more.
 func (p *Provider) gone(ctx context.Context, admin, c provider.Credential, path, id string) bool {
-	if !c.Part("token").IsZero() {
+	if !c.Part("value").IsZero() {
 		probe, err := p.Verify(ctx, c)
 		return err == nil && probe.State == provider.Dead
 	}

@@ -70,7 +70,7 @@ func serve(t *testing.T) *fake {
 
 func (f *fake) credential(id int) provider.Credential {
 	i := slices.IndexFunc(f.tokens, func(t *fakeToken) bool { return t.id == id })
-	return provider.Credential{ID: strconv.Itoa(id), Parts: map[string]secret.Value{"token": secret.New([]byte(f.tokens[i].secret))},
+	return provider.Credential{ID: strconv.Itoa(id), Parts: map[string]secret.Value{"value": secret.New([]byte(f.tokens[i].secret))},
 		Params: map[string]string{"project": "team/app", "url": f.URL + "/"}}
 }
 
@@ -202,7 +202,7 @@ func TestConformance(t *testing.T) {
 		Accepts: func(t *testing.T, c provider.Credential) bool {
 			f.Lock()
 			defer f.Unlock()
-			return slices.ContainsFunc(f.tokens, func(t *fakeToken) bool { return !t.revoked && t.secret == string(c.Part("token").Reveal()) })
+			return slices.ContainsFunc(f.tokens, func(t *fakeToken) bool { return !t.revoked && t.secret == string(c.Part("value").Reveal()) })
 		},
 		DeadCode: "401 Unauthorized",
 		ByID:     true,
@@ -250,7 +250,7 @@ func TestPlan(t *testing.T) {
 	}{
 		{"may", func(*fake, *provider.Credential, *provider.Credential) {}, "", "a user of its own"},
 		{"by a key of no provider", func(f *fake, a, _ *provider.Credential) {
-			a.Parts = map[string]secret.Value{"value": a.Part("token")}
+			a.Parts = map[string]secret.Value{"value": a.Part("value")}
 		}, "", "the new token ends on " + time.Now().UTC().AddDate(0, 0, 60).Format(time.DateOnly)},
 		{"no id", func(_ *fake, _, old *provider.Credential) { old.ID = "" }, "", ""},
 		{"no end", func(f *fake, _, _ *provider.Credential) { f.tokens[1].expires = "" }, "", "no end"},

@@ -247,7 +247,7 @@ func TestStates(t *testing.T) {
 			w.WriteHeader(c.status)
 			io.WriteString(w, c.body)
 		}))
-		one := credential(map[string]string{"value": marked, "key": marked, "secret": base64.StdEncoding.EncodeToString([]byte(marked))})
+		one := credential(map[string]string{"value": marked, "id": marked, "secret": base64.StdEncoding.EncodeToString([]byte(marked))})
 		got, err := at(t, c.name, addr).(provider.Verifier).Verify(t.Context(), one)
 		if err != nil || got.State != c.want || strings.Contains(got.Code, marked) {
 			t.Errorf("%s: %s: %+v, %v; want %s", c.name, c.body, got, err, c.want)
@@ -322,12 +322,12 @@ func TestKraken(t *testing.T) {
 			made++
 			key := fmt.Sprint("key", made)
 			e.secrets[key] = random()
-			return credential(map[string]string{"key": key, "secret": e.secrets[key]})
+			return credential(map[string]string{"id": key, "secret": e.secrets[key]})
 		},
 		Accepts: func(_ *testing.T, c provider.Credential) bool {
 			e.mu.Lock()
 			defer e.mu.Unlock()
-			return e.secrets[string(c.Part("key").Reveal())] == string(c.Part("secret").Reveal())
+			return e.secrets[string(c.Part("id").Reveal())] == string(c.Part("secret").Reveal())
 		},
 		Wrong: func(c provider.Credential, part string) provider.Credential {
 			c.Parts = maps.Clone(c.Parts)
@@ -341,7 +341,7 @@ func TestKraken(t *testing.T) {
 	})
 	v := at(t, "kraken", addr).(provider.Verifier)
 	e.secrets["gone"] = random()
-	c := credential(map[string]string{"key": "gone", "secret": e.secrets["gone"]})
+	c := credential(map[string]string{"id": "gone", "secret": e.secrets["gone"]})
 	want := provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{ID: "gone", Label: "bot", Scopes: []string{"modify-trades", "query-funds"}, IPs: []string{"192.0.2.1"}}}
 	if got, err := v.Verify(t.Context(), c); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
@@ -355,7 +355,7 @@ func TestKraken(t *testing.T) {
 	if got, err := v.Verify(t.Context(), c); err != nil || got.State != provider.Dead || got.Code != "200 EAPI:Invalid key" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	_, err := v.Verify(t.Context(), credential(map[string]string{"key": "x", "secret": marked + "!"}))
+	_, err := v.Verify(t.Context(), credential(map[string]string{"id": "x", "secret": marked + "!"}))
 	quiet(t, err, provider.Incomplete)
 }
 
@@ -365,7 +365,7 @@ func TestWithdraw(t *testing.T) {
 		addr := serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			fmt.Fprintf(w, `{"error":[],"result":{"api_key_name":"bot","permissions":[%s]}}`, rights)
 		}))
-		one := credential(map[string]string{"key": "k", "secret": "c2VjcmV0"})
+		one := credential(map[string]string{"id": "k", "secret": "c2VjcmV0"})
 		if got, err := at(t, "kraken", addr).(provider.Verifier).Verify(t.Context(), one); err != nil || got.Who.Withdraw != want {
 			t.Errorf("%s: %+v, %v", rights, got, err)
 		}

@@ -39,7 +39,7 @@ func newKraken(h *http.Client) *kraken {
 
 func (k *kraken) Info() provider.Info {
 	return provider.Info{
-		Name: "kraken", Title: "Kraken API key (spot)", Page: krakenPage, Parts: []provider.Part{{Name: "key", Public: true}, {Name: "secret"}}, Nonce: true,
+		Name: "kraken", Title: "Kraken API key (spot)", Page: krakenPage, Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}}, Nonce: true,
 		Sources: []string{
 			"https://docs.kraken.com/exchange/guides/rest/authentication",
 			"https://docs.kraken.com/exchange/guides/general/errors",
@@ -55,7 +55,7 @@ func (k *kraken) Recognize(rule string, parts map[string]secret.Value) (provider
 	if rule != "kraken-api-secret" || parts["id"].IsZero() {
 		return provider.Credential{}, false
 	}
-	return provider.Credential{Parts: map[string]secret.Value{"key": parts["id"], "secret": parts["secret"]}}, true
+	return provider.Credential{Parts: map[string]secret.Value{"id": parts["id"], "secret": parts["secret"]}}, true
 }
 
 // sign is what Kraken calls API-Sign: of a path, a nonce and the form that is sent, by a
@@ -92,7 +92,7 @@ func (k *kraken) Verify(ctx context.Context, c provider.Credential) (provider.Pr
 	}
 	probe.State = provider.Alive
 	probe.Who = provider.Identity{
-		ID: string(c.Part("key").Reveal()), Label: said.Text("result.api_key_name"), Scopes: rights, IPs: said.Texts("result.ip_allowlist"),
+		ID: string(c.Part("id").Reveal()), Label: said.Text("result.api_key_name"), Scopes: rights, IPs: said.Texts("result.ip_allowlist"),
 		Withdraw: slices.ContainsFunc(rights, func(r string) bool {
 			return r == "withdraw-funds" || r == "add-withdraw-address" || r == "update-withdraw-address"
 		}),
@@ -106,7 +106,7 @@ func (k *kraken) ask(ctx context.Context, c provider.Credential) (web.Answer, er
 	fail := func(kind provider.Kind, err error) (web.Answer, error) {
 		return web.Answer{}, &provider.Error{Provider: "kraken", Doing: doing, Kind: kind, Err: err}
 	}
-	if c.Part("key").IsZero() || c.Part("secret").IsZero() {
+	if c.Part("id").IsZero() || c.Part("secret").IsZero() {
 		return fail(provider.Incomplete, errors.New("key and secret are needed"))
 	}
 	by, err := base64.StdEncoding.DecodeString(string(c.Part("secret").Reveal()))
@@ -124,7 +124,7 @@ func (k *kraken) ask(ctx context.Context, c provider.Credential) (web.Answer, er
 	nonce := strconv.FormatInt(k.last, 10)
 	form := url.Values{"nonce": {nonce}}.Encode()
 	h := http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
-	h.Set("API-Key", string(c.Part("key").Reveal()))
+	h.Set("API-Key", string(c.Part("id").Reveal()))
 	h.Set("API-Sign", sign(keyInfo, nonce, form, by))
 	return k.web.Do(ctx, web.Call{Doing: doing, Method: http.MethodPost, URL: "https://api.kraken.com", Path: keyInfo, Header: h, Body: []byte(form)})
 }

@@ -21,7 +21,7 @@ func services() []service {
 func bitfinex() service {
 	const page = "https://setting.bitfinex.com/api"
 	return service{
-		name: "bitfinex", title: "Bitfinex API key", page: page, parts: []provider.Part{{Name: "key", Public: true}, {Name: "secret"}},
+		name: "bitfinex", title: "Bitfinex API key", page: page, parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
 		steps: always(provider.Steps{
 			IssueAt:  page + "#new-key",
 			Issue:    append(trading(""), "Confirm it by the mail that Bitfinex sends, and copy key and secret: the secret is shown once."),

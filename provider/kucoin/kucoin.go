@@ -45,7 +45,7 @@ func New(h *http.Client) *Provider {
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "kucoin", Title: "KuCoin API key of a sub-account", Page: "https://www.kucoin.com/account/api",
-		Parts: []provider.Part{{Name: "key", Public: true}, {Name: "secret"}, {Name: "passphrase"}},
+		Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}, {Name: "passphrase"}},
 		Params: []provider.Param{
 			{Name: "host", Meaning: "the address of the API that the key is of: https://api.kucoin.com", Required: true},
 			{Name: "subaccount", Meaning: "the name of the sub-account; the key is asked if it is not given"},
@@ -73,7 +73,7 @@ func name(c provider.Credential) string {
 	if c.ID != "" {
 		return c.ID
 	}
-	return string(c.Part("key").Reveal())
+	return string(c.Part("id").Reveal())
 }
 
 // key is what KuCoin says of one, asked with it or listed.
@@ -373,7 +373,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	}
 	return provider.Credential{
 		ID:     issued.ID,
-		Parts:  map[string]secret.Value{"key": secret.New([]byte(issued.ID)), "secret": issued.Secret.Value, "passphrase": passphrase},
+		Parts:  map[string]secret.Value{"id": secret.New([]byte(issued.ID)), "secret": issued.Secret.Value, "passphrase": passphrase},
 		Params: old.Params,
 	}, nil
 }

@@ -44,7 +44,7 @@ func New(h *http.Client) *Provider {
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "okx", Title: "OKX API key of a sub-account", Page: "https://www.okx.com/account/my-api",
-		Parts: []provider.Part{{Name: "key", Public: true}, {Name: "secret"}, {Name: "passphrase"}},
+		Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}, {Name: "passphrase"}},
 		Params: []provider.Param{
 			{Name: "host", Meaning: "the address of the API that the key is of: https://openapi.okx.com, https://eea.okx.com or https://us.okx.com", Required: true},
 			{Name: "demo", Meaning: "yes for a key of demo trading", Default: "no"},
@@ -75,7 +75,7 @@ func name(c provider.Credential) string {
 	if c.ID != "" {
 		return c.ID
 	}
-	return string(c.Part("key").Reveal())
+	return string(c.Part("id").Reveal())
 }
 
 // in is a request in the world of a credential.
@@ -452,7 +452,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	}
 	return provider.Credential{
 		ID:     issued[0].ID,
-		Parts:  map[string]secret.Value{"key": secret.New([]byte(issued[0].ID)), "secret": issued[0].Secret.Value, "passphrase": passphrase},
+		Parts:  map[string]secret.Value{"id": secret.New([]byte(issued[0].ID)), "secret": issued[0].Secret.Value, "passphrase": passphrase},
 		Params: old.Params,
 	}, nil
 }

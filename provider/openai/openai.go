@@ -41,7 +41,7 @@ func New(h *http.Client) *Provider { return &Provider{URL: api, web: web.New("op
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "openai", Title: "OpenAI key of a service account", Page: "https://platform.openai.com/api-keys",
-		Parts:       []provider.Part{{Name: "key"}},
+		Parts:       []provider.Part{{Name: "value"}},
 		Params:      []provider.Param{{Name: "project", Meaning: "the id of the project that the key is of: proj_…", Required: true}},
 		Admin:       "an admin key of the organization",
 		Propagation: time.Minute, // nothing is said of it
@@ -62,7 +62,7 @@ func failed(doing string, kind provider.Kind, why string) *provider.Error {
 
 // send makes a call with a key.
 func (p *Provider) send(ctx context.Context, as provider.Credential, call web.Call) (web.Answer, error) {
-	key := web.Token(as, "key")
+	key := web.Token(as, "value")
 	if key.IsZero() {
 		return web.Answer{}, failed(call.Doing, provider.Incomplete, "a key is needed")
 	}
@@ -85,7 +85,7 @@ func project(doing string, c provider.Credential) (string, error) {
 // Verify lists the models that a key may use.
 func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
 	const doing = "try the key"
-	if c.Part("key").IsZero() {
+	if c.Part("value").IsZero() {
 		return provider.Probe{}, failed(doing, provider.Incomplete, "the key is needed")
 	}
 	a, err := p.send(ctx, c, web.Call{Doing: doing, Method: http.MethodGet, Path: "/models"})
@@ -224,7 +224,7 @@ func (p *Provider) id(ctx context.Context, admin, c provider.Credential) (string
 	if c.ID != "" {
 		return c.ID, nil
 	}
-	if c.Part("key").IsZero() {
+	if c.Part("value").IsZero() {
 		return "", failed(doing, provider.Incomplete, "which key it is is not known")
 	}
 	keys, err := p.keys(ctx, admin, c)
@@ -233,7 +233,7 @@ func (p *Provider) id(ctx context.Context, admin, c provider.Credential) (string
 	}
 	var found []key
 	for _, k := range keys {
-		if k.shows(c.Part("key").Reveal()) {
+		if k.shows(c.Part("value").Reveal()) {
 			found = append(found, k)
 		}
 	}
@@ -321,7 +321,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if n > 1 {
 		return provider.Plan{}, failed(doing, provider.Refused, fmt.Sprintf("its service account has %d keys, and all would end with it", n))
 	}
-	if !old.Part("key").IsZero() {
+	if !old.Part("value").IsZero() {
 		probe, err := p.Verify(ctx, old)
 		if err != nil {
 			return provider.Plan{}, web.Beforehand(err)
@@ -369,7 +369,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	case made.Role != "member":
 		return provider.Credential{}, a.Failure(provider.Malformed, "", errors.New("the new service account is no member"))
 	}
-	return provider.Credential{ID: made.ID, Parts: map[string]secret.Value{"key": made.Key.Value.Value}, Params: old.Params}, nil
+	return provider.Credential{ID: made.ID, Parts: map[string]secret.Value{"value": made.Key.Value.Value}, Params: old.Params}, nil
 }
 
 // Revoke deletes the service account of a key, with all keys that it has.
@@ -401,7 +401,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 // gone is nil if a key whose service account was not found is dead: it may be of another
 // project.
 func (p *Provider) gone(ctx context.Context, c provider.Credential, not error) error {
-	if c.Part("key").IsZero() {
+	if c.Part("value").IsZero() {
 		return nil
 	}
 	probe, err := p.Verify(ctx, c)

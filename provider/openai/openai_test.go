@@ -71,7 +71,7 @@ func admin() provider.Credential {
 }
 
 func credential(k *fakeKey) provider.Credential {
-	return provider.Credential{ID: k.account, Params: map[string]string{"project": "proj_1"}, Parts: map[string]secret.Value{"key": secret.New([]byte(k.value))}}
+	return provider.Credential{ID: k.account, Params: map[string]string{"project": "proj_1"}, Parts: map[string]secret.Value{"value": secret.New([]byte(k.value))}}
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
@@ -168,7 +168,7 @@ func TestConformance(t *testing.T) {
 		Accepts: func(t *testing.T, c provider.Credential) bool {
 			f.Lock()
 			defer f.Unlock()
-			return slices.ContainsFunc(f.keys, func(k *fakeKey) bool { return k.value == string(c.Part("key").Reveal()) })
+			return slices.ContainsFunc(f.keys, func(k *fakeKey) bool { return k.value == string(c.Part("value").Reveal()) })
 		},
 		DeadCode: "401 invalid_api_key",
 		ByID:     true,

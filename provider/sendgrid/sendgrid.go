@@ -34,7 +34,7 @@ func New(h *http.Client) *Provider { return &Provider{web.New("sendgrid", h)} }
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "sendgrid", Title: "SendGrid API key", Page: "https://app.sendgrid.com/settings/api_keys",
-		Parts:       []provider.Part{{Name: "key"}},
+		Parts:       []provider.Part{{Name: "value"}},
 		Params:      []provider.Param{{Name: "url", Meaning: "the address of the API; for subusers in the EU it is https://api.eu.sendgrid.com", Default: global}},
 		Admin:       "a key of the same user with the scopes api_keys.create, api_keys.read and api_keys.delete, unless the key has them itself",
 		Propagation: time.Minute, // “some small propagation delay”
@@ -57,7 +57,7 @@ func id(c provider.Credential) string {
 	if c.ID != "" {
 		return c.ID
 	}
-	if parts := strings.Split(string(c.Part("key").Reveal()), "."); len(parts) == 3 && parts[0] == "SG" {
+	if parts := strings.Split(string(c.Part("value").Reveal()), "."); len(parts) == 3 && parts[0] == "SG" {
 		return parts[1]
 	}
 	return ""
@@ -65,7 +65,7 @@ func id(c provider.Credential) string {
 
 // send makes a call with a key, at the address of a credential.
 func (p *Provider) send(ctx context.Context, as, at provider.Credential, call web.Call) (web.Answer, error) {
-	key := web.Token(as, "key")
+	key := web.Token(as, "value")
 	if key.IsZero() {
 		return web.Answer{}, failed(call.Doing, provider.Incomplete, "a key is needed")
 	}
@@ -112,7 +112,7 @@ const revoked = "authorization grant is invalid, expired, or revoked"
 // key is dead is said there.
 func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
 	const doing = "ask what the key may do"
-	if c.Part("key").IsZero() {
+	if c.Part("value").IsZero() {
 		return provider.Probe{}, failed(doing, provider.Incomplete, "the key is needed")
 	}
 	a, err := p.send(ctx, c, c, web.Call{Doing: doing, Method: http.MethodGet, Path: "/scopes"})
@@ -285,7 +285,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	if len(made.Scopes) == 0 || slices.ContainsFunc(made.Scopes, func(s string) bool { return !slices.Contains(k.Scopes, s) }) {
 		return provider.Credential{}, a.Failure(provider.Malformed, "", errors.New("the new key may do something else than the old one"))
 	}
-	return provider.Credential{ID: made.ID, Parts: map[string]secret.Value{"key": made.Value.Value}, Params: old.Params}, nil
+	return provider.Credential{ID: made.ID, Parts: map[string]secret.Value{"value": made.Value.Value}, Params: old.Params}, nil
 }
 
 // Revoke deletes a key.
@@ -311,7 +311,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 // gone reports whether a key that was not found is none: one of another user is not found
 // either, but alive.
 func (p *Provider) gone(ctx context.Context, c provider.Credential) bool {
-	if c.Part("key").IsZero() {
+	if c.Part("value").IsZero() {
 		return true
 	}
 	probe, err := p.Verify(ctx, c)

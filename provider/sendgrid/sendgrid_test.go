@@ -59,7 +59,7 @@ func (f *fake) find(id string) *fakeKey {
 }
 
 func (f *fake) credential(id string) provider.Credential {
-	return provider.Credential{ID: id, Parts: map[string]secret.Value{"key": secret.New([]byte(f.find(id).value()))}, Params: map[string]string{"url": f.URL}}
+	return provider.Credential{ID: id, Parts: map[string]secret.Value{"value": secret.New([]byte(f.find(id).value()))}, Params: map[string]string{"url": f.URL}}
 }
 
 func answer(w http.ResponseWriter, status int, v any) {
@@ -148,7 +148,7 @@ func TestConformance(t *testing.T) {
 		Accepts: func(t *testing.T, c provider.Credential) bool {
 			f.Lock()
 			defer f.Unlock()
-			return slices.ContainsFunc(f.keys, func(k *fakeKey) bool { return k.value() == string(c.Part("key").Reveal()) })
+			return slices.ContainsFunc(f.keys, func(k *fakeKey) bool { return k.value() == string(c.Part("value").Reveal()) })
 		},
 		DeadCode: "401 authorization grant is invalid, expired, or revoked",
 		ByID:     true,
@@ -213,7 +213,7 @@ func TestPlan(t *testing.T) {
 		}, provider.NoSlot, "100"},
 		{"of another user", func(f *fake, _, old *provider.Credential) { old.ID = "other" }, provider.Refused, "404"},
 		{"not a key", func(_ *fake, _, old *provider.Credential) {
-			old.ID, old.Parts = "", map[string]secret.Value{"key": secret.New([]byte(providertest.Marked))}
+			old.ID, old.Parts = "", map[string]secret.Value{"value": secret.New([]byte(providertest.Marked))}
 		}, provider.Incomplete, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

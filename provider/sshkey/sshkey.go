@@ -26,7 +26,7 @@ type Provider struct{}
 const (
 	name = "sshkey"
 
-	key = "key"
+	key = "value"
 
 	host  = "host"
 	port  = "port"

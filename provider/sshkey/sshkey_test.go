@@ -170,13 +170,13 @@ func (s *server) one(t *testing.T, options string) provider.Credential {
 	addr := "127.0.0.1:" + s.port
 	return provider.Credential{
 		ID:     ssh.FingerprintSHA256(signer.PublicKey()),
-		Parts:  map[string]secret.Value{"key": secret.New([]byte(text))},
+		Parts:  map[string]secret.Value{"value": secret.New([]byte(text))},
 		Params: map[string]string{"host": "127.0.0.1", "port": s.port, "user": s.user, "known_hosts": s.knows(t, addr), "authorized_keys": filepath.Join(s.dir, "authorized_keys")},
 	}
 }
 
 func (s *server) dial(c provider.Credential) (*ssh.Client, error) {
-	signer, err := ssh.ParsePrivateKey(c.Part("key").Reveal())
+	signer, err := ssh.ParsePrivateKey(c.Part("value").Reveal())
 	if err != nil {
 		return nil, err
 	}
@@ -301,7 +301,7 @@ func TestProgramGoesOn(t *testing.T) {
 		t.Error(left)
 	}
 	// OpenSSH's own programs read what was made.
-	s.write(t, "made", string(old.Part("key").Reveal()))
+	s.write(t, "made", string(old.Part("value").Reveal()))
 	if out, err := exec.Command("ssh-keygen", "-l", "-f", filepath.Join(s.dir, "made")).CombinedOutput(); err != nil || !strings.Contains(string(out), old.ID) {
 		t.Errorf("%s %v", out, err)
 	}
@@ -331,7 +331,7 @@ func TestRefusals(t *testing.T) {
 		{"port", "x", provider.Incomplete},
 		{"user", "", provider.Incomplete},
 	} {
-		probe, err := p.Verify(t.Context(), wrong(t)(with(live, c.param, c.value), "key"))
+		probe, err := p.Verify(t.Context(), wrong(t)(with(live, c.param, c.value), "value"))
 		if kind(err) != c.kind || probe.State != "" {
 			t.Errorf("%s %s: %+v, %v", c.param, c.value, probe, err)
 		}
@@ -343,7 +343,7 @@ func TestRefusals(t *testing.T) {
 	if probe, err := p.Verify(t.Context(), bound); err != nil || probe.State != provider.Alive {
 		t.Error(probe, err)
 	}
-	if _, err := p.Plan(t.Context(), live, wrong(t)(live, "key")); kind(err) != provider.Refused || !strings.Contains(err.Error(), "does not list") {
+	if _, err := p.Plan(t.Context(), live, wrong(t)(live, "value")); kind(err) != provider.Refused || !strings.Contains(err.Error(), "does not list") {
 		t.Error(err)
 	}
 	if _, err := p.Plan(t.Context(), live, with(live, "authorized_keys", s.dir+"/nothing here's")); kind(err) != provider.Refused || !strings.Contains(err.Error(), "No such file") {
@@ -356,7 +356,7 @@ func TestRefusals(t *testing.T) {
 		t.Error(err)
 	}
 	junk := live
-	junk.Parts = map[string]secret.Value{"key": secret.New([]byte("-----BEGIN NOTHING-----"))}
+	junk.Parts = map[string]secret.Value{"value": secret.New([]byte("-----BEGIN NOTHING-----"))}
 	if _, err := p.Verify(t.Context(), junk); kind(err) != provider.Incomplete {
 		t.Error(err)
 	}
