@@ -12,6 +12,7 @@ import (
 	"github.com/keywright/keywright/provider/bybit"
 	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/local"
+	"github.com/keywright/keywright/provider/mariadb"
 	"github.com/keywright/keywright/provider/postgres"
 	"github.com/keywright/keywright/provider/redis"
 	"github.com/keywright/keywright/provider/sshkey"
@@ -24,6 +25,7 @@ func providers() []provider.Provider {
 		bybit.New(nil),
 		github.New(nil),
 		local.Provider{},
+		mariadb.Provider{},
 		postgres.Provider{},
 		redis.Provider{},
 		sshkey.Provider{},
