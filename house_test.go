@@ -21,7 +21,7 @@ const module = "github.com/keywright/keywright"
 // docs/design.md, and almost none is ever worth adding upwards.
 var mayImport = map[string][]string{
 	".":   {"cmd"},
-	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/backup", "keystore/keychain", "internal/harden", "internal/launch", "provider", "provider/aws", "provider/bybit", "provider/github", "provider/local", "provider/mariadb", "provider/postgres", "provider/redis", "provider/sshkey", "rotate", "rotate/consumer", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/held", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
+	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/backup", "keystore/keychain", "internal/harden", "internal/launch", "provider", "provider/aws", "provider/bybit", "provider/github", "provider/local", "provider/mariadb", "provider/postgres", "provider/rabbitmq", "provider/redis", "provider/sshkey", "rotate", "rotate/consumer", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/held", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
 
 	"scan":             {"secret"},
 	"scan/held":        {"scan", "scan/proof", "secret"},
@@ -47,6 +47,7 @@ var mayImport = map[string][]string{
 	"provider/local":        {"provider", "secret"},
 	"provider/mariadb":      {"provider", "secret"},
 	"provider/postgres":     {"provider", "secret"},
+	"provider/rabbitmq":     {"provider", "provider/web", "secret"},
 	"provider/redis":        {"provider", "secret"},
 	"provider/sshkey":       {"provider", "secret"},
 	"provider/bybit":        {"provider", "provider/web", "secret"},

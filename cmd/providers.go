@@ -14,6 +14,7 @@ import (
 	"github.com/keywright/keywright/provider/local"
 	"github.com/keywright/keywright/provider/mariadb"
 	"github.com/keywright/keywright/provider/postgres"
+	"github.com/keywright/keywright/provider/rabbitmq"
 	"github.com/keywright/keywright/provider/redis"
 	"github.com/keywright/keywright/provider/sshkey"
 )
@@ -27,6 +28,7 @@ func providers() []provider.Provider {
 		local.Provider{},
 		mariadb.Provider{},
 		postgres.Provider{},
+		rabbitmq.New(nil),
 		redis.Provider{},
 		sshkey.Provider{},
 	}
