@@ -21,7 +21,7 @@ const module = "github.com/keywright/keywright"
 // docs/design.md, and almost none is ever worth adding upwards.
 var mayImport = map[string][]string{
 	".":   {"cmd"},
-	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/backup", "keystore/keychain", "internal/harden", "internal/launch", "provider", "provider/approle", "provider/aws", "provider/bearer", "provider/binance", "provider/bybit", "provider/cloudflare", "provider/deploykey", "provider/deribit", "provider/github", "provider/gitlab", "provider/guided", "provider/kucoin", "provider/local", "provider/okta", "provider/okx", "provider/openai", "provider/postgres", "provider/redis", "provider/sendgrid", "provider/sshkey", "provider/twilio", "rotate", "rotate/consumer", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/held", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
+	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/backup", "keystore/keychain", "internal/harden", "internal/launch", "provider", "provider/approle", "provider/aws", "provider/bearer", "provider/binance", "provider/bybit", "provider/cloudflare", "provider/deploykey", "provider/deribit", "provider/github", "provider/gitlab", "provider/guided", "provider/kucoin", "provider/local", "provider/mariadb", "provider/okta", "provider/okx", "provider/openai", "provider/postgres", "provider/rabbitmq", "provider/redis", "provider/sendgrid", "provider/sshkey", "provider/twilio", "rotate", "rotate/consumer", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/held", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
 
 	"scan":             {"secret"},
 	"scan/held":        {"scan", "scan/proof", "secret"},
@@ -45,7 +45,9 @@ var mayImport = map[string][]string{
 
 	"provider":              {"secret"},
 	"provider/local":        {"provider", "secret"},
+	"provider/mariadb":      {"provider", "secret"},
 	"provider/postgres":     {"provider", "secret"},
+	"provider/rabbitmq":     {"provider", "provider/web", "secret"},
 	"provider/redis":        {"provider", "secret"},
 	"provider/sshkey":       {"provider", "secret"},
 	"provider/binance":      {"provider", "provider/web", "secret"},

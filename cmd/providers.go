@@ -21,10 +21,12 @@ import (
 	"github.com/keywright/keywright/provider/guided"
 	"github.com/keywright/keywright/provider/kucoin"
 	"github.com/keywright/keywright/provider/local"
+	"github.com/keywright/keywright/provider/mariadb"
 	"github.com/keywright/keywright/provider/okta"
 	"github.com/keywright/keywright/provider/okx"
 	"github.com/keywright/keywright/provider/openai"
 	"github.com/keywright/keywright/provider/postgres"
+	"github.com/keywright/keywright/provider/rabbitmq"
 	"github.com/keywright/keywright/provider/redis"
 	"github.com/keywright/keywright/provider/sendgrid"
 	"github.com/keywright/keywright/provider/sshkey"
@@ -45,10 +47,12 @@ func providers() []provider.Provider {
 		gitlab.New(nil),
 		kucoin.New(nil),
 		local.Provider{},
+		mariadb.Provider{},
 		okta.New(nil),
 		okx.New(nil),
 		openai.New(nil),
 		postgres.Provider{},
+		rabbitmq.New(nil),
 		redis.Provider{},
 		sendgrid.New(nil),
 		sshkey.Provider{},

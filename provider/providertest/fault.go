@@ -42,8 +42,12 @@ func network() []Fault {
 	}
 }
 
-// hear reads what a client says first.
-func hear(c net.Conn) { _, _ = c.Read(make([]byte, 1<<16)) }
+// hear reads what a client says first. Some wait for the server to do that.
+func hear(c net.Conn) {
+	_ = c.SetReadDeadline(time.Now().Add(50 * time.Millisecond))
+	_, _ = c.Read(make([]byte, 1<<16))
+	_ = c.SetReadDeadline(time.Time{})
+}
 
 // reset ends a connection as a firewall or a killed server does.
 func reset(c net.Conn) {

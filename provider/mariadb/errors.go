@@ -1,0 +1,189 @@
+package mariadb
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/keywright/keywright/provider"
+)
+
+// The server's error codes.
+const (
+	tooManyConnections = 1040
+	databaseDenied     = 1044
+	accessDenied       = 1045
+	shutdown           = 1053
+	noSuchThread       = 1094
+	hostBlocked        = 1129
+	hostNotPrivileged  = 1130
+	tableDenied        = 1142
+	tooManyOfUser      = 1203
+	lockTimeout        = 1205
+	deadlock           = 1213
+	limitReached       = 1226
+	specificDenied     = 1227
+	optionPrevents     = 1290
+	interrupted        = 1317
+	mustChange         = 1820
+	mustChangeLogin    = 1862
+	killed             = 1927
+	accountLocked      = 4151
+)
+
+// errNonsense says that an answer cannot be one of MariaDB's.
+var errNonsense = errors.New("the answer is not one of MariaDB's")
+
+// What we say ourselves.
+var (
+	errStillOpen = errors.New("sessions are still open")
+	errSilent    = fmt.Errorf("nobody was let in nor refused within %v", dialing)
+)
+
+// refusal is a no: the server's, with its code, or ours.
+type refusal struct {
+	code  uint16
+	text  string
+	hint  string
+	login bool // nobody was logged in yet
+}
+
+func (r *refusal) Error() string { return r.text }
+
+// said is the code; empty if the refusal is ours.
+func (r *refusal) said() string {
+	if r.code == 0 {
+		return ""
+	}
+	return strconv.Itoa(int(r.code))
+}
+
+// probe is what a refusal says of the credential that was tried.
+func (r *refusal) probe() provider.Probe {
+	said := r.said() + " " + r.text
+	switch {
+	case strings.HasPrefix(r.text, "ProxySQL"): // which has a list of users of its own
+		return provider.Probe{State: provider.Unknown, Code: said}
+	case r.login && (r.code == accessDenied || r.code == accountLocked):
+		return provider.Probe{State: provider.Dead, Code: r.said()}
+	case r.login && (r.code == hostBlocked || r.code == hostNotPrivileged):
+		return provider.Probe{State: provider.Blocked, Code: said}
+	case r.code == tooManyConnections || r.code == tooManyOfUser || r.code == limitReached:
+		return provider.Probe{State: provider.Throttled, Code: said}
+	case r.code == mustChange, r.code == mustChangeLogin: // the password was accepted, and has expired
+		return provider.Probe{State: provider.Narrow, Code: said}
+	default:
+		return provider.Probe{State: provider.Unknown, Code: said}
+	}
+}
+
+// kind is what a refusal is to those who do not know MariaDB's codes.
+func (r *refusal) kind() provider.Kind {
+	switch r.code {
+	case databaseDenied, accessDenied, tableDenied, specificDenied, mustChange, mustChangeLogin, accountLocked:
+		return provider.Forbidden
+	case tooManyConnections, tooManyOfUser, limitReached, lockTimeout, deadlock:
+		return provider.Busy
+	case shutdown, interrupted, killed:
+		return provider.Unclear
+	default:
+		return provider.Refused
+	}
+}
+
+// explain makes an error one that a provider may return. Nothing of the driver's is in it:
+// it quotes what a server sent.
+func explain(ctx context.Context, doing string, err error, login bool, hide func(string) string) error {
+	if err == nil {
+		return nil
+	}
+	e := &provider.Error{Provider: name, Doing: doing, Kind: provider.Unclear}
+	if login {
+		e.Kind = provider.Unreached
+	}
+	said, no := (*mysql.MySQLError)(nil), (*refusal)(nil)
+	switch {
+	case errors.As(err, &no):
+	case errors.As(err, &said) && said.Number == 0:
+		e.Kind, err = provider.Malformed, errNonsense
+	case errors.As(err, &said):
+		no = &refusal{code: said.Number, text: said.Message, login: login}
+		if said.Number == optionPrevents {
+			no.hint = "if this is a replica, name the primary server"
+		}
+	case ctx.Err() != nil:
+		e.Err = ctx.Err()
+		return e
+	case errors.Is(err, mysql.ErrCleartextPassword), errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrOldPassword):
+		no = &refusal{text: "the server asks for the password by a method that is not known here", hint: "the user must log in by " + native + " or " + ed25519}
+	case errors.Is(err, errNonsense), errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync), errors.Is(err, mysql.ErrPktSyncMul), errors.Is(err, mysql.ErrOldProtocol):
+		e.Kind, err = provider.Malformed, errNonsense
+	}
+	if no != nil {
+		shown := *no
+		shown.text = hide(no.text)
+		e.Kind, e.Code, e.Hint, e.Err = no.kind(), no.said(), no.hint, &shown
+		return e
+	}
+	e.Err = errors.New(hide(words(err)))
+	return e
+}
+
+// words say why no answer came.
+func words(err error) string {
+	network, certificate := (*net.OpError)(nil), (*tls.CertificateVerificationError)(nil)
+	switch {
+	case errors.Is(err, errNonsense), errors.Is(err, errStillOpen), errors.Is(err, errSilent), errors.Is(err, mysql.ErrNoTLS), errors.As(err, &network), errors.As(err, &certificate):
+		return err.Error()
+	}
+	return "the connection broke off, or what came was not MariaDB's"
+}
+
+// refused reports whether the server said no with a code.
+func refused(err error, code uint16) bool {
+	said := (*mysql.MySQLError)(nil)
+	return errors.As(err, &said) && said.Number == code
+}
+
+// forbidden adds a hint to what the server refuses for want of a right.
+func forbidden(err error, hint string) error {
+	if said := (*mysql.MySQLError)(nil); errors.As(err, &said) && (said.Number == tableDenied || said.Number == databaseDenied) {
+		return &refusal{code: said.Number, text: said.Message, hint: hint}
+	}
+	return err
+}
+
+// maxText is how many characters are taken from a server's text.
+const maxText = 300
+
+// hider returns a function that makes a text of a server's one that can be shown: it is
+// one line, and the passwords of credentials are not in it.
+func hider(credentials []provider.Credential) func(string) string {
+	return func(text string) string {
+		b := []byte(text)
+		for _, c := range credentials {
+			if p := c.Part(password).Reveal(); len(p) > 0 {
+				b = bytes.ReplaceAll(b, p, []byte("[redacted]"))
+			}
+		}
+		shown := []rune(strings.Map(func(r rune) rune {
+			if unicode.IsSpace(r) || !unicode.IsPrint(r) {
+				return ' '
+			}
+			return r
+		}, string(b)))
+		return string(shown[:min(len(shown), maxText)])
+	}
+}
+
+func incomplete(doing, what string) error {
+	return &provider.Error{Provider: name, Doing: doing, Kind: provider.Incomplete, Err: errors.New(what)}
+}

@@ -1,0 +1,311 @@
+// Package mariadb rotates the passwords of MariaDB's users.
+//
+// With two users that take turns, "app_a,app_b", nothing is ever refused that worked
+// before: while programs use one, the other gets a new password, and once they have it,
+// the first is locked. Both have the same rights, which is seen to most easily by a role:
+//
+//	CREATE ROLE app;
+//	GRANT SELECT, INSERT, UPDATE, DELETE ON shop.* TO app;
+//	CREATE USER app_a@'%' IDENTIFIED BY '…';
+//	CREATE USER app_b@'%' ACCOUNT LOCK;
+//	GRANT app TO app_a@'%', app_b@'%';
+//	SET DEFAULT ROLE app FOR app_a@'%';
+//	SET DEFAULT ROLE app FOR app_b@'%';
+//
+// With one user its password is replaced in place. A user is all accounts of a name,
+// app@localhost and app@'%': they have one password, and get one.
+//
+// MariaDB can also let an account log in by either of two passwords, as alternatives that
+// it offers one after the other. That is not used: clients are there that give up at the
+// second.
+//
+// MySQL is refused. It takes hashes in other words (IDENTIFIED WITH … AS), shows users in
+// other tables, and has a way of its own to keep two passwords (RETAIN CURRENT PASSWORD).
+package mariadb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/secret"
+)
+
+// Provider is MariaDB. The zero value is ready for use.
+type Provider struct{}
+
+const (
+	name = "mariadb"
+
+	user     = "user"
+	password = "password"
+
+	host     = "host"
+	port     = "port"
+	sslMode  = "sslmode"
+	sslRoots = "sslrootcert"
+	users    = "users"
+
+	verifyFull = "verify-full"
+	disable    = "disable"
+)
+
+// Info implements provider.Provider.
+func (Provider) Info() provider.Info {
+	return provider.Info{
+		Name:  name,
+		Title: "MariaDB",
+		Parts: []provider.Part{{Name: user, Public: true}, {Name: password}},
+		Params: []provider.Param{
+			{Name: host, Meaning: "the server's name or address, or the path of its Unix socket", Required: true},
+			{Name: port, Meaning: "the server's port", Default: "3306"},
+			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine", Default: verifyFull},
+			{Name: sslRoots, Meaning: "a file with the certificates that the server's is signed with, instead of the system's"},
+			{Name: users, Meaning: "two users that take turns, as app_a,app_b; otherwise the password is replaced in place"},
+		},
+		Admin: "a user with CREATE USER, CONNECTION ADMIN and PROCESS, and SELECT on mysql.*",
+		Sources: []string{
+			"https://mariadb.com/kb/en/alter-user/",
+			"https://mariadb.com/kb/en/authentication-plugin-mysql_native_password/",
+			"https://mariadb.com/kb/en/authentication-plugin-ed25519/",
+			"https://mariadb.com/kb/en/mariadb-error-codes/",
+			"https://mariadb.com/kb/en/kill/",
+		},
+		Tested: "MariaDB 10.11",
+	}
+}
+
+// Verify logs in. Dead is a password that is refused (1045), as is the one of a user that
+// is not there, and a user that is locked (4151), which is said to whoever knows the
+// password alone. The server also says 1045 where a user may not come from this address,
+// or not without TLS: then it refuses the new password alike.
+func (p Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
+	var probe provider.Probe
+	err := within(ctx, "log in as "+account(c), c, func(ctx context.Context, s *session) error {
+		grants, err := s.query(ctx, "SHOW GRANTS")
+		if err != nil {
+			return err
+		}
+		probe = provider.Probe{State: provider.Alive, Who: provider.Identity{ID: account(c), Scopes: rights(grants)}}
+		return nil
+	})
+	if no := (*refusal)(nil); errors.As(err, &no) && no.code != 0 {
+		return no.probe(), nil
+	}
+	if err != nil {
+		return provider.Probe{}, err
+	}
+	return probe, nil
+}
+
+// alphabet is such that a password can stand in an address, a .env file and a shell
+// without quotes. 40 of it are 238 bits: its hash tells nobody what it is.
+const (
+	alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	length   = 40
+)
+
+// Make implements provider.Maker: a new password, for the other of two users.
+func (p Provider) Make(_ context.Context, old provider.Credential) (provider.Credential, error) {
+	to, err := successor("make a password", old)
+	if err != nil {
+		return provider.Credential{}, err
+	}
+	return provider.Credential{
+		ID:     to,
+		Parts:  map[string]secret.Value{user: secret.New([]byte(to)), password: secret.Random(length, alphabet)},
+		Params: maps.Clone(old.Params),
+	}, nil
+}
+
+// Apply implements provider.Maker. The server is given a hash of the password, not the
+// password: it writes statements into its logs as they are. Each account keeps the method
+// that it logs in by, as its clients may know no other.
+func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credential) error {
+	from, to := account(old), account(next)
+	doing := "change the password of " + to
+	if from == "" || to == "" || next.Part(password).IsZero() {
+		return incomplete(doing, "the user and the new password are needed")
+	}
+	err := within(ctx, doing, acting(admin, next), func(ctx context.Context, s *session) error {
+		all, err := s.accounts(ctx, to)
+		if err != nil {
+			return err
+		}
+		if len(all) == 0 {
+			return &refusal{text: "there is no user " + to}
+		}
+		for _, a := range all { // all of them or none
+			if err := a.usable(); err != nil {
+				return err
+			}
+		}
+		for _, a := range all {
+			if err := s.setPassword(ctx, a, next.Part(password)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, old, next)
+	// A user that changes its own password cannot do that twice: the one that it logs in
+	// with is gone.
+	if no := (*refusal)(nil); errors.As(err, &no) && no.login && no.code == accessDenied && account(admin) == to {
+		if probe, err := p.Verify(ctx, next); err == nil && probe.State.Lives() {
+			return nil
+		}
+	}
+	return err
+}
+
+// setPassword also lets the user log in, if it may not.
+func (s *session) setPassword(ctx context.Context, a entry, to secret.Value) error {
+	digest := a.hash(to)
+	if a.own {
+		return s.exec(ctx, "SET PASSWORD = ?", digest)
+	}
+	return s.exec(ctx, "ALTER USER ?@? IDENTIFIED VIA "+a.method+" USING ? ACCOUNT UNLOCK", a.user, a.host, digest)
+}
+
+// Disable implements provider.Disabler: the user is locked, and keeps its password. Its
+// sessions are ended.
+func (p Provider) Disable(ctx context.Context, admin, c provider.Credential) error {
+	return p.change(ctx, "lock", admin, c, func(ctx context.Context, s *session, all []entry) error {
+		for _, a := range all {
+			if err := s.exec(ctx, "ALTER USER ?@? ACCOUNT LOCK", a.user, a.host); err != nil {
+				return err
+			}
+		}
+		return s.end(ctx, account(c))
+	})
+}
+
+// Enable implements provider.Disabler.
+func (p Provider) Enable(ctx context.Context, admin, c provider.Credential) error {
+	return p.change(ctx, "unlock", admin, c, func(ctx context.Context, s *session, all []entry) error {
+		if len(all) == 0 {
+			return &refusal{text: "there is no user " + account(c)}
+		}
+		for _, a := range all {
+			if err := s.exec(ctx, "ALTER USER ?@? ACCOUNT UNLOCK", a.user, a.host); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Revoke implements provider.Revoker. A user that is not the other's is locked, and gets a
+// password that nobody has; it stays, as views and procedures may run in its name. One
+// that has another password than the credential's is left as it is. The server does not say
+// when a session began: all of the user are ended, in place, too.
+func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
+	return p.change(ctx, "end", admin, c, func(ctx context.Context, s *session, all []entry) error {
+		for _, a := range all {
+			if account(c) == account(other) || !a.has(c.Part(password)) {
+				continue
+			}
+			sql, args := "ALTER USER ?@?", []string{a.user, a.host}
+			if a.usable() == nil {
+				sql += " IDENTIFIED VIA " + a.method + " USING ?"
+				args = append(args, a.hash(secret.Random(length, alphabet)))
+			}
+			if err := s.exec(ctx, sql+" ACCOUNT LOCK", args...); err != nil {
+				return err
+			}
+		}
+		return s.end(ctx, account(c))
+	})
+}
+
+// change does something to all accounts of a credential's user, of which there may be
+// none.
+func (p Provider) change(ctx context.Context, verb string, admin, c provider.Credential, do func(context.Context, *session, []entry) error) error {
+	if account(c) == "" {
+		return incomplete(verb+" a user", "the user is needed")
+	}
+	return within(ctx, verb+" "+account(c), acting(admin, c), func(ctx context.Context, s *session) error {
+		all, err := s.accounts(ctx, account(c))
+		if err != nil {
+			return err
+		}
+		return do(ctx, s, all)
+	}, c)
+}
+
+// ending is how long sessions have to end that were told to.
+const ending = 15 * time.Second
+
+// end ends all sessions of a user, and waits until none is left. One that was about to
+// open as the user was changed may show up late: none is left when there was none twice.
+func (s *session) end(ctx context.Context, user string) error {
+	late := time.After(ending)
+	for none := 0; ; {
+		rows, err := s.query(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ? AND ID <> CONNECTION_ID()", user)
+		if err != nil {
+			return err
+		}
+		if none++; len(rows) > 0 {
+			none = 0
+		}
+		if none == 2 {
+			return nil
+		}
+		for _, r := range rows {
+			if err := s.exec(ctx, "KILL CONNECTION CAST(? AS UNSIGNED)", r[0]); err != nil && !refused(err, noSuchThread) {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late:
+			return fmt.Errorf("%w: %d of %s after %v", errStillOpen, len(rows), user, ending)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// account is the user of a credential, or what it is known by.
+func account(c provider.Credential) string {
+	if c.Part(user).IsZero() {
+		return c.ID
+	}
+	return string(c.Part(user).Reveal())
+}
+
+// pair are the two users that take turns, or none.
+func pair(c provider.Credential) ([]string, error) {
+	if strings.TrimSpace(c.Params[users]) == "" {
+		return nil, nil
+	}
+	names := strings.Split(c.Params[users], ",")
+	for i := range names {
+		names[i] = strings.TrimSpace(names[i])
+	}
+	if len(names) != 2 || names[0] == "" || names[1] == "" || names[0] == names[1] {
+		return nil, fmt.Errorf("users %q are not two users, as app_a,app_b", c.Params[users])
+	}
+	return names, nil
+}
+
+// successor is the user that comes after a credential's, which may be itself.
+func successor(doing string, c provider.Credential) (string, error) {
+	pair, err := pair(c)
+	switch at := slices.Index(pair, account(c)); {
+	case err != nil:
+		return "", incomplete(doing, err.Error())
+	case account(c) == "":
+		return "", incomplete(doing, "the user is needed")
+	case pair == nil:
+		return account(c), nil
+	case at < 0:
+		return "", incomplete(doing, fmt.Sprintf("%s is none of the users %s", account(c), c.Params[users]))
+	default:
+		return pair[1-at], nil
+	}
+}

@@ -1,0 +1,613 @@
+package mariadb_test
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/mariadb"
+	"github.com/keywright/keywright/provider/providertest"
+)
+
+// TestMariaDB starts the server that all the tests share.
+func TestMariaDB(t *testing.T) {
+	s := start(t)
+	s.admin = s.credential("kwadmin", rand.Text())
+	s.do(t, "CREATE USER kwadmin@'%' IDENTIFIED BY '"+reveal(s.admin)+"';\nGRANT CREATE USER, CONNECTION ADMIN, PROCESS ON *.* TO kwadmin@'%';\nGRANT SELECT ON mysql.* TO kwadmin@'%'")
+	for _, test := range []struct {
+		name string
+		run  func(*testing.T, *server)
+	}{
+		{"conformance", testConformance},
+		{"names", testNames},
+		{"a program goes on", testProgramGoesOn},
+		{"sessions in place", testSessionsInPlace},
+		{"by itself", testByItself},
+		{"several hosts", testSeveralHosts},
+		{"keeps what it has", testKeeps},
+		{"another has come", testAnotherHasCome},
+		{"plan", testPlan},
+		{"the server's settings", testSettings},
+		{"states", testStates},
+		{"scopes", testScopes},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
+	}
+}
+
+// one makes a user.
+func (s *server) one(t *testing.T) provider.Credential {
+	t.Helper()
+	c := s.credential("app_"+strings.ToLower(rand.Text()[:8]), rand.Text())
+	s.do(t, "CREATE USER "+c.ID+"@'%' IDENTIFIED BY '"+reveal(c)+"'")
+	return c
+}
+
+// two makes users that take turns, and returns the one that is in use.
+func (s *server) two(t *testing.T) provider.Credential {
+	t.Helper()
+	c := s.one(t)
+	role, other := c.ID+"_role", c.ID+"_b"
+	s.do(t, strings.NewReplacer("ROLE_", role, "A_", c.ID+"@'%'", "B_", other+"@'%'").Replace(
+		"CREATE ROLE ROLE_;\nGRANT SELECT ON shop.* TO ROLE_;\nCREATE USER B_ ACCOUNT LOCK;\nGRANT ROLE_ TO A_;\nGRANT ROLE_ TO B_;\nSET DEFAULT ROLE ROLE_ FOR A_;\nSET DEFAULT ROLE ROLE_ FOR B_"))
+	c.Params["users"] = c.ID + " , " + other
+	return c
+}
+
+func (s *server) accepts(t *testing.T, c provider.Credential) bool {
+	t.Helper()
+	conn, err := s.login(t.Context(), string(c.Part("user").Reveal()), reveal(c))
+	if err != nil {
+		if code(err) == 0 {
+			t.Fatal(err)
+		}
+		return false
+	}
+	conn.Close()
+	return true
+}
+
+func at(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
+	c.Params = maps.Clone(c.Params)
+	c.Params["host"], c.Params["port"], _ = net.SplitHostPort(addr)
+	return mariadb.Provider{}, c
+}
+
+func testConformance(t *testing.T, s *server) {
+	subject := providertest.Subject{
+		Provider: mariadb.Provider{}, Admin: s.admin, Accepts: s.accepts, DeadCode: "1045", ByID: true,
+		Addr: net.JoinHostPort(host, s.port), At: at,
+	}
+	t.Run("two users", func(t *testing.T) {
+		subject.New = s.two
+		providertest.Provider(t, subject)
+	})
+	t.Run("two users, ed25519", func(t *testing.T) {
+		subject := subject
+		subject.At = nil
+		subject.New = func(t *testing.T) provider.Credential {
+			c := s.two(t)
+			s.do(t, "ALTER USER "+c.ID+"@'%' IDENTIFIED VIA ed25519 USING PASSWORD('"+reveal(c)+"');\nALTER USER "+c.ID+"_b@'%' IDENTIFIED VIA ed25519 USING PASSWORD('')")
+			return c
+		}
+		providertest.Provider(t, subject)
+	})
+	t.Run("in place, with TLS", func(t *testing.T) {
+		subject.InPlace = true
+		subject.New = func(t *testing.T) provider.Credential {
+			c := s.one(t)
+			delete(c.Params, "sslmode")
+			c.Params["sslrootcert"] = s.path("roots.pem")
+			return c
+		}
+		subject.Admin.Params = nil // it takes the way that the others take
+		subject.At = func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
+			if c.ID == s.admin.ID {
+				return mariadb.Provider{}, c
+			}
+			return at(addr, c)
+		}
+		providertest.Provider(t, subject)
+	})
+}
+
+// names that would do harm if they were not quoted.
+func testNames(t *testing.T, s *server) {
+	for _, name := range []string{`Up per`, `qu"ote`, `apo'strophe`, "back`tick", `per%cent?`, `x'; DROP USER kwadmin; --`, `back\slash`, `ünïcode`, `at@sign`, ` TO x`, strings.Repeat("n", 78)} {
+		t.Run(name, func(t *testing.T) {
+			old := s.credential(name, rand.Text())
+			s.do(t, "CREATE USER "+quoted(name)+"@'%' IDENTIFIED BY '"+reveal(old)+"';\nCREATE USER "+quoted(name+"_b")+"@'%'")
+			old.Params["users"] = name + "," + name + "_b"
+			if strings.TrimSpace(name) != name {
+				delete(old.Params, "users")
+			}
+			p := mariadb.Provider{}
+			if _, err := p.Plan(t.Context(), s.admin, old); err != nil {
+				t.Fatal(err)
+			}
+			next := must(p.Make(t.Context(), old))(t)
+			if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+				t.Fatal(err)
+			}
+			if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+				t.Fatal(err)
+			}
+			if !s.accepts(t, next) || s.accepts(t, old) {
+				t.Error("the server accepts the wrong one")
+			}
+		})
+	}
+}
+
+func must[T any](v T, err error) func(t *testing.T) T {
+	return func(t *testing.T) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+// program is one that is connected all along. When its connection ends, it logs in with
+// whatever its file holds.
+type program struct {
+	file   atomic.Pointer[provider.Credential]
+	failed atomic.Int64           // logins
+	user   atomic.Pointer[string] // that it is logged in as
+	end    func()
+}
+
+func (s *server) start(t *testing.T, c provider.Credential) *program {
+	t.Helper()
+	p := &program{}
+	p.file.Store(&c)
+	p.user.Store(new(string))
+	stop, ended := make(chan struct{}), make(chan struct{})
+	p.end = sync.OnceFunc(func() { close(stop); <-ended })
+	t.Cleanup(p.end)
+	go func() {
+		defer close(ended)
+		var conn session
+		for {
+			select {
+			case <-stop:
+				if conn.Conn != nil {
+					conn.Close()
+				}
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+			if conn.Conn == nil {
+				c := p.file.Load()
+				var err error
+				if conn, err = s.login(t.Context(), c.ID, reveal(*c)); err != nil {
+					p.failed.Add(1)
+					conn = session{}
+					continue
+				}
+				p.user.Store(&c.ID)
+			}
+			if !conn.alive(t.Context()) {
+				conn.Close()
+				conn = session{}
+			}
+		}
+	}()
+	return p
+}
+
+// until waits for something that takes a moment.
+func until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for began := time.Now(); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			t.Fatalf("a minute later it is not so: %s", what)
+		}
+	}
+}
+
+// A program that is connected all along never meets a refusal, through two rotations and
+// back to the first user; and what it was logged in with is dead then, sessions and all.
+func testProgramGoesOn(t *testing.T, s *server) {
+	p := mariadb.Provider{}
+	old := s.two(t)
+	program := s.start(t, old)
+	until(t, "it is connected", func() bool { return *program.user.Load() == old.ID })
+	for range 2 {
+		plan := must(p.Plan(t.Context(), s.admin, old))(t)
+		if plan.InPlace || plan.Outage != "" {
+			t.Errorf("%+v", plan)
+		}
+		next := must(p.Make(t.Context(), old))(t)
+		if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+			t.Fatal(err)
+		}
+		program.file.Store(&next)
+		if *program.user.Load() != old.ID {
+			t.Error("it was thrown out before the old password was revoked")
+		}
+		if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+			t.Fatal(err)
+		}
+		if n := s.do(t, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = '"+old.ID+"'"); n[0] != "0" {
+			t.Errorf("%s sessions of the old user are left", n)
+		}
+		until(t, "it uses the new one", func() bool { return *program.user.Load() == next.ID })
+		if _, err := s.login(t.Context(), old.ID, reveal(old)); code(err) != 1045 {
+			t.Errorf("the server says of the old one: %v", err)
+		}
+		if probe := must(p.Verify(t.Context(), old))(t); probe.State != provider.Dead || probe.Code != "1045" {
+			t.Errorf("%+v", probe)
+		}
+		old = next
+	}
+	program.end()
+	if program.failed.Load() != 0 {
+		t.Errorf("%d logins failed", program.failed.Load())
+	}
+	s.do(t, "CREATE USER seen@'%' IDENTIFIED BY 'in-the-log'")
+	log := s.read(t, "general.log")
+	if !strings.Contains(log, "in-the-log") || !strings.Contains(log, "IDENTIFIED VIA mysql_native_password USING '*") {
+		t.Error("the log does not show what was done: the next check means nothing")
+	}
+	if strings.Contains(log, reveal(old)) {
+		t.Error("the server has logged the password")
+	}
+}
+
+// In place, a session goes on until the old password is revoked, and all end then.
+func testSessionsInPlace(t *testing.T, s *server) {
+	p := mariadb.Provider{}
+	old, other := s.one(t), s.one(t)
+	before, beside := s.connect(t, old), s.connect(t, other)
+	next := must(p.Make(t.Context(), old))(t)
+	if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+		t.Fatal(err)
+	}
+	if !before.alive(t.Context()) {
+		t.Error("a session was ended early")
+	}
+	if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+		t.Fatal(err)
+	}
+	if before.alive(t.Context()) {
+		t.Error("a session of the old password goes on")
+	}
+	if !beside.alive(t.Context()) {
+		t.Error("a session of another user was ended")
+	}
+	if !s.accepts(t, next) || s.accepts(t, old) {
+		t.Error("the server accepts the wrong one")
+	}
+}
+
+// A user that may do nothing else can change its own password, and be asked twice.
+func testByItself(t *testing.T, s *server) {
+	for _, method := range []string{"mysql_native_password", "ed25519"} {
+		p := mariadb.Provider{}
+		old := s.one(t)
+		s.do(t, "ALTER USER "+old.ID+"@'%' IDENTIFIED VIA "+method+" USING PASSWORD('"+reveal(old)+"')")
+		if plan := must(p.Plan(t.Context(), old, old))(t); !plan.InPlace {
+			t.Errorf("%+v", plan)
+		}
+		open := s.connect(t, old)
+		next := must(p.Make(t.Context(), old))(t)
+		for range 2 {
+			if err := p.Apply(t.Context(), old, old, next); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := p.Revoke(t.Context(), next, old, next); err != nil || open.alive(t.Context()) {
+			t.Errorf("a session goes on: %v", err)
+		}
+		if !s.accepts(t, next) || s.accepts(t, old) {
+			t.Error("the server accepts the wrong one")
+		}
+		never := must(p.Make(t.Context(), old))(t)
+		if err := p.Apply(t.Context(), old, old, never); kind(err) != provider.Forbidden {
+			t.Errorf("by a password that is gone: %v", err)
+		}
+	}
+}
+
+func kind(err error) provider.Kind {
+	if e := new(provider.Error); errors.As(err, &e) {
+		return e.Kind
+	}
+	return ""
+}
+
+// All accounts of a name are one user: the old password is dead from wherever it comes.
+func testSeveralHosts(t *testing.T, s *server) {
+	p := mariadb.Provider{}
+	for _, turns := range []bool{false, true} {
+		old := s.one(t)
+		names := []string{old.ID}
+		if turns {
+			names = append(names, old.ID+"_b")
+			s.do(t, "CREATE USER "+names[1]+"@'%'")
+			old.Params["users"] = strings.Join(names, ",")
+		}
+		for _, n := range names {
+			s.do(t, "CREATE USER "+n+"@'10.%' IDENTIFIED BY '"+reveal(old)+"';\nCREATE USER "+n+"@localhost IDENTIFIED BY '"+reveal(old)+"'")
+		}
+		if turns {
+			s.do(t, "SET PASSWORD FOR "+names[1]+"@'%' = PASSWORD('"+reveal(old)+"')")
+		}
+		must(p.Plan(t.Context(), s.admin, old))(t)
+		next := must(p.Make(t.Context(), old))(t)
+		if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+			t.Fatal(err)
+		}
+		hash := s.do(t, "SELECT PASSWORD('"+reveal(next)+"')")[0]
+		if got := s.do(t, "SELECT authentication_string FROM mysql.user WHERE User = '"+next.ID+"'"); !slices.Equal(got, []string{hash, hash, hash}) {
+			t.Errorf("the new password has the hash %s, and the accounts have %s", hash, got)
+		}
+		hash = s.do(t, "SELECT PASSWORD('"+reveal(old)+"')")[0]
+		if n := s.do(t, "SELECT COUNT(*) FROM mysql.user WHERE User = '"+old.ID+"' AND authentication_string = '"+hash+"'"); n[0] != "0" {
+			t.Errorf("%s accounts have the old password", n)
+		}
+	}
+}
+
+// What an account must do to be let in, and how often it may, stays.
+func testKeeps(t *testing.T, s *server) {
+	p := mariadb.Provider{}
+	old := s.two(t)
+	other := old.ID + "_b"
+	for _, u := range []string{old.ID, other} {
+		s.do(t, "ALTER USER "+u+"@'%' REQUIRE SSL WITH MAX_USER_CONNECTIONS 7 PASSWORD EXPIRE INTERVAL 90 DAY")
+	}
+	show := func() string {
+		all := s.do(t, "SHOW CREATE USER "+other+"@'%'")
+		_, rest, _ := strings.Cut(all[0], "REQUIRE")
+		return rest
+	}
+	before := show()
+	must(p.Plan(t.Context(), s.admin, old))(t)
+	next := must(p.Make(t.Context(), old))(t)
+	if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+		t.Fatal(err)
+	}
+	if want := strings.ReplaceAll(before, " ACCOUNT LOCK", ""); show() != want || !strings.Contains(want, "90 DAY") {
+		t.Errorf("%s: it was %s", show(), want)
+	}
+}
+
+// Who has got another password since is left alone.
+func testAnotherHasCome(t *testing.T, s *server) {
+	p := mariadb.Provider{}
+	old := s.two(t)
+	next := must(p.Make(t.Context(), old))(t)
+	if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+		t.Fatal(err)
+	}
+	newer := s.credential(old.ID, rand.Text())
+	s.do(t, "SET PASSWORD FOR "+old.ID+"@'%' = PASSWORD('"+reveal(newer)+"')")
+	if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+		t.Fatal(err)
+	}
+	if !s.accepts(t, newer) || s.accepts(t, old) {
+		t.Error("the server accepts the wrong one")
+	}
+}
+
+// state is all that the server knows of users.
+func (s *server) state(t *testing.T) string {
+	t.Helper()
+	return strings.Join(slices.Concat(
+		s.do(t, "SELECT CONCAT_WS(' ', Host, User, Priv) FROM mysql.global_priv ORDER BY 1"),
+		s.do(t, "SELECT CONCAT_WS(' ', Host, User, Role, Admin_option) FROM mysql.roles_mapping ORDER BY 1"),
+		s.do(t, "SELECT CONCAT_WS(' ', Host, User, Db, Select_priv, Insert_priv) FROM mysql.db ORDER BY 1")), "\n")
+}
+
+func testPlan(t *testing.T, s *server) {
+	s.do(t, "CREATE DATABASE shop;\nCREATE TABLE shop.orders (id INT, price INT);\nCREATE ROLE keepers;\nGRANT CREATE USER, CONNECTION ADMIN, PROCESS ON *.* TO keepers;\nGRANT SELECT ON mysql.* TO keepers")
+	for _, c := range []struct {
+		name   string
+		sql    string   // before; OLD and NEXT are the two users
+		single bool     // there is but one
+		admin  []string // what is granted to who asks, instead of the usual
+		params map[string]string
+		kind   provider.Kind // "" for none
+		want   string        // in the error and its hint, or in the notes
+	}{
+		{name: "all is well"},
+		{name: "in place", single: true, want: "all sessions of OLD are ended"},
+		{name: "by a role", admin: []string{"keepers"}},
+		{name: "by one who may do everything", admin: []string{"ALL PRIVILEGES ON *.*"}},
+		{name: "may not change users", admin: []string{"CONNECTION ADMIN, PROCESS ON *.*", "SELECT ON mysql.*"}, kind: provider.Forbidden, want: "lacks CREATE USER → GRANT CREATE USER ON *.* TO"},
+		{name: "may not end sessions", admin: []string{"CREATE USER, PROCESS ON *.*", "SELECT ON mysql.*"}, kind: provider.Forbidden, want: "lacks CONNECTION ADMIN"},
+		{name: "may not see sessions", single: true, admin: []string{"CREATE USER, CONNECTION ADMIN ON *.*", "SELECT ON mysql.*"}, kind: provider.Forbidden, want: "lacks PROCESS"},
+		{name: "may do nothing", single: true, admin: []string{"SELECT ON mysql.*"}, kind: provider.Forbidden, want: "lacks CREATE USER, CONNECTION ADMIN, PROCESS"},
+		{name: "may not see users", admin: []string{"CREATE USER, CONNECTION ADMIN, PROCESS ON *.*"}, kind: provider.Forbidden, want: "GRANT SELECT ON mysql.* TO"},
+		{name: "the user is not there", sql: "DROP USER OLD@'%'", kind: provider.Refused, want: "no user OLD"},
+		{name: "the other is not there", sql: "DROP USER NEXT@'%'", kind: provider.Refused, want: "no user NEXT"},
+		{name: "it is a role", sql: "DROP USER NEXT@'%';\nCREATE ROLE NEXT", kind: provider.Refused, want: "no user NEXT"},
+		{name: "none of the two", params: map[string]string{"users": "x,y"}, kind: provider.Incomplete, want: "none of the users"},
+		{name: "not two", params: map[string]string{"users": "x,y,z"}, kind: provider.Incomplete, want: "not two users"},
+		{name: "not even one", params: map[string]string{"users": "x,x"}, kind: provider.Incomplete, want: "not two users"},
+		{name: "a right more", sql: "GRANT INSERT ON shop.* TO NEXT@'%'", kind: provider.Refused, want: "NEXT@% alone has INSERT ON `shop`.*"},
+		{name: "a right less", sql: "GRANT INSERT ON shop.orders TO OLD@'%'", kind: provider.Refused, want: "OLD@% alone has INSERT ON `shop`.`orders`"},
+		{name: "a right of a column", sql: "GRANT UPDATE (price) ON shop.orders TO OLD@'%'", kind: provider.Refused, want: "UPDATE (`price`)"},
+		{name: "a right everywhere", sql: "GRANT FILE ON *.* TO OLD@'%'", kind: provider.Refused, want: "FILE ON *.*"},
+		{name: "a right to give", sql: "GRANT SELECT ON shop.* TO OLD@'%';\nGRANT SELECT ON shop.* TO NEXT@'%' WITH GRANT OPTION", kind: provider.Refused, want: "WITH GRANT OPTION"},
+		{name: "both have it", sql: "GRANT INSERT ON shop.* TO OLD@'%';\nGRANT INSERT ON shop.* TO NEXT@'%'"},
+		{name: "another role", sql: "SET DEFAULT ROLE NONE FOR NEXT@'%'", kind: provider.Refused, want: "SET DEFAULT ROLE"},
+		{name: "another limit", sql: "ALTER USER NEXT@'%' WITH MAX_USER_CONNECTIONS 3", kind: provider.Refused, want: "MAX_USER_CONNECTIONS 3"},
+		{name: "needs TLS", sql: "ALTER USER NEXT@'%' REQUIRE SSL", kind: provider.Refused, want: "REQUIRE SSL"},
+		{name: "expires", sql: "ALTER USER NEXT@'%' PASSWORD EXPIRE INTERVAL 9 DAY", kind: provider.Refused, want: "INTERVAL 9 DAY"},
+		{name: "has expired", sql: "ALTER USER NEXT@'%' PASSWORD EXPIRE"},
+		{name: "another method", sql: "ALTER USER NEXT@'%' IDENTIFIED VIA ed25519 USING PASSWORD('x')", kind: provider.Refused, want: "NEXT@% by ed25519"},
+		{name: "no password", single: true, sql: "ALTER USER OLD@'%' IDENTIFIED VIA unix_socket", kind: provider.Refused, want: "logs in by unix_socket"},
+		{name: "two ways", single: true, sql: "ALTER USER OLD@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('x') OR ed25519 USING PASSWORD('y')", kind: provider.Refused, want: "or other ways"},
+		{name: "another host", sql: "RENAME USER NEXT@'%' TO NEXT@'10.%'", kind: provider.Refused, want: "there is no NEXT@% beside OLD@%"},
+		{name: "a host more", sql: "CREATE USER NEXT@localhost", kind: provider.Refused, want: "there is no OLD@localhost beside NEXT@localhost"},
+		{name: "two passwords", single: true, sql: "CREATE USER OLD@localhost IDENTIFIED BY 'x'", kind: provider.Refused, want: "not the same password"},
+		{name: "another server without TLS", params: map[string]string{"host": "db.example.com"}, kind: provider.Incomplete, want: "on this machine"},
+		{name: "another mode", params: map[string]string{"sslmode": "prefer"}, kind: provider.Incomplete, want: "prefer"},
+		{name: "no port", params: map[string]string{"port": "70000"}, kind: provider.Incomplete, want: "70000"},
+		{name: "no certificates", params: map[string]string{"sslmode": "", "sslrootcert": "/dev/null"}, kind: provider.Incomplete, want: "no certificate"},
+		{name: "not its certificate", params: map[string]string{"sslmode": ""}, kind: provider.Unreached, want: "certificate"},
+		{name: "a socket", params: map[string]string{"host": s.path("socket"), "sslmode": ""}},
+		{name: "by name", params: map[string]string{"host": "localhost"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			old, next := provider.Credential{}, ""
+			if c.single {
+				old = s.one(t)
+			} else {
+				old = s.two(t)
+				next = old.ID + "_b"
+			}
+			maps.Copy(old.Params, c.params)
+			named := strings.NewReplacer("OLD", old.ID, "NEXT", next)
+			if c.sql != "" {
+				s.do(t, named.Replace(c.sql))
+			}
+			admin := s.admin
+			if c.admin != nil {
+				admin = s.one(t)
+				for _, right := range c.admin {
+					s.do(t, "GRANT "+right+" TO "+admin.ID+"@'%'")
+				}
+				if !strings.Contains(c.admin[0], " ") {
+					s.do(t, "SET DEFAULT ROLE "+c.admin[0]+" FOR "+admin.ID+"@'%'")
+				}
+			}
+			admin.Params = nil
+			before := s.state(t)
+			plan, err := mariadb.Provider{}.Plan(t.Context(), admin, old)
+			if s.state(t) != before {
+				t.Error("it changed something")
+			}
+			text := strings.Join(plan.Notes, "; ")
+			if e := new(provider.Error); errors.As(err, &e) {
+				text = e.Error() + " → " + e.Hint
+			}
+			t.Log(text)
+			if kind(err) != c.kind || (err != nil) != (c.kind != "") || !strings.Contains(text, named.Replace(c.want)) {
+				t.Errorf("%q: %v", kind(err), text)
+			}
+			if err == nil && plan.InPlace != c.single {
+				t.Errorf("in place: %v", plan.InPlace)
+			}
+		})
+	}
+	t.Run("in use", func(t *testing.T) {
+		old := s.two(t)
+		s.do(t, "ALTER USER "+old.ID+"_b@'%' IDENTIFIED BY '"+reveal(old)+"' ACCOUNT UNLOCK")
+		s.connect(t, s.credential(old.ID+"_b", reveal(old)))
+		if _, err := (mariadb.Provider{}).Plan(t.Context(), s.admin, old); kind(err) != provider.Refused || !strings.Contains(err.Error(), "in use: 1 sessions") {
+			t.Error(err)
+		}
+	})
+}
+
+// Settings of the server that a rotation would fail at, half-way.
+func testSettings(t *testing.T, s *server) {
+	for _, c := range []struct {
+		name, set, reset, want string
+		two                    bool // so that two users may take turns all the same
+	}{
+		{"read-only", "SET GLOBAL read_only = 1", "SET GLOBAL read_only = 0", "name the primary", false},
+		{"validated", "INSTALL SONAME 'simple_password_check'", "UNINSTALL SONAME 'simple_password_check'", "strict_password_validation", false},
+		{"few errors", "SET GLOBAL max_password_errors = 3", "SET GLOBAL max_password_errors = 4294967295", "max_password_errors", true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			old, two := s.one(t), s.two(t)
+			s.do(t, c.set)
+			defer s.do(t, c.reset)
+			_, err := mariadb.Provider{}.Plan(t.Context(), s.admin, old)
+			e := new(provider.Error)
+			if !errors.As(err, &e) || e.Kind != provider.Refused || !strings.Contains(e.Error()+e.Hint, c.want) {
+				t.Errorf("%v, %+v", err, e)
+			}
+			if _, err := (mariadb.Provider{}).Plan(t.Context(), s.admin, two); (err == nil) != c.two {
+				t.Errorf("two that take turns: %v", err)
+			}
+		})
+	}
+	t.Run("not strictly", func(t *testing.T) {
+		old := s.one(t)
+		s.do(t, "INSTALL SONAME 'simple_password_check';\nSET GLOBAL strict_password_validation = 0")
+		defer s.do(t, "SET GLOBAL strict_password_validation = 1;\nUNINSTALL SONAME 'simple_password_check'")
+		p := mariadb.Provider{}
+		must(p.Plan(t.Context(), s.admin, old))(t)
+		if err := p.Apply(t.Context(), s.admin, old, must(p.Make(t.Context(), old))(t)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// What the server says of a credential, and what that means.
+func testStates(t *testing.T, s *server) {
+	for _, c := range []struct {
+		name   string
+		sql    string // U is the user
+		params map[string]string
+		want   provider.State
+		code   string
+	}{
+		{name: "live", want: provider.Alive},
+		{name: "locked", sql: "ALTER USER U ACCOUNT LOCK", want: provider.Dead, code: "4151"},
+		{name: "dropped", sql: "DROP USER U", want: provider.Dead, code: "1045"},
+		{name: "expired", sql: "ALTER USER U PASSWORD EXPIRE", want: provider.Narrow, code: "1820 "},
+		{name: "expired, and thrown out", sql: "SET GLOBAL disconnect_on_expired_password = 1;\nALTER USER U PASSWORD EXPIRE", want: provider.Narrow, code: "18"},
+		{name: "crowded", sql: "ALTER USER U WITH MAX_CONNECTIONS_PER_HOUR 1", want: provider.Throttled, code: "1226 "},
+		{name: "needs TLS, has it", sql: "ALTER USER U REQUIRE SSL", params: map[string]string{"sslmode": "verify-full", "sslrootcert": s.path("roots.pem")}, want: provider.Alive},
+		{name: "blocked for wrong ones", sql: "SET GLOBAL max_password_errors = 1", want: provider.Unknown, code: "4150 "},
+		{name: "ed25519", sql: "ALTER USER U IDENTIFIED VIA ed25519 USING PASSWORD('PASS')", want: provider.Alive},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cred := s.one(t)
+			defer s.do(t, "SET GLOBAL disconnect_on_expired_password = 0;\nSET GLOBAL max_password_errors = 4294967295;\nFLUSH PRIVILEGES")
+			if c.sql != "" {
+				s.do(t, strings.NewReplacer("USER U", "USER "+cred.ID+"@'%'", "PASS'", reveal(cred)+"'").Replace(c.sql))
+			}
+			switch c.want {
+			case provider.Throttled:
+				s.accepts(t, cred)
+			case provider.Unknown:
+				s.accepts(t, providertest.Wrong(cred, "password"))
+			}
+			maps.Copy(cred.Params, c.params)
+			probe, err := mariadb.Provider{}.Verify(t.Context(), cred)
+			t.Log(probe, err)
+			if err != nil || probe.State != c.want || !strings.HasPrefix(probe.Code, c.code) {
+				t.Errorf("%+v, %v", probe, err)
+			}
+		})
+	}
+}
+
+// Two that take turns have the same scopes, in which nobody's hash is.
+func testScopes(t *testing.T, s *server) {
+	p := mariadb.Provider{}
+	old := s.two(t)
+	next := must(p.Make(t.Context(), old))(t)
+	if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+		t.Fatal(err)
+	}
+	a, b := must(p.Verify(t.Context(), old))(t), must(p.Verify(t.Context(), next))(t)
+	want := []string{"`" + old.ID + "_role`", "SELECT ON `shop`.*", "SET DEFAULT ROLE `" + old.ID + "_role`"}
+	if !slices.Equal(a.Who.Scopes, want) || !slices.Equal(b.Who.Scopes, want) || a.Who.ID == b.Who.ID {
+		t.Errorf("%+v and %+v", a.Who, b.Who)
+	}
+	if text := fmt.Sprint(a, b); strings.Contains(text, "IDENTIFIED") {
+		t.Error(text)
+	}
+}
