@@ -87,7 +87,8 @@ func publicAt(name, part string) bool {
 }
 
 const providersLong = `Lists the services at which keywright replaces keys, and what it can do there.
-What it cannot do it says how to do by hand.
+What it cannot do it says how to do by hand. What each needs, and what it was
+run against, is in docs/providers.md.
 `
 
 func newProviders(term *terminal) *cobra.Command {
@@ -101,10 +102,10 @@ func newProviders(term *terminal) *cobra.Command {
 }
 
 func printProviders(term *terminal) error {
-	rows := [][]string{{"NAME", "WHAT", "NEW KEY", "VERIFY", "END", "RUN AGAINST"}}
+	rows := [][]string{{"NAME", "WHAT", "NEW KEY", "VERIFY", "END"}}
 	for _, p := range providers() {
 		info := p.Info()
-		rows = append(rows, []string{info.Name, info.Title, howNew(p), yesNo(is[provider.Verifier](p)), howEnd(p), info.Tested})
+		rows = append(rows, []string{info.Name, info.Title, howNew(p), yesNo(is[provider.Verifier](p)), howEnd(p)})
 	}
 	return printTable(term.out, "", rows)
 }
@@ -136,18 +137,11 @@ func howNew(p provider.Provider) string {
 
 // howEnd says how an old key is ended.
 func howEnd(p provider.Provider) string {
-	var ways []string
-	if is[provider.Disabler](p) {
-		ways = append(ways, "disabled")
-	}
 	switch {
 	case is[provider.Revoker](p):
-		ways = append(ways, "revoked")
+		return "revoked"
 	case is[provider.Guide](p):
-		ways = append(ways, "by hand")
+		return "by hand"
 	}
-	if len(ways) == 0 {
-		return "no"
-	}
-	return strings.Join(ways, ", ")
+	return "no"
 }

@@ -117,3 +117,25 @@ func TestProviders(t *testing.T) {
 		t.Errorf("names %v", names)
 	}
 }
+
+// TestProviderNames: a name in a key's metadata means one provider, and the list fits a
+// screen of 80 columns.
+func TestProviderNames(t *testing.T) {
+	seen := map[string]bool{}
+	for _, p := range providers() {
+		if name := p.Info().Name; seen[name] {
+			t.Errorf("two providers are called %s", name)
+		} else {
+			seen[name] = true
+		}
+	}
+	s := newScreen()
+	if err := printProviders(&s.terminal); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(s.stdout.String()) {
+		if len(strings.TrimRight(line, "\n")) > 80 {
+			t.Errorf("wider than the screen: %q", line)
+		}
+	}
+}

@@ -39,7 +39,7 @@ func New(h *http.Client) *Provider { return &Provider{web.New("approle", h)} }
 // Info is what is known without asking.
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
-		Name: "approle", Title: "OpenBao or Vault AppRole secret id",
+		Name: "approle", Title: "Vault or OpenBao AppRole",
 		Parts: []provider.Part{{Name: "role_id", Public: true}, {Name: "secret_id"}},
 		Params: []provider.Param{
 			{Name: "url", Meaning: "the address of the server", Required: true},

@@ -106,7 +106,7 @@ func contracts() []contract {
 			end: "POST /api/credentials/revoke", shows: inJSON("credentials"), done: 202, gone: 202,
 			who: provider.Identity{Account: "ada", Label: "ci", Scopes: []string{"read"}, Expires: newYear},
 		}, {
-			name: "okta", url: "https://acme.okta.com", host: "acme.okta.com", whose: "GET /api/v1/users/me", scheme: "SSWS ",
+			name: "okta-token", url: "https://acme.okta.com", host: "acme.okta.com", whose: "GET /api/v1/users/me", scheme: "SSWS ",
 			live: `{"id":"00u1","status":"ACTIVE","profile":{"login":"ada@example.com"}}`,
 			dead: 401, deadly: `{"errorCode":"E0000011","errorSummary":"Invalid token provided","errorCauses":[]}`, code: "401 E0000011",
 			end: "DELETE /api/v1/api-tokens/current", done: 204, gone: 401, who: provider.Identity{Account: "ada@example.com"},

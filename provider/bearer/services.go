@@ -132,7 +132,7 @@ func huggingface() service {
 
 func okta() service {
 	return service{
-		name: "okta", title: "Okta API token (SSWS)", param: "the address of the organization: https://example.okta.com", scheme: "SSWS ",
+		name: "okta-token", title: "Okta API token (SSWS)", param: "the address of the organization: https://example.okta.com", scheme: "SSWS ",
 		whose:   request{method: http.MethodGet, path: "/api/v1/users/me", done: http.StatusOK},
 		says:    identity{account: "profile.login"},
 		codes:   []web.Code{{Status: 401, Field: "errorCode", Words: []string{"E0000011"}, State: provider.Dead}},

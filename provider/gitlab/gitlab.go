@@ -36,7 +36,7 @@ func New(h *http.Client) *Provider { return &Provider{web.New("gitlab", h)} }
 // Info is what is known without asking.
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
-		Name: "gitlab", Title: "GitLab access token of a project or group",
+		Name: "gitlab", Title: "GitLab project or group token",
 		Parts: []provider.Part{{Name: "value"}},
 		Params: []provider.Param{
 			{Name: "project", Meaning: "the number or the path of the project that the token is of"},
