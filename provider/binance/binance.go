@@ -35,7 +35,7 @@ type Environment struct {
 	Test bool // it has no calls about keys
 }
 
-// Provider implements provider.Verifier, Lister, Planner, Issuer and Revoker.
+// Provider implements provider.Verifier, Recognizer, Lister, Planner, Issuer and Revoker.
 type Provider struct {
 	Environments []Environment
 
@@ -120,68 +120,32 @@ func (k key) identity() provider.Identity {
 	return who
 }
 
-// Verify asks a key's environment about it. If that does not know the key, the others are
-// asked: one that knows it makes it a key from elsewhere, and it is dead only if none does.
-// Without a host, all are asked. Which addresses a key is bound to it does not say, but
-// whether it is: that is among the scopes.
-func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
-	host := host(c)
-	if host == "" {
-		return p.search(ctx, c)
+// Recognize takes keys with their secrets, of whatever environment.
+func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	if rule != "binance-api-secret" && rule != "binance-client" || parts["id"].IsZero() {
+		return provider.Credential{}, false
 	}
-	probe, unheard, err := p.probe(ctx, c, Environment{host, p.test(host)})
-	if err != nil || !unheard {
-		return probe, err
-	}
-	probe.State = provider.Dead
-	for _, e := range p.Environments {
-		if e.URL == host {
-			continue
-		}
-		other, unheard, err := p.probe(ctx, c, e)
-		switch {
-		case err == nil && unheard:
-		case err == nil && other.State.Lives():
-			return provider.Probe{State: provider.Elsewhere, Code: probe.Code + "; " + label(e.URL) + " knows it"}, nil
-		default:
-			probe.State = provider.Unknown
-			probe.Code += "; " + label(e.URL) + " could not tell"
-		}
-	}
-	return probe, nil
+	return provider.Credential{
+		ID:     string(parts["id"].Reveal()),
+		Parts:  map[string]secret.Value{"id": parts["id"], "secret": parts["secret"]},
+		Params: map[string]string{"host": p.Environments[0].URL},
+	}, true
 }
 
-// search asks all environments, and returns the answer of the one that knows the key.
-func (p *Provider) search(ctx context.Context, c provider.Credential) (provider.Probe, error) {
-	found := provider.Probe{State: provider.Unknown, Code: "-2008 in the environments that were asked"}
-	var last error
+// Verify asks a key's environment about it, and the others if that does not know it. Without
+// a host, all are asked.
+func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
+	w := web.Worlds{Unheard: "-2008", Ask: func(ctx context.Context, at string, _ bool) (provider.Probe, bool, error) {
+		return p.probe(ctx, c, Environment{at, p.test(at)})
+	}}
 	for _, e := range p.Environments {
-		probe, unheard, err := p.probe(ctx, c, e)
-		switch {
-		case err != nil:
-			last = err
-		case probe.State.Lives():
-			return probe, nil
-		case !unheard:
-			found = probe
-		}
+		w.Addresses = append(w.Addresses, e.URL)
 	}
-	if found.State == provider.Unknown && last != nil {
-		return provider.Probe{}, last
-	}
-	return found, nil
+	return w.Verify(ctx, host(c))
 }
 
 func (p *Provider) test(host string) bool {
 	return slices.ContainsFunc(p.Environments, func(e Environment) bool { return e.URL == host && e.Test })
-}
-
-// label is the host of an address.
-func label(address string) string {
-	if u, err := url.Parse(address); err == nil {
-		return u.Host
-	}
-	return "another environment"
 }
 
 // probe tries a key in one environment: where there are no calls about keys, by one that says

@@ -220,7 +220,7 @@ func TestEnvironments(t *testing.T) {
 	// Without a host, nobody has said which environment it is of.
 	test.answer, test.keys = nil, nil
 	delete(c.Params, "host")
-	check("no host, nowhere", provider.Unknown, "-2008 in the environments that were asked")
+	check("no host, nowhere", provider.Unknown, "-2008 wherever it was asked")
 	test.keys, test.from = []*fakeKey{known}, "192.0.2.1"
 	check("no host, in the test net", provider.Alive, "0")
 	c.Params["host"] = testURL

@@ -168,67 +168,20 @@ func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provid
 	}, true
 }
 
-// Verify asks a key's environment about it. If that does not know the key, the others are
-// asked: one that knows it makes it a key from elsewhere, and it is dead only if none does.
-// Without a host, all are asked, and what none knows may still be of a country's own host.
+// Verify asks a key's environment about it, and the others if that does not know it. Without
+// a host, all are asked, and what none knows may still be of a country's own host.
 func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
-	host := host(c)
-	if host == "" {
-		return p.search(ctx, c)
-	}
-	probe, invalid, err := p.probe(ctx, c, Environment{host, p.demo(host)}, false)
-	if err != nil || !invalid {
-		return probe, err
-	}
-	probe.State = provider.Dead
+	w := web.Worlds{Unheard: "10003", Ask: func(ctx context.Context, at string, home bool) (provider.Probe, bool, error) {
+		return p.probe(ctx, c, Environment{at, p.demo(at)}, !home)
+	}}
 	for _, e := range p.Environments {
-		if e.URL == host {
-			continue
-		}
-		other, invalid, err := p.probe(ctx, c, e, true)
-		switch {
-		case err == nil && invalid:
-		case err == nil && (other.State.Lives() || other.State == provider.Dead || other.State == provider.Blocked):
-			return provider.Probe{State: provider.Elsewhere, Code: probe.Code + "; " + label(e.URL) + " knows it"}, nil
-		default:
-			probe.State = provider.Unknown
-			probe.Code += "; " + label(e.URL) + " could not be asked"
-		}
+		w.Addresses = append(w.Addresses, e.URL)
 	}
-	return probe, nil
-}
-
-// search asks all environments, and returns the answer of the one that knows the key.
-func (p *Provider) search(ctx context.Context, c provider.Credential) (provider.Probe, error) {
-	found := provider.Probe{State: provider.Unknown, Code: "10003 in the environments that were asked"}
-	var last error
-	for _, e := range p.Environments {
-		probe, invalid, err := p.probe(ctx, c, e, false)
-		switch {
-		case err != nil:
-			last = err
-		case probe.State.Lives():
-			return probe, nil
-		case !invalid:
-			found = probe
-		}
-	}
-	if found.State == provider.Unknown && last != nil {
-		return provider.Probe{}, last
-	}
-	return found, nil
+	return w.Verify(ctx, host(c))
 }
 
 func (p *Provider) demo(host string) bool {
 	return slices.ContainsFunc(p.Environments, func(e Environment) bool { return e.URL == host && e.Demo })
-}
-
-// label is the host of an address.
-func label(address string) string {
-	if u, err := url.Parse(address); err == nil {
-		return u.Host
-	}
-	return "another environment"
 }
 
 // probe tries a key in one environment. Briefly is by a call that all of them have, and

@@ -224,17 +224,17 @@ func TestEnvironments(t *testing.T) {
 
 	demo.keys = nil
 	test.answer = func(w http.ResponseWriter, r *http.Request, _ func()) bool { w.WriteHeader(502); return true }
-	check("the test net is down", provider.Unknown, "10003; "+host(testURL)+" could not be asked")
+	check("the test net is down", provider.Unknown, "10003; "+host(testURL)+" could not tell")
 	test.answer = func(w http.ResponseWriter, r *http.Request, _ func()) bool {
 		fmt.Fprint(w, `{"retCode":10006,"result":{}}`)
 		return true
 	}
-	check("the test net is busy", provider.Unknown, "10003; "+host(testURL)+" could not be asked")
+	check("the test net is busy", provider.Unknown, "10003; "+host(testURL)+" could not tell")
 
 	// Without a host, nobody has said which environment it is of.
 	test.answer = nil
 	delete(c.Params, "host")
-	check("no host, nowhere", provider.Unknown, "10003 in the environments that were asked")
+	check("no host, nowhere", provider.Unknown, "10003 wherever it was asked")
 	demo.keys = []*fakeKey{{id: "old", secret: marked + "o"}}
 	check("no host, in the demo", provider.Alive, "0")
 	demo.keys = nil

@@ -21,7 +21,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -34,7 +33,7 @@ import (
 
 const page = "https://www.deribit.com/account/BTC/api"
 
-// Provider implements provider.Verifier, Lister, Planner, Issuer, Disabler and Revoker.
+// Provider implements provider.Verifier, Recognizer, Lister, Planner, Issuer, Disabler and Revoker.
 type Provider struct {
 	// Worlds are the addresses of those parts of Deribit that do not know each other's keys.
 	Worlds []string
@@ -138,63 +137,25 @@ func nameOf(lineage string) string {
 
 func lineageOf(name string) string { return names.ReplaceAllString(name, "keywright-20$1-$2") }
 
-// Verify asks a key's world about it. If that does not know the key, the other is asked: if
-// it knows it, it is one from elsewhere, and it is dead only if none does. Without a host,
-// all are asked.
+// Recognize takes keys with their secrets, of whatever world.
+func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	if rule != "deribit-api-secret" || parts["id"].IsZero() {
+		return provider.Credential{}, false
+	}
+	return provider.Credential{
+		ID:     string(parts["id"].Reveal()),
+		Parts:  map[string]secret.Value{"id": parts["id"], "secret": parts["secret"]},
+		Params: map[string]string{"host": p.Worlds[0]},
+	}, true
+}
+
+// Verify asks a key's world about it, and the others if that does not know it. Without a
+// host, all are asked.
 func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
-	host := host(c)
-	if host == "" {
-		return p.search(ctx, c)
-	}
-	probe, unheard, err := p.probe(ctx, c, host)
-	if err != nil || !unheard {
-		return probe, err
-	}
-	probe.State = provider.Dead
-	for _, world := range p.Worlds {
-		if world == host {
-			continue
-		}
-		other, unheard, err := p.probe(ctx, c, world)
-		switch {
-		case err == nil && unheard:
-		case err == nil && other.State.Lives():
-			return provider.Probe{State: provider.Elsewhere, Code: probe.Code + "; " + label(world) + " knows it"}, nil
-		default:
-			probe.State = provider.Unknown
-			probe.Code += "; " + label(world) + " could not tell"
-		}
-	}
-	return probe, nil
-}
-
-// search asks all worlds, and returns the answer of the one that knows the key.
-func (p *Provider) search(ctx context.Context, c provider.Credential) (provider.Probe, error) {
-	found := provider.Probe{State: provider.Unknown, Code: "13004 in the worlds that were asked"}
-	var last error
-	for _, world := range p.Worlds {
-		probe, unheard, err := p.probe(ctx, c, world)
-		switch {
-		case err != nil:
-			last = err
-		case probe.State.Lives():
-			return probe, nil
-		case !unheard:
-			found = probe
-		}
-	}
-	if found.State == provider.Unknown && last != nil {
-		return provider.Probe{}, last
-	}
-	return found, nil
-}
-
-// label is the host of an address.
-func label(address string) string {
-	if u, err := url.Parse(address); err == nil {
-		return u.Host
-	}
-	return "another world"
+	w := web.Worlds{Addresses: p.Worlds, Unheard: "13004", Ask: func(ctx context.Context, at string, _ bool) (provider.Probe, bool, error) {
+		return p.probe(ctx, c, at)
+	}}
+	return w.Verify(ctx, host(c))
 }
 
 // probe tries a key in one world: by a login, of which the token is thrown away.

@@ -198,7 +198,7 @@ func TestWorlds(t *testing.T) {
 	// Without a host, nobody has said which world it is of.
 	test.answer, test.keys = nil, nil
 	delete(c.Params, "host")
-	check("no host, nowhere", provider.Unknown, "13004 in the worlds that were asked")
+	check("no host, nowhere", provider.Unknown, "13004 wherever it was asked")
 	test.keys = []*fakeKey{known}
 	check("no host, in the test net", provider.Alive, "0")
 }

@@ -27,7 +27,7 @@ const (
 	owner      = 50
 )
 
-// Provider implements provider.Verifier, Lister, Planner, Issuer and Revoker.
+// Provider implements provider.Verifier, Recognizer, Lister, Planner, Issuer and Revoker.
 type Provider struct{ web web.Client }
 
 // New returns a Provider that uses the transport of h, which may be nil.
@@ -126,6 +126,11 @@ type reason struct {
 	Message     string `json:"message"`
 	Error       string `json:"error"`
 	Description string `json:"error_description"`
+}
+
+// Recognize takes tokens that gitlab.com may know: what another server does is not known.
+func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	return provider.Credential{Parts: map[string]secret.Value{"value": parts["secret"]}}, rule == "gitlab-pat"
 }
 
 // Verify asks about a token with it, for which every scope is enough. The answer does not

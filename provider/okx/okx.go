@@ -121,64 +121,13 @@ func (k key) identity() provider.Identity {
 	return provider.Identity{Account: k.UID, ID: k.ID, Label: k.Label, Scopes: k.scopes(), IPs: k.addresses(), Withdraw: k.may("withdraw")}
 }
 
-// Verify asks a key's world about it. If that does not know the key, the others are asked:
-// one that knows it makes it a key from elsewhere, and it is dead only if none does. The
-// passphrase goes along to each, as OKX wants it. Without a host, all are asked, and what
-// none knows may still be of a world that is not known here.
+// Verify asks a key's world about it, and the others if that does not know it. Without a
+// host, all are asked.
 func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
-	host := host(c)
-	if host == "" {
-		return p.search(ctx, c)
-	}
-	probe, unheard, err := p.probe(ctx, c, host)
-	if err != nil || !unheard {
-		return probe, err
-	}
-	probe.State = provider.Dead
-	for _, world := range p.Worlds {
-		if world == host {
-			continue
-		}
-		other, unheard, err := p.probe(ctx, c, world)
-		switch {
-		case err == nil && unheard:
-		case err == nil && (other.State.Lives() || other.State == provider.Blocked || other.State == provider.Elsewhere):
-			return provider.Probe{State: provider.Elsewhere, Code: probe.Code + "; " + label(world) + " knows it"}, nil
-		default:
-			probe.State = provider.Unknown
-			probe.Code += "; " + label(world) + " could not tell"
-		}
-	}
-	return probe, nil
-}
-
-// search asks all worlds, and returns the answer of the one that knows the key.
-func (p *Provider) search(ctx context.Context, c provider.Credential) (provider.Probe, error) {
-	found := provider.Probe{State: provider.Unknown, Code: "50119 in the worlds that were asked"}
-	var last error
-	for _, world := range p.Worlds {
-		probe, unheard, err := p.probe(ctx, c, world)
-		switch {
-		case err != nil:
-			last = err
-		case probe.State.Lives():
-			return probe, nil
-		case !unheard:
-			found = probe
-		}
-	}
-	if found.State == provider.Unknown && last != nil {
-		return provider.Probe{}, last
-	}
-	return found, nil
-}
-
-// label is the host of an address.
-func label(address string) string {
-	if u, err := url.Parse(address); err == nil {
-		return u.Host
-	}
-	return "another world"
+	w := web.Worlds{Addresses: p.Worlds, Unheard: "50119", Ask: func(ctx context.Context, at string, _ bool) (provider.Probe, bool, error) {
+		return p.probe(ctx, c, at)
+	}}
+	return w.Verify(ctx, host(c))
 }
 
 // probe tries a key in one world.

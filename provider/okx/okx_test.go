@@ -214,7 +214,7 @@ func TestWorlds(t *testing.T) {
 	// Without a host, nobody has said which world it is of.
 	test.answer, test.keys = nil, nil
 	delete(c.Params, "host")
-	check("no host, nowhere", provider.Unknown, "50119 in the worlds that were asked")
+	check("no host, nowhere", provider.Unknown, "50119 wherever it was asked")
 	test.keys, known.demo, test.from = []*fakeKey{known}, false, "192.0.2.1"
 	check("no host, there", provider.Alive, "0")
 }

@@ -26,7 +26,7 @@ const (
 	page = 100 // things on a page of a list
 )
 
-// Provider implements provider.Verifier, Lister, Planner, Issuer and Revoker. What it calls
+// Provider implements provider.Verifier, Recognizer, Lister, Planner, Issuer and Revoker. What it calls
 // the ID of a key is that of its service account.
 type Provider struct {
 	URL string // of the API
@@ -80,6 +80,11 @@ func project(doing string, c provider.Credential) (string, error) {
 		return "", failed(doing, provider.Incomplete, "the parameter project is needed: proj_…")
 	}
 	return "/organization/projects/" + url.PathEscape(c.Params["project"]), nil
+}
+
+// Recognize takes keys that may call models.
+func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	return provider.Credential{Parts: map[string]secret.Value{"value": parts["secret"]}}, rule == "openai-project-key" || rule == "openai-service-account-key" || rule == "openai-user-key"
 }
 
 // Verify lists the models that a key may use.

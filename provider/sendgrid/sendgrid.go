@@ -24,7 +24,7 @@ const (
 	most   = 100 // keys of an account
 )
 
-// Provider implements provider.Verifier, Lister, Planner, Issuer and Revoker.
+// Provider implements provider.Verifier, Recognizer, Lister, Planner, Issuer and Revoker.
 type Provider struct{ web web.Client }
 
 // New returns a Provider that uses the transport of h, which may be nil.
@@ -106,6 +106,11 @@ func said(a web.Answer) func(words string) bool {
 }
 
 const revoked = "authorization grant is invalid, expired, or revoked"
+
+// Recognize takes keys.
+func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	return provider.Credential{Parts: map[string]secret.Value{"value": parts["secret"]}}, rule == "sendgrid-api-key"
+}
 
 // Verify asks what a key may do. Who may not know that, is answered as one who has no key;
 // so then a mail is sent that has neither a sender nor words nor anybody to get it: that a
