@@ -213,6 +213,9 @@ func (s *server) login(ctx context.Context, user, password string) (session, err
 		return session{}, err
 	}
 	conn, err := connector.Connect(ctx)
+	for errors.Is(err, mysql.ErrMalformPkt) { // one challenge of ed25519 in 256
+		conn, err = connector.Connect(ctx)
+	}
 	return session{conn}, err
 }
 
