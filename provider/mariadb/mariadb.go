@@ -28,8 +28,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/keywright/keywright/provider"
@@ -42,14 +40,14 @@ type Provider struct{}
 const (
 	name = "mariadb"
 
-	user     = "user"
+	user     = provider.UserPart
 	password = "password"
 
 	host     = "host"
 	port     = "port"
 	sslMode  = "sslmode"
 	sslRoots = "sslrootcert"
-	users    = "users"
+	users    = provider.UsersParam
 
 	verifyFull = "verify-full"
 	disable    = "disable"
@@ -86,12 +84,12 @@ func (Provider) Info() provider.Info {
 // or not without TLS: then it refuses the new password alike.
 func (p Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
 	var probe provider.Probe
-	err := within(ctx, "log in as "+account(c), c, func(ctx context.Context, s *session) error {
+	err := within(ctx, "log in as "+provider.User(c), c, func(ctx context.Context, s *session) error {
 		grants, err := s.query(ctx, "SHOW GRANTS")
 		if err != nil {
 			return err
 		}
-		probe = provider.Probe{State: provider.Alive, Who: provider.Identity{ID: account(c), Scopes: rights(grants)}}
+		probe = provider.Probe{State: provider.Alive, Who: provider.Identity{ID: provider.User(c), Scopes: rights(grants)}}
 		return nil
 	})
 	if no := (*refusal)(nil); errors.As(err, &no) && no.code != 0 {
@@ -127,7 +125,7 @@ func (p Provider) Make(_ context.Context, old provider.Credential) (provider.Cre
 // password: it writes statements into its logs as they are. Each account keeps the method
 // that it logs in by, as its clients may know no other.
 func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credential) error {
-	from, to := account(old), account(next)
+	from, to := provider.User(old), provider.User(next)
 	doing := "change the password of " + to
 	if from == "" || to == "" || next.Part(password).IsZero() {
 		return incomplete(doing, "the user and the new password are needed")
@@ -154,7 +152,7 @@ func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credentia
 	}, old, next)
 	// A user that changes its own password cannot do that twice: the one that it logs in
 	// with is gone.
-	if no := (*refusal)(nil); errors.As(err, &no) && no.login && no.code == accessDenied && account(admin) == to {
+	if no := (*refusal)(nil); errors.As(err, &no) && no.login && no.code == accessDenied && provider.User(admin) == to {
 		if probe, err := p.Verify(ctx, next); err == nil && probe.State.Lives() {
 			return nil
 		}
@@ -180,7 +178,7 @@ func (p Provider) Disable(ctx context.Context, admin, c provider.Credential) err
 				return err
 			}
 		}
-		return s.end(ctx, account(c))
+		return s.end(ctx, provider.User(c))
 	})
 }
 
@@ -188,7 +186,7 @@ func (p Provider) Disable(ctx context.Context, admin, c provider.Credential) err
 func (p Provider) Enable(ctx context.Context, admin, c provider.Credential) error {
 	return p.change(ctx, "unlock", admin, c, func(ctx context.Context, s *session, all []entry) error {
 		if len(all) == 0 {
-			return &refusal{text: "there is no user " + account(c)}
+			return &refusal{text: "there is no user " + provider.User(c)}
 		}
 		for _, a := range all {
 			if err := s.exec(ctx, "ALTER USER ?@? ACCOUNT UNLOCK", a.user, a.host); err != nil {
@@ -206,7 +204,7 @@ func (p Provider) Enable(ctx context.Context, admin, c provider.Credential) erro
 func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	return p.change(ctx, "end", admin, c, func(ctx context.Context, s *session, all []entry) error {
 		for _, a := range all {
-			if account(c) == account(other) || !a.has(c.Part(password)) {
+			if provider.User(c) == provider.User(other) || !a.has(c.Part(password)) {
 				continue
 			}
 			sql, args := "ALTER USER ?@?", []string{a.user, a.host}
@@ -218,18 +216,18 @@ func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credentia
 				return err
 			}
 		}
-		return s.end(ctx, account(c))
+		return s.end(ctx, provider.User(c))
 	})
 }
 
 // change does something to all accounts of a credential's user, of which there may be
 // none.
 func (p Provider) change(ctx context.Context, verb string, admin, c provider.Credential, do func(context.Context, *session, []entry) error) error {
-	if account(c) == "" {
+	if provider.User(c) == "" {
 		return incomplete(verb+" a user", "the user is needed")
 	}
-	return within(ctx, verb+" "+account(c), acting(admin, c), func(ctx context.Context, s *session) error {
-		all, err := s.accounts(ctx, account(c))
+	return within(ctx, verb+" "+provider.User(c), acting(admin, c), func(ctx context.Context, s *session) error {
+		all, err := s.accounts(ctx, provider.User(c))
 		if err != nil {
 			return err
 		}
@@ -270,42 +268,11 @@ func (s *session) end(ctx context.Context, user string) error {
 	}
 }
 
-// account is the user of a credential, or what it is known by.
-func account(c provider.Credential) string {
-	if c.Part(user).IsZero() {
-		return c.ID
-	}
-	return string(c.Part(user).Reveal())
-}
-
-// pair are the two users that take turns, or none.
-func pair(c provider.Credential) ([]string, error) {
-	if strings.TrimSpace(c.Params[users]) == "" {
-		return nil, nil
-	}
-	names := strings.Split(c.Params[users], ",")
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
-	}
-	if len(names) != 2 || names[0] == "" || names[1] == "" || names[0] == names[1] {
-		return nil, fmt.Errorf("users %q are not two users, as app_a,app_b", c.Params[users])
-	}
-	return names, nil
-}
-
 // successor is the user that comes after a credential's, which may be itself.
 func successor(doing string, c provider.Credential) (string, error) {
-	pair, err := pair(c)
-	switch at := slices.Index(pair, account(c)); {
-	case err != nil:
+	next, err := provider.NextUser(c)
+	if err != nil {
 		return "", incomplete(doing, err.Error())
-	case account(c) == "":
-		return "", incomplete(doing, "the user is needed")
-	case pair == nil:
-		return account(c), nil
-	case at < 0:
-		return "", incomplete(doing, fmt.Sprintf("%s is none of the users %s", account(c), c.Params[users]))
-	default:
-		return pair[1-at], nil
 	}
+	return next, nil
 }

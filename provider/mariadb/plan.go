@@ -13,7 +13,7 @@ import (
 // Plan implements provider.Planner. The server cannot be asked whether something would be
 // permitted: rights are looked up.
 func (p Provider) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
-	from := account(old)
+	from := provider.User(old)
 	doing := "look whether the password of " + from + " can be changed"
 	to, err := successor(doing, old)
 	if err != nil {

@@ -69,7 +69,7 @@ func within(ctx context.Context, doing string, c provider.Credential, do func(co
 		return explain(ctx, doing, err, true, hide)
 	}
 	defer conn.Close()
-	s := &session{conn, account(c)}
+	s := &session{conn, provider.User(c)}
 	if err := s.begin(ctx); err != nil {
 		return explain(ctx, doing, err, false, hide)
 	}
@@ -120,7 +120,7 @@ func configure(c provider.Credential) (*mysql.Config, error) {
 		return nil, errors.New("the host is needed")
 	case err != nil || number == 0:
 		return nil, fmt.Errorf("the port %q is not 1 to 65535", text)
-	case account(c) == "":
+	case provider.User(c) == "":
 		return nil, errors.New("the user is needed")
 	case c.Part(password).IsZero():
 		return nil, errors.New("the password is needed")
@@ -129,7 +129,7 @@ func configure(c provider.Credential) (*mysql.Config, error) {
 	if config.TLS, err = secure(to, c.Params[sslMode], c.Params[sslRoots]); err != nil {
 		return nil, err
 	}
-	config.User, config.Passwd = account(c), string(c.Part(password).Reveal())
+	config.User, config.Passwd = provider.User(c), string(c.Part(password).Reveal())
 	config.Net, config.Addr = "tcp", net.JoinHostPort(to, text)
 	if filepath.IsAbs(to) {
 		config.Net, config.Addr = "unix", to

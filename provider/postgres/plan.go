@@ -14,49 +14,19 @@ import (
 	"github.com/keywright/keywright/secret"
 )
 
-// role is the user of a credential, or what it is known by.
-func role(c provider.Credential) string {
-	if c.Part(user).IsZero() {
-		return c.ID
-	}
-	return string(c.Part(user).Reveal())
-}
-
-// pair are the two roles that take turns, or none.
-func pair(c provider.Credential) ([]string, error) {
-	if strings.TrimSpace(c.Params[users]) == "" {
-		return nil, nil
-	}
-	names := strings.Split(c.Params[users], ",")
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
-	}
-	if len(names) != 2 || names[0] == "" || names[1] == "" || names[0] == names[1] {
-		return nil, fmt.Errorf("users %q are not two roles, as app_a,app_b", c.Params[users])
-	}
-	return names, nil
-}
-
 // maxName is how many bytes of a name PostgreSQL takes.
 const maxName = 63
 
 // successor is the role that comes after a credential's, which may be itself.
 func successor(doing string, c provider.Credential) (string, error) {
-	pair, err := pair(c)
-	switch at := slices.Index(pair, role(c)); {
+	next, err := provider.NextUser(c)
+	switch {
 	case err != nil:
 		return "", incomplete(doing, err.Error())
-	case role(c) == "":
-		return "", incomplete(doing, "the user is needed")
-	case pair == nil:
-		return role(c), nil
-	case at < 0:
-		return "", incomplete(doing, fmt.Sprintf("%s is none of the users %s", role(c), c.Params[users]))
-	case len(pair[1-at]) > maxName:
-		return "", incomplete(doing, fmt.Sprintf("the role %s has a name of more than %d bytes", pair[1-at], maxName))
-	default:
-		return pair[1-at], nil
+	case len(next) > maxName:
+		return "", incomplete(doing, fmt.Sprintf("the role %s has a name of more than %d bytes", next, maxName))
 	}
+	return next, nil
 }
 
 // validDays is for how long a new password is good; 0 for as long as it is now.
@@ -76,7 +46,7 @@ func validDays(doing string, c provider.Credential) (int, error) {
 // that nobody has, in a transaction that is rolled back: rights depend on the server's
 // version and on whoever runs it, and this asks for nothing else.
 func (p Provider) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
-	from := role(old)
+	from := provider.User(old)
 	doing := "look whether the password of " + from + " can be changed"
 	to, err := successor(doing, old)
 	if err != nil {

@@ -34,7 +34,7 @@ type Provider struct{}
 const (
 	name = "postgres"
 
-	user     = "user"
+	user     = provider.UserPart
 	password = "password"
 
 	host     = "host"
@@ -42,7 +42,7 @@ const (
 	database = "database"
 	sslMode  = "sslmode"
 	sslRoots = "sslrootcert"
-	users    = "users"
+	users    = provider.UsersParam
 	validity = "valid_days"
 
 	verifyFull = "verify-full"
@@ -83,7 +83,7 @@ func (Provider) Info() provider.Info {
 // password cannot tell.
 func (p Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
 	var probe provider.Probe
-	err := within(ctx, "log in as "+role(c), c, func(ctx context.Context, s *session) error {
+	err := within(ctx, "log in as "+provider.User(c), c, func(ctx context.Context, s *session) error {
 		rows, err := s.query(ctx, `SELECT current_database(), to_char(NULLIF(rolvaliduntil, 'infinity') AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
 			FROM pg_roles WHERE rolname = session_user`)
 		if err != nil {
@@ -92,13 +92,13 @@ func (p Provider) Verify(ctx context.Context, c provider.Credential) (provider.P
 		if len(rows) != 1 {
 			return errNonsense
 		}
-		probe.State, probe.Who.ID, probe.Who.Account = provider.Alive, role(c), rows[0][0]
+		probe.State, probe.Who.ID, probe.Who.Account = provider.Alive, provider.User(c), rows[0][0]
 		if rows[0][1] != "" {
 			if probe.Who.Expires, err = time.Parse(time.RFC3339, rows[0][1]); err != nil {
 				return errNonsense
 			}
 		}
-		pair, _ := pair(c)
+		pair, _ := provider.Users(c)
 		probe.Who.Scopes, err = s.scopes(ctx, pair)
 		return err
 	})
@@ -154,7 +154,7 @@ func (p Provider) Make(_ context.Context, old provider.Credential) (provider.Cre
 // Apply implements provider.Maker. The server is given a verifier of the password, not
 // the password: it is in no log of the server's.
 func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credential) error {
-	from, to := role(old), role(next)
+	from, to := provider.User(old), provider.User(next)
 	doing := "change the password of " + to
 	if from == "" || next.Part(password).IsZero() {
 		return incomplete(doing, "the user and the new password are needed")
@@ -177,7 +177,7 @@ func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credentia
 	}, next)
 	// A role that changes its own password cannot do that twice: the one that it logs in
 	// with is gone.
-	if no := (*refusal)(nil); errors.As(err, &no) && no.login && no.code == invalidPassword && role(admin) == to {
+	if no := (*refusal)(nil); errors.As(err, &no) && no.login && no.code == invalidPassword && provider.User(admin) == to {
 		if probe, err := p.Verify(ctx, next); err == nil && probe.State.Lives() {
 			return nil
 		}
@@ -209,7 +209,7 @@ func (s *session) setPassword(ctx context.Context, role, verifier string, days i
 // Disable implements provider.Disabler: the role may not log in, and keeps its password.
 // Its sessions are ended.
 func (p Provider) Disable(ctx context.Context, admin, c provider.Credential) error {
-	doing := "take the login from " + role(c)
+	doing := "take the login from " + provider.User(c)
 	return p.change(ctx, doing, admin, c, func(ctx context.Context, s *session, role string) error {
 		if err := s.exec(ctx, "ALTER ROLE %I NOLOGIN", role); err != nil {
 			return ignore(err, undefinedObject)
@@ -220,7 +220,7 @@ func (p Provider) Disable(ctx context.Context, admin, c provider.Credential) err
 
 // Enable implements provider.Disabler.
 func (p Provider) Enable(ctx context.Context, admin, c provider.Credential) error {
-	return p.change(ctx, "give the login back to "+role(c), admin, c, func(ctx context.Context, s *session, role string) error {
+	return p.change(ctx, "give the login back to "+provider.User(c), admin, c, func(ctx context.Context, s *session, role string) error {
 		return s.exec(ctx, "ALTER ROLE %I LOGIN", role)
 	})
 }
@@ -229,12 +229,12 @@ func (p Provider) Enable(ctx context.Context, admin, c provider.Credential) erro
 // and its login; it stays, as things may be its own. Of the same role only sessions are
 // ended, those that began before its password changed.
 func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
-	if role(c) == role(other) {
-		return p.change(ctx, "end the sessions of "+role(c), admin, c, func(ctx context.Context, s *session, role string) error {
+	if provider.User(c) == provider.User(other) {
+		return p.change(ctx, "end the sessions of "+provider.User(c), admin, c, func(ctx context.Context, s *session, role string) error {
 			return s.end(ctx, role, other.Since)
 		})
 	}
-	return p.change(ctx, "end "+role(c), admin, c, func(ctx context.Context, s *session, role string) error {
+	return p.change(ctx, "end "+provider.User(c), admin, c, func(ctx context.Context, s *session, role string) error {
 		if err := s.exec(ctx, "ALTER ROLE %I NOLOGIN PASSWORD NULL", role); err != nil {
 			return ignore(err, undefinedObject)
 		}
@@ -244,10 +244,10 @@ func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credentia
 
 // change does something to a credential's role.
 func (p Provider) change(ctx context.Context, doing string, admin, c provider.Credential, do func(context.Context, *session, string) error) error {
-	if role(c) == "" {
+	if provider.User(c) == "" {
 		return incomplete(strings.TrimSpace(doing)+" a role", "the user is needed")
 	}
-	return within(ctx, doing, acting(admin, c), func(ctx context.Context, s *session) error { return do(ctx, s, role(c)) }, c)
+	return within(ctx, doing, acting(admin, c), func(ctx context.Context, s *session) error { return do(ctx, s, provider.User(c)) }, c)
 }
 
 // ending is how long sessions have to end that were told to.

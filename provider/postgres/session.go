@@ -85,7 +85,7 @@ func configure(c provider.Credential) (*pgconn.Config, error) {
 		return nil, errors.New("the host is needed")
 	case err != nil || number == 0:
 		return nil, fmt.Errorf("the port %q is not 1 to 65535", text)
-	case role(c) == "":
+	case provider.User(c) == "":
 		return nil, errors.New("the user is needed")
 	case c.Part(password).IsZero():
 		return nil, errors.New("the password is needed")
@@ -101,7 +101,7 @@ func configure(c provider.Credential) (*pgconn.Config, error) {
 		return nil, errors.New("PGSERVICE names a service that cannot be read")
 	}
 	config.Host, config.Port, config.Database = to, uint16(number), at(database, "postgres")
-	config.User, config.Password = role(c), string(c.Part(password).Reveal())
+	config.User, config.Password = provider.User(c), string(c.Part(password).Reveal())
 	config.TLSConfig, config.SSLNegotiation, config.Fallbacks = secured, "", nil
 	config.RuntimeParams = map[string]string{"application_name": "keywright", "client_encoding": "UTF8", "DateStyle": "ISO"}
 	config.KerberosSrvName, config.KerberosSpn = "", ""

@@ -59,7 +59,7 @@ var (
 // others it closes the connection without a word. It also says so of the user guest, who
 // may come from the broker's own machine alone.
 func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
-	doing := "log in as " + account(c)
+	doing := "log in as " + provider.User(c)
 	to, config, err := target(c)
 	if err != nil {
 		return provider.Probe{}, incomplete(doing, err.Error())
@@ -111,9 +111,9 @@ func target(c provider.Credential) (string, *tls.Config, error) {
 		return "", nil, errors.New("the host is needed")
 	case err != nil || number == 0:
 		return "", nil, fmt.Errorf("the port %q is not 1 to 65535", at)
-	case account(c) == "" || c.Part(password).IsZero():
+	case provider.User(c) == "" || c.Part(password).IsZero():
 		return "", nil, errors.New("the user and the password are needed")
-	case strings.ContainsRune(account(c), 0), slices.Contains(c.Part(password).Reveal(), 0), len(c.Params[vhost]) > 255:
+	case strings.ContainsRune(provider.User(c), 0), slices.Contains(c.Part(password).Reveal(), 0), len(c.Params[vhost]) > 255:
 		return "", nil, errors.New("the user, the password or the virtual host is none that AMQP can say")
 	}
 	return net.JoinHostPort(to, at), config, nil
@@ -183,7 +183,7 @@ func handshake(ctx context.Context, c provider.Credential, to string, config *tl
 	if err := plain(hello); err != nil {
 		return provider.Probe{}, err
 	}
-	login := "\x00" + account(c) + "\x00" + string(c.Part(password).Reveal())
+	login := "\x00" + provider.User(c) + "\x00" + string(c.Part(password).Reveal())
 	capabilities := short("capabilities") + "F" + long(short("authentication_failure_close")+"t\x01")
 	if err := say(conn, startOK, long(short("product")+"S"+long("keywright")+capabilities)+short("PLAIN")+long(login)+short("en_US")); err != nil {
 		return provider.Probe{}, err
@@ -216,7 +216,7 @@ func handshake(ctx context.Context, c provider.Credential, to string, config *tl
 	if err := say(conn, closing, "\x00\xc8"+short("")+"\x00\x00\x00\x00"); err == nil {
 		_, _ = expect(conn, closeOK)
 	}
-	return provider.Probe{State: provider.Alive, Who: provider.Identity{ID: account(c)}}, nil
+	return provider.Probe{State: provider.Alive, Who: provider.Identity{ID: provider.User(c)}}, nil
 }
 
 // refusal is a connection that the broker closes. Its text may hold what it was sent.

@@ -28,7 +28,7 @@ type entry struct {
 
 // ask makes a call of the HTTP API. A refusal is an error, but that there is no such thing.
 func (p *Provider) ask(ctx context.Context, as provider.Credential, doing, method, path string, body any, header http.Header) (a web.Answer, found bool, err error) {
-	login := account(as) + ":" + string(as.Part(password).Reveal())
+	login := provider.User(as) + ":" + string(as.Part(password).Reveal())
 	h := http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(login))}, "Accept": {"application/json"}}
 	for name, values := range header {
 		h[name] = values
@@ -68,7 +68,7 @@ func (p *Provider) administrator(ctx context.Context, as provider.Credential, do
 	switch {
 	case err != nil:
 		return err
-	case who.Name != account(as):
+	case who.Name != provider.User(as):
 		return a.Failure(provider.Malformed, "", errors.New("it is not RabbitMQ's"))
 	case !slices.Contains(who.Tags, "administrator"):
 		return &provider.Error{Provider: name, Doing: doing, Kind: provider.Forbidden, Err: fmt.Errorf("%s lacks the tag administrator", who.Name),

@@ -37,7 +37,7 @@ func New(h *http.Client) *Provider { return &Provider{web.New(name, h)} }
 const (
 	name = "rabbitmq"
 
-	user     = "user"
+	user     = provider.UserPart
 	password = "password"
 
 	management = "url"
@@ -46,7 +46,7 @@ const (
 	vhost      = "vhost"
 	sslMode    = "sslmode"
 	sslRoots   = "sslrootcert"
-	users      = "users"
+	users      = provider.UsersParam
 )
 
 // Info implements provider.Provider.
@@ -99,9 +99,9 @@ func (p *Provider) Make(_ context.Context, old provider.Credential) (provider.Cr
 // Apply implements provider.Maker. The broker is given a hash of the password, not the
 // password.
 func (p *Provider) Apply(ctx context.Context, admin, old, next provider.Credential) error {
-	to := account(next)
+	to := provider.User(next)
 	doing := "change the password of " + to
-	if account(old) == "" || to == "" || next.Part(password).IsZero() {
+	if provider.User(old) == "" || to == "" || next.Part(password).IsZero() {
 		return incomplete(doing, "the user and the new password are needed")
 	}
 	as, err := acting(doing, admin, next)
@@ -111,7 +111,7 @@ func (p *Provider) Apply(ctx context.Context, admin, old, next provider.Credenti
 	err = p.setPassword(ctx, as, doing, to, next.Part(password))
 	// A user that changes its own password cannot do that twice: the one that it asks with
 	// is gone.
-	if e := (*provider.Error)(nil); errors.As(err, &e) && e.Kind == provider.Forbidden && account(admin) == to {
+	if e := (*provider.Error)(nil); errors.As(err, &e) && e.Kind == provider.Forbidden && provider.User(admin) == to {
 		if probe, err := p.Verify(ctx, next); err == nil && probe.State.Lives() {
 			return nil
 		}
@@ -136,7 +136,7 @@ func (p *Provider) setPassword(ctx context.Context, as provider.Credential, doin
 // than the credential's is left as it is. All connections of the user are closed, in place,
 // too: when one began, the broker says late or not at all.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
-	who := account(c)
+	who := provider.User(c)
 	doing := "end " + who
 	if who == "" {
 		return incomplete("end a user", "the user is needed")
@@ -145,7 +145,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	if err != nil {
 		return err
 	}
-	if who == account(other) {
+	if who == provider.User(other) {
 		return p.end(ctx, as, "close the connections of "+who, who)
 	}
 	u, err := p.user(ctx, as, doing, who)
@@ -193,7 +193,7 @@ func (u *entry) has(password secret.Value) bool {
 
 // Plan implements provider.Planner.
 func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
-	from := account(old)
+	from := provider.User(old)
 	doing := "look whether the password of " + from + " can be changed"
 	to, err := successor(doing, old)
 	if err != nil {
@@ -275,9 +275,9 @@ func acting(doing string, admin, c provider.Credential) (provider.Credential, er
 	switch {
 	case admin.Params[management] == "":
 		return admin, incomplete(doing, "the url is needed")
-	case account(admin) == "" || admin.Part(password).IsZero():
+	case provider.User(admin) == "" || admin.Part(password).IsZero():
 		return admin, incomplete(doing, "the user and the password of who makes the change are needed")
-	case strings.Contains(account(admin), ":"):
+	case strings.Contains(provider.User(admin), ":"):
 		return admin, incomplete(doing, "a user with a colon in its name cannot log in over HTTP")
 	}
 	return admin, nil
@@ -291,42 +291,11 @@ func incomplete(doing, what string) error {
 	return &provider.Error{Provider: name, Doing: doing, Kind: provider.Incomplete, Err: errors.New(what)}
 }
 
-// account is the user of a credential, or what it is known by.
-func account(c provider.Credential) string {
-	if c.Part(user).IsZero() {
-		return c.ID
-	}
-	return string(c.Part(user).Reveal())
-}
-
-// pair are the two users that take turns, or none.
-func pair(c provider.Credential) ([]string, error) {
-	if strings.TrimSpace(c.Params[users]) == "" {
-		return nil, nil
-	}
-	names := strings.Split(c.Params[users], ",")
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
-	}
-	if len(names) != 2 || names[0] == "" || names[1] == "" || names[0] == names[1] {
-		return nil, fmt.Errorf("users %q are not two users, as app_a,app_b", c.Params[users])
-	}
-	return names, nil
-}
-
 // successor is the user that comes after a credential's, which may be itself.
 func successor(doing string, c provider.Credential) (string, error) {
-	pair, err := pair(c)
-	switch at := slices.Index(pair, account(c)); {
-	case err != nil:
+	next, err := provider.NextUser(c)
+	if err != nil {
 		return "", incomplete(doing, err.Error())
-	case account(c) == "":
-		return "", incomplete(doing, "the user is needed")
-	case pair == nil:
-		return account(c), nil
-	case at < 0:
-		return "", incomplete(doing, fmt.Sprintf("%s is none of the users %s", account(c), c.Params[users]))
-	default:
-		return pair[1-at], nil
 	}
+	return next, nil
 }

@@ -142,7 +142,7 @@ func (s *session) setting(which string) (string, error) {
 // Plan implements provider.Planner. It asks the server whether the admin may do all that
 // a rotation does, which servers before Redis 7 cannot tell.
 func (p Provider) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
-	from := account(old)
+	from := provider.User(old)
 	doing := "look whether the password of " + from + " can be replaced"
 	to, err := successor(doing, old)
 	if err != nil {
@@ -160,7 +160,7 @@ func (p Provider) Plan(ctx context.Context, admin, old provider.Credential) (pro
 		if from != to {
 			needed = append(needed, []string{"ACL", "LIST"}, []string{"CLIENT", "LIST"})
 		}
-		note, err := s.may(account(admin), needed)
+		note, err := s.may(provider.User(admin), needed)
 		if err != nil {
 			return err
 		}

@@ -16,10 +16,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/secret"
@@ -31,7 +29,7 @@ type Provider struct{}
 const (
 	name = "redis"
 
-	user     = "user"
+	user     = provider.UserPart
 	password = "password"
 
 	host   = "host"
@@ -40,7 +38,7 @@ const (
 	roots  = "cacert"
 	cert   = "cert"
 	key    = "key"
-	users  = "users"
+	users  = provider.UsersParam
 )
 
 // Info implements provider.Provider.
@@ -75,11 +73,11 @@ func (Provider) Info() provider.Info {
 // never dead.
 func (p Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
 	var probe provider.Probe
-	err := within(ctx, "log in as "+account(c), c, func(s *session) error {
-		probe = provider.Probe{State: provider.Alive, Who: provider.Identity{ID: account(c)}}
+	err := within(ctx, "log in as "+provider.User(c), c, func(s *session) error {
+		probe = provider.Probe{State: provider.Alive, Who: provider.Identity{ID: provider.User(c)}}
 		who, err := s.text("ACL", "WHOAMI")
 		switch {
-		case err == nil && who != account(c):
+		case err == nil && who != provider.User(c):
 			return errNonsense
 		case refused(err, "NOPERM"): // it was let in before
 			probe.State, probe.Code, err = provider.Narrow, "NOPERM", nil
@@ -119,7 +117,7 @@ func (p Provider) Make(_ context.Context, old provider.Credential) (provider.Cre
 // password. The same user has both then; another one is made like the first, whatever it
 // was before, with this password alone.
 func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credential) error {
-	from, to := account(old), account(next)
+	from, to := provider.User(old), provider.User(next)
 	doing := "give " + to + " a new password"
 	if from == "" || to == "" || next.Part(password).IsZero() {
 		return incomplete(doing, "the user and the new password are needed")
@@ -147,16 +145,16 @@ func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credentia
 // off and has no password any more; otherwise its password alone is taken from the user.
 // All connections of the user are closed.
 func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
-	who := account(c)
+	who := provider.User(c)
 	doing := "take the password from " + who
-	turns, err := pair(c)
+	turns, err := provider.Users(c)
 	switch {
 	case err != nil:
 		return incomplete(doing, err.Error())
 	case who == "":
 		return incomplete("take a password away", "the user is needed")
 	}
-	whole := slices.Contains(turns, who) && who != account(other)
+	whole := slices.Contains(turns, who) && who != provider.User(other)
 	if !whole && c.Part(password).IsZero() {
 		return incomplete(doing, "the password is needed: the user may have others")
 	}
@@ -189,42 +187,11 @@ func hash(c provider.Credential) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// account is the user of a credential, or what it is known by.
-func account(c provider.Credential) string {
-	if c.Part(user).IsZero() {
-		return c.ID
-	}
-	return string(c.Part(user).Reveal())
-}
-
-// pair are the two users that take turns, or none.
-func pair(c provider.Credential) ([]string, error) {
-	if strings.TrimSpace(c.Params[users]) == "" {
-		return nil, nil
-	}
-	names := strings.Split(c.Params[users], ",")
-	for i := range names {
-		names[i] = strings.TrimSpace(names[i])
-	}
-	if len(names) != 2 || names[0] == "" || names[1] == "" || names[0] == names[1] {
-		return nil, fmt.Errorf("users %q are not two users, as app_a,app_b", c.Params[users])
-	}
-	return names, nil
-}
-
 // successor is the user that comes after a credential's, which may be itself.
 func successor(doing string, c provider.Credential) (string, error) {
-	pair, err := pair(c)
-	switch at := slices.Index(pair, account(c)); {
-	case err != nil:
+	next, err := provider.NextUser(c)
+	if err != nil {
 		return "", incomplete(doing, err.Error())
-	case account(c) == "":
-		return "", incomplete(doing, "the user is needed")
-	case pair == nil:
-		return account(c), nil
-	case at < 0:
-		return "", incomplete(doing, fmt.Sprintf("%s is none of the users %s", account(c), c.Params[users]))
-	default:
-		return pair[1-at], nil
 	}
+	return next, nil
 }

@@ -78,7 +78,7 @@ func within(ctx context.Context, doing string, c provider.Credential, do func(*s
 		protected = t
 	}
 	s.conn = redis.NewConn(&bounded{Conn: protected, left: maxAnswer}, 0, 0)
-	if err := s.do("AUTH", account(c), string(c.Part(password).Reveal())); err != nil {
+	if err := s.do("AUTH", provider.User(c), string(c.Part(password).Reveal())); err != nil {
 		return fail(true, err)
 	}
 	return fail(false, do(s))
@@ -91,7 +91,7 @@ func complete(c provider.Credential) error {
 		return errors.New("the host is needed")
 	case err != nil || number == 0:
 		return fmt.Errorf("the port %q is not 1 to 65535", at(c))
-	case account(c) == "":
+	case provider.User(c) == "":
 		return errors.New("the user is needed")
 	case c.Part(password).IsZero():
 		return errors.New("the password is needed")
