@@ -1,7 +1,6 @@
 package aws_test
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -27,24 +26,6 @@ func open(url string) *aws.Provider {
 	p := aws.New(nil)
 	p.Endpoint = url
 	return p
-}
-
-// quiet fails unless an error is of this kind, and shows no secret.
-func quiet(t *testing.T, err error, kind provider.Kind) *provider.Error {
-	t.Helper()
-	var e *provider.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("%v is not of a provider", err)
-	}
-	if e.Kind != kind {
-		t.Errorf("%v; want %s", err, kind)
-	}
-	for err := error(e); err != nil; err = errors.Unwrap(err) {
-		if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, marked) {
-			t.Errorf("it shows a secret: %s", text)
-		}
-	}
-	return e
 }
 
 func TestConformance(t *testing.T) {
@@ -155,7 +136,7 @@ func TestPlan(t *testing.T) {
 			}
 			text := strings.Join(got.Notes, "; ")
 			if c.kind != "" {
-				e := quiet(t, err, c.kind)
+				e := providertest.Quiet(t, err, c.kind)
 				text = e.Error() + " " + e.Hint
 			} else if err != nil {
 				t.Fatal(err)
@@ -185,7 +166,7 @@ func TestItself(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quiet(t, p.Revoke(t.Context(), next, next, next), provider.Refused)
+	providertest.Quiet(t, p.Revoke(t.Context(), next, next, next), provider.Refused)
 	for range 2 {
 		if err := p.Revoke(t.Context(), next, old, next); err != nil {
 			t.Fatal(err)
@@ -201,7 +182,7 @@ func TestRevokeOfAnotherUser(t *testing.T) {
 	f, url := serve(t)
 	old := f.credential("OLD")
 	old.Params["user"] = "somebody"
-	quiet(t, open(url).Revoke(t.Context(), f.credential("ADMIN"), old, provider.Credential{}), provider.Refused)
+	providertest.Quiet(t, open(url).Revoke(t.Context(), f.credential("ADMIN"), old, provider.Credential{}), provider.Refused)
 }
 
 // What is known after a create that did not go well.
@@ -251,7 +232,7 @@ func TestIssueFaults(t *testing.T) {
 				return true
 			}
 			_, err := open(url).Issue(t.Context(), f.credential("ADMIN"), f.credential("OLD"), "keywright-1")
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if n := f.count("CreateAccessKey"); n != 1 {
 				t.Errorf("asked for %d times", n)
 			}

@@ -20,11 +20,12 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/secret"
 )
 
 // marked is in every secret, and must be in no error.
-const marked = "marked4711"
+const marked = providertest.Marked
 
 // fake is IAM and STS as they are documented. Signatures are checked by making them again
 // with the SDK's own signer. What it says in words repeats the secrets.

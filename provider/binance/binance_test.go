@@ -2,7 +2,6 @@ package binance_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -41,24 +40,6 @@ func open(urls ...string) *binance.Provider {
 		p.Environments = append(p.Environments, binance.Environment{URL: u})
 	}
 	return p
-}
-
-// quiet fails unless an error is of this kind, and shows no secret.
-func quiet(t *testing.T, err error, kind provider.Kind) *provider.Error {
-	t.Helper()
-	var e *provider.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("%v is not of a provider", err)
-	}
-	if e.Kind != kind {
-		t.Errorf("%v; want %s", err, kind)
-	}
-	for err := error(e); err != nil; err = errors.Unwrap(err) {
-		if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, marked) {
-			t.Errorf("it shows a secret: %s", text)
-		}
-	}
-	return e
 }
 
 func verify(t *testing.T, p *binance.Provider, c provider.Credential) provider.Probe {
@@ -152,7 +133,7 @@ func TestVerify(t *testing.T) {
 	for _, body := range []string{`{}`, `{"ipRestrict":"` + marked + `"}`, `[]`, `"` + marked + `"`, "<html>" + marked} {
 		f.fault(self, text(200, body))
 		_, err := p.Verify(t.Context(), f.credential(url, "old"))
-		quiet(t, err, provider.Malformed)
+		providertest.Quiet(t, err, provider.Malformed)
 	}
 }
 
@@ -178,7 +159,7 @@ func TestCodes(t *testing.T) {
 		f, url := serve(t)
 		f.fault(self, say(503, code))
 		_, err := open(url).Verify(t.Context(), f.credential(url, "old"))
-		quiet(t, err, provider.Unclear)
+		providertest.Quiet(t, err, provider.Unclear)
 	}
 	for status, want := range map[int]provider.State{401: provider.Unknown, 403: provider.Throttled, 418: provider.Throttled, 429: provider.Throttled} {
 		for _, body := range []string{"", "<html>" + marked, `{"message":"` + marked + `"}`, `{"code":"-2008"}`} {
@@ -226,7 +207,7 @@ func TestEnvironments(t *testing.T) {
 	c.Params["host"] = testURL
 	check("in the test net, as it says", provider.Alive, "0")
 	_, err := p.Plan(t.Context(), c, c)
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 }
 
 func TestClock(t *testing.T) {
@@ -240,7 +221,7 @@ func TestClock(t *testing.T) {
 			t.Errorf("%v: %+v", off, got)
 		}
 		_, err := p.Issue(t.Context(), f.credential(url, "master"), f.credential(url, "old"), "keywright-1")
-		if e := quiet(t, err, provider.Refused); e.Hint == "" || f.made != 0 {
+		if e := providertest.Quiet(t, err, provider.Refused); e.Hint == "" || f.made != 0 {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -291,7 +272,7 @@ func TestIssueRefused(t *testing.T) {
 		admin, old := f.credential(url, "master"), f.credential(url, "old")
 		change(f, f.find("old"))
 		_, err := open(url).Issue(t.Context(), admin, old, "keywright-1")
-		quiet(t, err, provider.Refused)
+		providertest.Quiet(t, err, provider.Refused)
 		if f.made != 0 {
 			t.Errorf("%s: one was made", name)
 		}
@@ -300,7 +281,7 @@ func TestIssueRefused(t *testing.T) {
 	admin, old := f.credential(url, "master"), f.credential(url, "old")
 	delete(old.Params, "email")
 	_, err := open(url).Issue(t.Context(), admin, old, "keywright-1")
-	if e := quiet(t, err, provider.Incomplete); !strings.Contains(e.Hint, "email") {
+	if e := providertest.Quiet(t, err, provider.Incomplete); !strings.Contains(e.Hint, "email") {
 		t.Errorf("%+v", e)
 	}
 }
@@ -369,7 +350,7 @@ func TestIssueFaults(t *testing.T) {
 			f.fault("POST "+subs, c.answer)
 			p, admin, old := open(url), f.credential(url, "master"), f.credential(url, "old")
 			_, err := p.Issue(t.Context(), admin, old, "keywright-1")
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if n := f.called("POST " + subs); n != 1 {
 				t.Errorf("asked for %d times", n)
 			}
@@ -397,7 +378,7 @@ func TestIssueReadsFirst(t *testing.T) {
 			f, url := serve(t)
 			f.fault(route, answer)
 			_, err := open(url).Issue(t.Context(), f.credential(url, "master"), f.credential(url, "old"), "keywright-1")
-			quiet(t, err, provider.Unreached)
+			providertest.Quiet(t, err, provider.Unreached)
 			if n := f.called("POST " + subs); n != 0 {
 				t.Errorf("%s: asked for %d times", name, n)
 			}
@@ -422,13 +403,13 @@ func TestList(t *testing.T) {
 	for _, body := range []string{`{}`, `{"total":1}`, `{"rows":[]}`, `{"total":2,"rows":[]}`, `{"total":0,"rows":[{"apikey":"x"}]}`, `{"total":1,"rows":[{"apiName":"x"}]}`, "<html>" + marked} {
 		f.fault(subs, text(200, body))
 		_, err = p.List(t.Context(), admin, old)
-		quiet(t, err, provider.Malformed)
+		providertest.Quiet(t, err, provider.Malformed)
 	}
 	f.answer = nil
 	_, err = p.List(t.Context(), old, old)
-	quiet(t, err, provider.Forbidden)
+	providertest.Quiet(t, err, provider.Forbidden)
 	_, err = p.List(t.Context(), admin, admin)
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 }
 
 func TestPlan(t *testing.T) {
@@ -461,7 +442,7 @@ func TestPlan(t *testing.T) {
 				t.Errorf("%d changes", n)
 			}
 			if c.kind != "" {
-				quiet(t, err, c.kind)
+				providertest.Quiet(t, err, c.kind)
 				return
 			}
 			if err != nil || got.InPlace || got.Outage != "" || len(got.Notes) != len(c.notes) {
@@ -475,7 +456,7 @@ func TestPlan(t *testing.T) {
 		})
 	}
 	_, err := open().Plan(t.Context(), provider.Credential{}, provider.Credential{})
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 }
 
 func TestRevoke(t *testing.T) {
@@ -485,10 +466,10 @@ func TestRevoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quiet(t, p.Revoke(t.Context(), admin, next, next), provider.Refused)
-	quiet(t, p.Revoke(t.Context(), admin, provider.Credential{Params: old.Params}, next), provider.Incomplete)
-	quiet(t, p.Revoke(t.Context(), old, old, next), provider.Refused)
-	quiet(t, p.Revoke(t.Context(), admin, provider.Credential{ID: "old", Params: map[string]string{"host": url}}, provider.Credential{}), provider.Incomplete)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, next, next), provider.Refused)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, provider.Credential{Params: old.Params}, next), provider.Incomplete)
+	providertest.Quiet(t, p.Revoke(t.Context(), old, old, next), provider.Refused)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, provider.Credential{ID: "old", Params: map[string]string{"host": url}}, provider.Credential{}), provider.Incomplete)
 	if f.find("old") == nil || f.find("new1") == nil {
 		t.Fatal("one is gone")
 	}
@@ -519,9 +500,9 @@ func TestRevokeElsewhere(t *testing.T) {
 	f, url := serve(t)
 	admin, old := f.credential(url, "master"), f.credential(url, "old")
 	old.Params["email"] = "c@example.com"
-	quiet(t, open(url).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Unclear)
+	providertest.Quiet(t, open(url).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Unclear)
 	f.fault(self, say(429, -1003))
-	quiet(t, open(url).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Unclear)
+	providertest.Quiet(t, open(url).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Unclear)
 	if f.find("old") == nil {
 		t.Error("it is gone")
 	}
@@ -556,7 +537,7 @@ func TestRevokeFaults(t *testing.T) {
 				}
 				return
 			}
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if n := f.called("DELETE " + subs); n != 1 || !f.there("old") {
 				t.Errorf("asked %d times", n)
 			}

@@ -16,11 +16,12 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/secret"
 )
 
 // marked is in every secret, and must be in no error.
-const marked = "marked4711"
+const marked = providertest.Marked
 
 // fake is one environment of Binance, as it is documented: it checks signatures, times,
 // addresses and rights. What it says in words repeats the request and the secret.

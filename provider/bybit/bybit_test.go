@@ -2,7 +2,6 @@ package bybit_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -35,24 +34,6 @@ func open(urls ...string) *bybit.Provider {
 		p.Environments = append(p.Environments, bybit.Environment{URL: u})
 	}
 	return p
-}
-
-// quiet fails unless an error is of this kind, and shows no secret.
-func quiet(t *testing.T, err error, kind provider.Kind) *provider.Error {
-	t.Helper()
-	var e *provider.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("%v is not of a provider", err)
-	}
-	if e.Kind != kind {
-		t.Errorf("%v; want %s", err, kind)
-	}
-	for err := error(e); err != nil; err = errors.Unwrap(err) {
-		if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, marked) {
-			t.Errorf("it shows a secret: %s", text)
-		}
-	}
-	return e
 }
 
 func verify(t *testing.T, p *bybit.Provider, c provider.Credential) provider.Probe {
@@ -125,7 +106,7 @@ func TestRevokeExpired(t *testing.T) {
 	f.find("old").expires = time.Unix(1, 0)
 	f.fault("/v5/user/delete-sub-api", say(10016))
 	admin, old := f.credential(url, "master"), f.credential(url, "old")
-	quiet(t, open(url).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Unclear)
+	providertest.Quiet(t, open(url).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Unclear)
 	f.find("old").gone = true
 	if err := open(url).Revoke(t.Context(), admin, old, provider.Credential{}); err != nil {
 		t.Error(err)
@@ -255,7 +236,7 @@ func TestClock(t *testing.T) {
 			t.Errorf("%v: %+v", off, got)
 		}
 		_, err := p.Issue(t.Context(), f.credential(url, "master"), f.credential(url, "old"), "keywright-1")
-		if e := quiet(t, err, provider.Refused); e.Hint == "" || f.made != 0 {
+		if e := providertest.Quiet(t, err, provider.Refused); e.Hint == "" || f.made != 0 {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -303,7 +284,7 @@ func TestIssueForDeadKey(t *testing.T) {
 	f.find("old").readOnly = true
 	p, admin, old := open(url), f.credential(url, "master"), f.credential(url, "old")
 	_, err := p.Issue(t.Context(), admin, old, "keywright-1")
-	quiet(t, err, provider.Forbidden)
+	providertest.Quiet(t, err, provider.Forbidden)
 	old.Params["subaccount"] = "1001"
 	got, err := p.Issue(t.Context(), admin, old, "keywright-1")
 	if err != nil {
@@ -315,7 +296,7 @@ func TestIssueForDeadKey(t *testing.T) {
 	}
 	f.find("old").gone = true
 	_, err = p.Issue(t.Context(), admin, old, "keywright-1")
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 	if f.made != 1 {
 		t.Errorf("%d were made", f.made)
 	}
@@ -390,7 +371,7 @@ func TestIssueFaults(t *testing.T) {
 			f.fault("/v5/user/create-sub-api", c.answer)
 			p, admin, old := open(url), f.credential(url, "master"), f.credential(url, "old")
 			_, err := p.Issue(t.Context(), admin, old, "keywright-1")
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if n := f.called("/v5/user/create-sub-api"); n != 1 {
 				t.Errorf("asked for %d times", n)
 			}
@@ -420,7 +401,7 @@ func TestIssueReadsFirst(t *testing.T) {
 		f, url := serve(t)
 		f.fault("/v5/user/query-api", answer)
 		_, err := open(url).Issue(t.Context(), f.credential(url, "master"), f.credential(url, "old"), "keywright-1")
-		quiet(t, err, provider.Unreached)
+		providertest.Quiet(t, err, provider.Unreached)
 		if n := f.called("/v5/user/create-sub-api"); n != 0 {
 			t.Errorf("%s: asked for %d times", name, n)
 		}
@@ -430,7 +411,7 @@ func TestIssueReadsFirst(t *testing.T) {
 	f.fault("/v5/user/sub-apikeys", text(200, "<html>"+marked))
 	old := provider.Credential{ID: "old", Params: map[string]string{"host": url, "subaccount": "1001"}}
 	_, err := open(url).Issue(t.Context(), f.credential(url, "master"), old, "keywright-1")
-	quiet(t, err, provider.Unreached)
+	providertest.Quiet(t, err, provider.Unreached)
 }
 
 func TestList(t *testing.T) {
@@ -464,18 +445,18 @@ func TestList(t *testing.T) {
 		return true
 	}
 	_, err = p.List(t.Context(), admin, old)
-	quiet(t, err, provider.Busy)
+	providertest.Quiet(t, err, provider.Busy)
 	for _, body := range []string{`{"retCode":0,"result":{}}`, `{"retCode":0,"result":{"result":null,"nextPageCursor":""}}`, `{"retCode":0,"result":{"result":[],"nextPageCursor":"again"}}`} {
 		f.fault("/v5/user/sub-apikeys", text(200, body))
 		_, err = p.List(t.Context(), admin, old)
-		quiet(t, err, provider.Malformed)
+		providertest.Quiet(t, err, provider.Malformed)
 	}
 	f.fault("/v5/user/sub-apikeys", text(200, "<html>"+marked))
 	_, err = p.List(t.Context(), admin, old)
-	quiet(t, err, provider.Malformed)
+	providertest.Quiet(t, err, provider.Malformed)
 	f.answer = nil
 	_, err = p.List(t.Context(), old, old)
-	quiet(t, err, provider.Forbidden)
+	providertest.Quiet(t, err, provider.Forbidden)
 }
 
 func TestSubaccount(t *testing.T) {
@@ -483,7 +464,7 @@ func TestSubaccount(t *testing.T) {
 	p, admin, old := open(url), f.credential(url, "master"), f.credential(url, "old")
 	f.find("old").gone = true
 	_, err := p.List(t.Context(), admin, old)
-	if e := quiet(t, err, provider.Incomplete); !strings.Contains(e.Hint, "subaccount") {
+	if e := providertest.Quiet(t, err, provider.Incomplete); !strings.Contains(e.Hint, "subaccount") {
 		t.Error(e.Hint)
 	}
 	old.Params["subaccount"] = "1001"
@@ -492,9 +473,9 @@ func TestSubaccount(t *testing.T) {
 	}
 	old.Params["subaccount"] = "mine"
 	_, err = p.List(t.Context(), admin, old)
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 	_, err = p.List(t.Context(), admin, admin)
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 }
 
 func TestPlan(t *testing.T) {
@@ -535,7 +516,7 @@ func TestPlan(t *testing.T) {
 				t.Errorf("%d changes", n)
 			}
 			if c.kind != "" {
-				quiet(t, err, c.kind)
+				providertest.Quiet(t, err, c.kind)
 				return
 			}
 			if err != nil || got.InPlace || got.Outage != "" || len(got.Notes) != len(c.notes) {
@@ -551,9 +532,9 @@ func TestPlan(t *testing.T) {
 	p := open()
 	p.Environments = []bybit.Environment{{URL: "https://demo.example.com", Demo: true}}
 	_, err := p.Plan(t.Context(), provider.Credential{}, provider.Credential{Params: map[string]string{"host": "https://demo.example.com/"}})
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 	_, err = p.Plan(t.Context(), provider.Credential{}, provider.Credential{})
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 }
 
 func TestRevoke(t *testing.T) {
@@ -563,8 +544,8 @@ func TestRevoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quiet(t, p.Revoke(t.Context(), admin, next, next), provider.Refused)
-	quiet(t, p.Revoke(t.Context(), admin, provider.Credential{Params: old.Params}, next), provider.Incomplete)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, next, next), provider.Refused)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, provider.Credential{Params: old.Params}, next), provider.Incomplete)
 	if f.find("old") == nil || f.find("new1") == nil {
 		t.Fatal("one is gone")
 	}
@@ -603,7 +584,7 @@ func TestRevokeByPossession(t *testing.T) {
 	}
 	f, url := serve(t) // without the right to
 	c := f.credential(url, "old")
-	quiet(t, open(url).Revoke(t.Context(), c, c, provider.Credential{}), provider.Forbidden)
+	providertest.Quiet(t, open(url).Revoke(t.Context(), c, c, provider.Credential{}), provider.Forbidden)
 }
 
 // A delete without a clear answer is done if the key is on no list any more.
@@ -637,7 +618,7 @@ func TestRevokeFaults(t *testing.T) {
 				}
 				return
 			}
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if n := f.called("/v5/user/delete-sub-api"); n != 1 || !f.there("old") {
 				t.Errorf("asked %d times", n)
 			}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/web"
@@ -168,16 +167,9 @@ func (r reply) invalid() bool { return r.code != 0 && r.meaning().state == "" }
 func (r reply) word() string {
 	text := strconv.Itoa(r.code)
 	if r.meaning().state == provider.Skewed && r.answer.Ahead != 0 {
-		text += fmt.Sprintf(", the clock here is %s", offset(r.answer.Ahead))
+		text += fmt.Sprintf(", the clock here is %s", web.Offset(r.answer.Ahead))
 	}
 	return text
-}
-
-func offset(ahead time.Duration) string {
-	if ahead < 0 {
-		return (-ahead).String() + " slow"
-	}
-	return ahead.String() + " fast"
 }
 
 func (r reply) failure() *provider.Error {

@@ -172,16 +172,9 @@ func (r reply) unheard() bool { return r.code != 0 && r.meaning().state == "" }
 func (r reply) word() string {
 	text := strconv.Itoa(r.code)
 	if r.meaning().state == provider.Skewed {
-		text += fmt.Sprintf(", the clock here is %s", offset(r.answer.Ahead))
+		text += fmt.Sprintf(", the clock here is %s", web.Offset(r.answer.Ahead))
 	}
 	return text
-}
-
-func offset(ahead time.Duration) string {
-	if ahead < 0 {
-		return (-ahead).String() + " slow"
-	}
-	return ahead.String() + " fast"
 }
 
 func (r reply) failure() *provider.Error {

@@ -1,7 +1,6 @@
 package deribit_test
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -38,24 +37,6 @@ func open(urls ...string) *deribit.Provider {
 	p := deribit.New(nil)
 	p.Worlds = urls
 	return p
-}
-
-// quiet fails unless an error is of this kind, and shows no secret.
-func quiet(t *testing.T, err error, kind provider.Kind) *provider.Error {
-	t.Helper()
-	var e *provider.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("%v is not of a provider", err)
-	}
-	if e.Kind != kind {
-		t.Errorf("%v; want %s", err, kind)
-	}
-	for err := error(e); err != nil; err = errors.Unwrap(err) {
-		if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, marked) {
-			t.Errorf("it shows a secret: %s", text)
-		}
-	}
-	return e
 }
 
 func verify(t *testing.T, p *deribit.Provider, c provider.Credential) provider.Probe {
@@ -139,7 +120,7 @@ func TestVerify(t *testing.T) {
 	}
 	f.fault("public/auth", text(200, `{"result":{"access_token":"`+marked+`"}}`))
 	_, err := p.Verify(t.Context(), f.credential(url, "old"))
-	quiet(t, err, provider.Malformed)
+	providertest.Quiet(t, err, provider.Malformed)
 }
 
 // What each code means for a key, and which of them mean that it is dead.
@@ -219,7 +200,7 @@ func TestClock(t *testing.T) {
 			}
 		}
 		_, err := p.Issue(t.Context(), f.credential(url, "admin"), old, lineage)
-		if e := quiet(t, err, provider.Refused); e.Hint == "" || f.made != 0 {
+		if e := providertest.Quiet(t, err, provider.Refused); e.Hint == "" || f.made != 0 {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -292,7 +273,7 @@ func TestIssueTakesBack(t *testing.T) {
 			f, url := serve(t)
 			c.change(f)
 			_, err := open(url).Issue(t.Context(), f.credential(url, "admin"), f.credential(url, "old"), lineage)
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if f.issued() != 1 || f.there("new1") != c.remains || !f.there("old") {
 				t.Errorf("%d made, it is there: %v", f.issued(), f.there("new1"))
 			}
@@ -310,9 +291,9 @@ func TestIssueRefused(t *testing.T) {
 		admin, old := f.credential(url, "admin"), f.credential(url, "old")
 		change(f, f.find("old"))
 		_, err := open(url).Issue(t.Context(), admin, old, lineage)
-		quiet(t, err, provider.Refused)
+		providertest.Quiet(t, err, provider.Refused)
 		_, err = open(url).Plan(t.Context(), admin, old)
-		quiet(t, err, provider.Refused)
+		providertest.Quiet(t, err, provider.Refused)
 		if f.made != 0 {
 			t.Errorf("%s: one was made", name)
 		}
@@ -383,7 +364,7 @@ func TestIssueFaults(t *testing.T) {
 			f.fault(create, c.answer)
 			p, admin, old := open(url), f.credential(url, "admin"), f.credential(url, "old")
 			_, err := p.Issue(t.Context(), admin, old, lineage)
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if n := f.called(create); n != 1 {
 				t.Errorf("asked for %d times", n)
 			}
@@ -411,11 +392,11 @@ func TestReadsFirst(t *testing.T) {
 		f.fault(list, answer)
 		p, admin, old := open(url), f.credential(url, "admin"), f.credential(url, "old")
 		_, err := p.Issue(t.Context(), admin, old, lineage)
-		quiet(t, err, provider.Unreached)
-		quiet(t, p.Revoke(t.Context(), admin, old, provider.Credential{}), provider.Unreached)
-		quiet(t, p.Disable(t.Context(), admin, old), provider.Unreached)
+		providertest.Quiet(t, err, provider.Unreached)
+		providertest.Quiet(t, p.Revoke(t.Context(), admin, old, provider.Credential{}), provider.Unreached)
+		providertest.Quiet(t, p.Disable(t.Context(), admin, old), provider.Unreached)
 		_, err = p.Plan(t.Context(), admin, old)
-		quiet(t, err, provider.Unreached)
+		providertest.Quiet(t, err, provider.Unreached)
 		if n := f.called(list); n != len(f.calls) {
 			t.Errorf("%s: %v", name, f.calls)
 		}
@@ -442,7 +423,7 @@ func TestList(t *testing.T) {
 	}
 	f.find("old").scope = "trade:read_write"
 	_, err = p.List(t.Context(), old, old)
-	quiet(t, err, provider.Forbidden)
+	providertest.Quiet(t, err, provider.Forbidden)
 }
 
 func TestPlan(t *testing.T) {
@@ -477,7 +458,7 @@ func TestPlan(t *testing.T) {
 				t.Errorf("changes: %v", f.calls)
 			}
 			if c.kind != "" {
-				quiet(t, err, c.kind)
+				providertest.Quiet(t, err, c.kind)
 				return
 			}
 			if err != nil || got.InPlace || got.Outage != "" || len(got.Notes) != len(c.notes) {
@@ -491,7 +472,7 @@ func TestPlan(t *testing.T) {
 		})
 	}
 	_, err := open().Plan(t.Context(), provider.Credential{}, provider.Credential{})
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 }
 
 // fill makes it so many keys.
@@ -508,8 +489,8 @@ func TestRevoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quiet(t, p.Revoke(t.Context(), admin, next, next), provider.Refused)
-	quiet(t, p.Revoke(t.Context(), admin, provider.Credential{Params: old.Params}, next), provider.Incomplete)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, next, next), provider.Refused)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, provider.Credential{Params: old.Params}, next), provider.Incomplete)
 	if f.find("old") == nil || f.find("new1") == nil {
 		t.Fatal("one is gone")
 	}
@@ -540,7 +521,7 @@ func TestRevoke(t *testing.T) {
 func TestRevokeElsewhere(t *testing.T) {
 	f, url := serve(t)
 	f.fault(list, text(200, `{"result":[{"id":1,"client_id":"admin"}]}`))
-	quiet(t, open(url).Revoke(t.Context(), f.credential(url, "admin"), f.credential(url, "old"), provider.Credential{}), provider.Refused)
+	providertest.Quiet(t, open(url).Revoke(t.Context(), f.credential(url, "admin"), f.credential(url, "old"), provider.Credential{}), provider.Refused)
 	if n := f.called(remove); n != 0 {
 		t.Error("it was to be deleted")
 	}
@@ -575,7 +556,7 @@ func TestRevokeFaults(t *testing.T) {
 				}
 				return
 			}
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if n := f.called(remove); n != 1 || !f.there("old") {
 				t.Errorf("asked %d times", n)
 			}

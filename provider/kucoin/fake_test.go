@@ -18,11 +18,12 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/secret"
 )
 
 // marked is in every secret that the fake gives away, and must be in no error.
-const marked = "marked4711"
+const marked = providertest.Marked
 
 // fake is KuCoin, as it is documented: it checks signatures, passphrases, times, addresses
 // and rights. What it says in words repeats the request and the secret.

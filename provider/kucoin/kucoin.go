@@ -354,13 +354,13 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	}
 	passphrase := phrase(admin, lineage)
 	r.body = struct {
-		Sub        string `json:"subName"`
-		Remark     string `json:"remark"`
-		Passphrase plain  `json:"passphrase"`
-		Permission string `json:"permission"`
-		IPs        string `json:"ipWhitelist,omitempty"`
-		Expire     string `json:"expire"`
-	}{k.Sub, remark(lineage), plain{passphrase}, strings.Join(rights, ","), strings.Join(k.addresses(), ","), days}
+		Sub        string    `json:"subName"`
+		Remark     string    `json:"remark"`
+		Passphrase web.Plain `json:"passphrase"`
+		Permission string    `json:"permission"`
+		IPs        string    `json:"ipWhitelist,omitempty"`
+		Expire     string    `json:"expire"`
+	}{k.Sub, remark(lineage), web.Plain{Value: passphrase}, strings.Join(rights, ","), strings.Join(k.addresses(), ","), days}
 	var issued struct {
 		ID     string     `json:"apiKey"`
 		Secret web.Secret `json:"apiSecret"`

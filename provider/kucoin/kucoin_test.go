@@ -2,7 +2,6 @@ package kucoin_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -32,24 +31,6 @@ const (
 	self = "/api/v1/user/api-key"
 	subs = "/api/v1/sub/api-key" // GET, POST and DELETE
 )
-
-// quiet fails unless an error is of this kind, and shows no secret.
-func quiet(t *testing.T, err error, kind provider.Kind) *provider.Error {
-	t.Helper()
-	var e *provider.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("%v is not of a provider", err)
-	}
-	if e.Kind != kind {
-		t.Errorf("%v; want %s", err, kind)
-	}
-	for err := error(e); err != nil; err = errors.Unwrap(err) {
-		if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, marked) {
-			t.Errorf("it shows a secret: %s", text)
-		}
-	}
-	return e
-}
 
 func verify(t *testing.T, p *kucoin.Provider, c provider.Credential) provider.Probe {
 	t.Helper()
@@ -147,7 +128,7 @@ func TestVerify(t *testing.T) {
 	}
 	f.fault(self, text(200, `{"code":"200000","data":{"apiKey":"another","remark":"`+marked+`"}}`))
 	_, err := p.Verify(t.Context(), c)
-	quiet(t, err, provider.Malformed)
+	providertest.Quiet(t, err, provider.Malformed)
 }
 
 // What each code means for a key, and which of them mean that it is dead.
@@ -198,7 +179,7 @@ func TestClock(t *testing.T) {
 			t.Errorf("%v: %+v", off, got)
 		}
 		_, err := p.Issue(t.Context(), f.credential(url, "master"), f.credential(url, "old"), "keywright-1")
-		if e := quiet(t, err, provider.Refused); e.Hint == "" || f.made != 0 {
+		if e := providertest.Quiet(t, err, provider.Refused); e.Hint == "" || f.made != 0 {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -252,9 +233,9 @@ func TestIssueValidDays(t *testing.T) {
 	}
 	old.Params["valid_days"] = "91"
 	_, err := p.Issue(t.Context(), admin, old, "keywright-2")
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 	_, err = p.Plan(t.Context(), admin, old)
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 }
 
 // A right that no key of a sub-account can have is not asked for.
@@ -271,9 +252,9 @@ func TestIssueWithoutTransfer(t *testing.T) {
 	}
 	f.find("old").rights = "Transfer"
 	_, err = p.Issue(t.Context(), admin, old, "keywright-2")
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 	_, err = p.Issue(t.Context(), admin, admin, "keywright-2")
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 	if f.made != 1 {
 		t.Errorf("%d were made", f.made)
 	}
@@ -285,7 +266,7 @@ func TestIssueForRefusedKey(t *testing.T) {
 	p, admin, old := kucoin.New(nil), f.credential(url, "master"), f.credential(url, "old")
 	f.find("old").ips = "198.51.100.7"
 	_, err := p.Issue(t.Context(), admin, old, "keywright-1")
-	quiet(t, err, provider.Forbidden)
+	providertest.Quiet(t, err, provider.Forbidden)
 	old.Params["subaccount"] = "subone"
 	if _, err := p.Issue(t.Context(), admin, old, "keywright-1"); err != nil {
 		t.Fatal(err)
@@ -295,7 +276,7 @@ func TestIssueForRefusedKey(t *testing.T) {
 	}
 	f.drop("old")
 	_, err = p.Issue(t.Context(), admin, old, "keywright-2")
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 	if f.made != 1 {
 		t.Errorf("%d were made", f.made)
 	}
@@ -367,7 +348,7 @@ func TestIssueFaults(t *testing.T) {
 			f.fault("POST "+subs, c.answer)
 			p, admin, old := kucoin.New(nil), f.credential(url, "master"), f.credential(url, "old")
 			_, err := p.Issue(t.Context(), admin, old, "keywright-1")
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if n := f.called("POST " + subs); n != 1 {
 				t.Errorf("asked for %d times", n)
 			}
@@ -404,7 +385,7 @@ func TestIssueReadsFirst(t *testing.T) {
 		f, url := serve(t)
 		f.fault(self, answer)
 		_, err := kucoin.New(nil).Issue(t.Context(), f.credential(url, "master"), f.credential(url, "old"), "keywright-1")
-		quiet(t, err, provider.Unreached)
+		providertest.Quiet(t, err, provider.Unreached)
 		if n := f.called("POST " + subs); n != 0 {
 			t.Errorf("%s: asked for %d times", name, n)
 		}
@@ -428,16 +409,16 @@ func TestList(t *testing.T) {
 	for _, body := range []string{`{"code":"200000"}`, `{"code":"200000","data":null}`, `{"code":"200000","data":[{"remark":"x"}]}`, `{"code":"200000","data":{}}`, "<html>" + marked} {
 		f.fault(subs, text(200, body))
 		_, err = p.List(t.Context(), admin, old)
-		quiet(t, err, provider.Malformed)
+		providertest.Quiet(t, err, provider.Malformed)
 	}
 	f.answer = nil
 	_, err = p.List(t.Context(), old, old)
-	quiet(t, err, provider.Forbidden)
+	providertest.Quiet(t, err, provider.Forbidden)
 	_, err = p.List(t.Context(), admin, admin)
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 	f.drop("old")
 	_, err = p.List(t.Context(), admin, old)
-	if e := quiet(t, err, provider.Incomplete); !strings.Contains(e.Hint, "subaccount") {
+	if e := providertest.Quiet(t, err, provider.Incomplete); !strings.Contains(e.Hint, "subaccount") {
 		t.Error(e.Hint)
 	}
 }
@@ -473,7 +454,7 @@ func TestPlan(t *testing.T) {
 				t.Errorf("%d changes", n)
 			}
 			if c.kind != "" {
-				quiet(t, err, c.kind)
+				providertest.Quiet(t, err, c.kind)
 				return
 			}
 			if err != nil || got.InPlace || got.Outage != "" || len(got.Notes) != len(c.notes) {
@@ -487,7 +468,7 @@ func TestPlan(t *testing.T) {
 		})
 	}
 	_, err := kucoin.New(nil).Plan(t.Context(), provider.Credential{}, provider.Credential{})
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 }
 
 func TestRevoke(t *testing.T) {
@@ -497,11 +478,11 @@ func TestRevoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quiet(t, p.Revoke(t.Context(), admin, next, next), provider.Refused)
-	quiet(t, p.Revoke(t.Context(), admin, provider.Credential{Params: old.Params}, next), provider.Incomplete)
-	quiet(t, p.Revoke(t.Context(), old, old, next), provider.Refused)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, next, next), provider.Refused)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, provider.Credential{Params: old.Params}, next), provider.Incomplete)
+	providertest.Quiet(t, p.Revoke(t.Context(), old, old, next), provider.Refused)
 	// Whose passphrase nobody knows, and was not made here.
-	if e := quiet(t, p.Revoke(t.Context(), admin, provider.Credential{ID: "old", Params: old.Params}, next), provider.Incomplete); e.Hint == "" {
+	if e := providertest.Quiet(t, p.Revoke(t.Context(), admin, provider.Credential{ID: "old", Params: old.Params}, next), provider.Incomplete); e.Hint == "" {
 		t.Errorf("%+v", e)
 	}
 	if f.find("old") == nil || f.find("new1") == nil {
@@ -532,7 +513,7 @@ func TestRevokeOrphanOfAnotherKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	orphan := provider.Credential{ID: "new1", Params: old.Params}
-	quiet(t, p.Revoke(t.Context(), f.credential(url, "other"), orphan, old), provider.Unclear)
+	providertest.Quiet(t, p.Revoke(t.Context(), f.credential(url, "other"), orphan, old), provider.Unclear)
 	if f.find("new1") == nil {
 		t.Error("it is gone")
 	}
@@ -543,9 +524,9 @@ func TestRevokeElsewhere(t *testing.T) {
 	f, url := serve(t)
 	admin, old := f.credential(url, "master"), f.credential(url, "old")
 	old.Params["subaccount"] = "subtwo"
-	quiet(t, kucoin.New(nil).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Unclear)
+	providertest.Quiet(t, kucoin.New(nil).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Unclear)
 	delete(old.Parts, "passphrase")
-	quiet(t, kucoin.New(nil).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Incomplete)
+	providertest.Quiet(t, kucoin.New(nil).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Incomplete)
 	if f.find("old") == nil {
 		t.Error("it is gone")
 	}
@@ -583,7 +564,7 @@ func TestRevokeFaults(t *testing.T) {
 				}
 				return
 			}
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if n := f.called("DELETE " + subs); n != 1 || !f.there("old") {
 				t.Errorf("asked %d times", n)
 			}

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/web"
@@ -38,12 +37,6 @@ type request struct {
 	query url.Values
 	body  any // of a POST; nil for a GET
 }
-
-// plain is a secret on its way into the body of a request.
-type plain struct{ secret.Value }
-
-// MarshalJSON shows the secret.
-func (p plain) MarshalJSON() ([]byte, error) { return json.Marshal(string(p.Reveal())) }
 
 // reply is what all answers have in common.
 type reply struct {
@@ -98,7 +91,7 @@ func read(a web.Answer) (reply, error) {
 	err := a.JSON(&body)
 	switch {
 	case err == nil && body.Code != "" && (a.OK() || body.Code != "0"):
-		return reply{a, number(body.Code), body.Data}, nil
+		return reply{a, web.Number(body.Code), body.Data}, nil
 	case a.OK() && err != nil:
 		return reply{}, err
 	case a.OK():
@@ -107,14 +100,6 @@ func read(a web.Answer) (reply, error) {
 		return reply{answer: a, code: strconv.Itoa(a.Status)}, nil
 	}
 	return reply{}, a.Refusal()
-}
-
-// number is a code, which may be shown if it is one.
-func number(code string) string {
-	if n, err := strconv.ParseUint(code, 10, 32); err != nil || strconv.FormatUint(n, 10) != code {
-		return "not a number"
-	}
-	return code
 }
 
 // done asks for something that is to be done, and decodes the data of it.
@@ -197,16 +182,9 @@ func (r reply) unheard() bool { return r.code != "0" && r.meaning().state == "" 
 // word is the code, and how wrong the clock is where that matters.
 func (r reply) word() string {
 	if r.meaning().state == provider.Skewed && r.answer.Ahead != 0 {
-		return fmt.Sprintf("%s, the clock here is %s", r.code, offset(r.answer.Ahead))
+		return fmt.Sprintf("%s, the clock here is %s", r.code, web.Offset(r.answer.Ahead))
 	}
 	return r.code
-}
-
-func offset(ahead time.Duration) string {
-	if ahead < 0 {
-		return (-ahead).String() + " slow"
-	}
-	return ahead.String() + " fast"
 }
 
 func (r reply) failure() *provider.Error {

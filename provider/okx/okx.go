@@ -383,12 +383,12 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	}
 	passphrase := phrase()
 	r.body = struct {
-		Sub        string `json:"subAcct"`
-		Label      string `json:"label"`
-		Passphrase plain  `json:"passphrase"`
-		Perm       string `json:"perm"`
-		IP         string `json:"ip,omitempty"`
-	}{sub, lineage, plain{passphrase}, strings.Join(rights, ","), strings.Join(k.addresses(), ",")}
+		Sub        string    `json:"subAcct"`
+		Label      string    `json:"label"`
+		Passphrase web.Plain `json:"passphrase"`
+		Perm       string    `json:"perm"`
+		IP         string    `json:"ip,omitempty"`
+	}{sub, lineage, web.Plain{Value: passphrase}, strings.Join(rights, ","), strings.Join(k.addresses(), ",")}
 	var issued []struct {
 		ID     string     `json:"apiKey"`
 		Secret web.Secret `json:"secretKey"`

@@ -2,7 +2,6 @@ package okx_test
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -38,24 +37,6 @@ func open(urls ...string) *okx.Provider {
 	p := okx.New(nil)
 	p.Worlds = urls
 	return p
-}
-
-// quiet fails unless an error is of this kind, and shows no secret.
-func quiet(t *testing.T, err error, kind provider.Kind) *provider.Error {
-	t.Helper()
-	var e *provider.Error
-	if !errors.As(err, &e) {
-		t.Fatalf("%v is not of a provider", err)
-	}
-	if e.Kind != kind {
-		t.Errorf("%v; want %s", err, kind)
-	}
-	for err := error(e); err != nil; err = errors.Unwrap(err) {
-		if text := fmt.Sprintf("%v %+v %#v", err, err, err); strings.Contains(text, marked) {
-			t.Errorf("it shows a secret: %s", text)
-		}
-	}
-	return e
 }
 
 func verify(t *testing.T, p *okx.Provider, c provider.Credential) provider.Probe {
@@ -227,7 +208,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	_, err := p.Plan(t.Context(), admin, old)
-	if e := quiet(t, err, provider.Forbidden); !strings.Contains(e.Hint, "demo") {
+	if e := providertest.Quiet(t, err, provider.Forbidden); !strings.Contains(e.Hint, "demo") {
 		t.Errorf("%+v", e)
 	}
 	old.Params["demo"] = "yes"
@@ -253,7 +234,7 @@ func TestClock(t *testing.T) {
 			t.Errorf("%v: %+v", off, got)
 		}
 		_, err := p.Issue(t.Context(), f.credential(url, "master"), f.credential(url, "old"), "keywright-1")
-		if e := quiet(t, err, provider.Refused); e.Hint == "" || f.made != 0 {
+		if e := providertest.Quiet(t, err, provider.Refused); e.Hint == "" || f.made != 0 {
 			t.Errorf("%+v", e)
 		}
 	}
@@ -307,11 +288,11 @@ func TestIssueWithoutWithdraw(t *testing.T) {
 	}
 	f.find("old").perm = "withdraw"
 	_, err = p.Issue(t.Context(), admin, old, "keywright-2")
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 	_, err = p.Plan(t.Context(), admin, old)
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 	_, err = p.Issue(t.Context(), admin, admin, "keywright-2")
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 	if f.made != 1 {
 		t.Errorf("%d were made", f.made)
 	}
@@ -323,7 +304,7 @@ func TestIssueForRefusedKey(t *testing.T) {
 	p, admin, old := open(url), f.credential(url, "master"), f.credential(url, "old")
 	f.find("old").ip = "198.51.100.7"
 	_, err := p.Issue(t.Context(), admin, old, "keywright-1")
-	quiet(t, err, provider.Forbidden)
+	providertest.Quiet(t, err, provider.Forbidden)
 	old.Params["subaccount"] = "subone"
 	if _, err := p.Issue(t.Context(), admin, old, "keywright-1"); err != nil {
 		t.Fatal(err)
@@ -333,7 +314,7 @@ func TestIssueForRefusedKey(t *testing.T) {
 	}
 	f.drop("old")
 	_, err = p.Issue(t.Context(), admin, old, "keywright-2")
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 	if f.made != 1 {
 		t.Errorf("%d were made", f.made)
 	}
@@ -413,7 +394,7 @@ func TestIssueFaults(t *testing.T) {
 			f.fault("POST "+create, c.answer)
 			p, admin, old := open(url), f.credential(url, "master"), f.credential(url, "old")
 			_, err := p.Issue(t.Context(), admin, old, "keywright-1")
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if n := f.called("POST " + create); n != 1 {
 				t.Errorf("asked for %d times", n)
 			}
@@ -441,7 +422,7 @@ func TestIssueReadsFirst(t *testing.T) {
 			f, url := serve(t)
 			f.fault(path, answer)
 			_, err := open(url).Issue(t.Context(), f.credential(url, "master"), f.credential(url, "old"), "keywright-1")
-			quiet(t, err, provider.Unreached)
+			providertest.Quiet(t, err, provider.Unreached)
 			if n := f.called("POST " + create); n != 0 {
 				t.Errorf("%s: asked for %d times", name, n)
 			}
@@ -450,7 +431,7 @@ func TestIssueReadsFirst(t *testing.T) {
 	f, url := serve(t)
 	f.fault(config, text(200, `{"code":"0","data":[]}`))
 	_, err := open(url).Issue(t.Context(), f.credential(url, "master"), f.credential(url, "old"), "keywright-1")
-	quiet(t, err, provider.Unreached)
+	providertest.Quiet(t, err, provider.Unreached)
 }
 
 func TestList(t *testing.T) {
@@ -470,12 +451,12 @@ func TestList(t *testing.T) {
 	for _, body := range []string{`{"code":"0"}`, `{"code":"0","data":null}`, `{"code":"0","data":[{"label":"x"}]}`, `{"code":"0","data":{}}`, "<html>" + marked} {
 		f.fault(create, text(200, body))
 		_, err = p.List(t.Context(), admin, old)
-		quiet(t, err, provider.Malformed)
+		providertest.Quiet(t, err, provider.Malformed)
 	}
 	f.answer = nil
 	old.Params["subaccount"] = "subone"
 	_, err = p.List(t.Context(), old, old)
-	quiet(t, err, provider.Forbidden)
+	providertest.Quiet(t, err, provider.Forbidden)
 }
 
 // The name of a sub-account is looked for on all pages.
@@ -493,12 +474,12 @@ func TestSubaccount(t *testing.T) {
 	}
 	f.subs = f.subs[1:]
 	_, err := p.List(t.Context(), admin, old)
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 	_, err = p.List(t.Context(), admin, admin)
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 	f.drop("old")
 	_, err = p.List(t.Context(), admin, old)
-	if e := quiet(t, err, provider.Incomplete); !strings.Contains(e.Hint, "subaccount") {
+	if e := providertest.Quiet(t, err, provider.Incomplete); !strings.Contains(e.Hint, "subaccount") {
 		t.Error(e.Hint)
 	}
 }
@@ -539,7 +520,7 @@ func TestPlan(t *testing.T) {
 				t.Errorf("%d changes", n)
 			}
 			if c.kind != "" {
-				quiet(t, err, c.kind)
+				providertest.Quiet(t, err, c.kind)
 				return
 			}
 			if err != nil || got.InPlace || got.Outage != "" || len(got.Notes) != len(c.notes) {
@@ -568,9 +549,9 @@ func TestPlan(t *testing.T) {
 		text(200, fmt.Sprintf(`{"code":"0","data":[{"uid":"1","mainUid":"%d","perm":"trade","ip":"192.0.2.1"}]}`, n))(w, nil)
 	})
 	_, err := open(url).Plan(t.Context(), admin, old)
-	quiet(t, err, provider.Refused)
+	providertest.Quiet(t, err, provider.Refused)
 	_, err = open().Plan(t.Context(), provider.Credential{}, provider.Credential{})
-	quiet(t, err, provider.Incomplete)
+	providertest.Quiet(t, err, provider.Incomplete)
 }
 
 func TestRevoke(t *testing.T) {
@@ -580,9 +561,9 @@ func TestRevoke(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	quiet(t, p.Revoke(t.Context(), admin, next, next), provider.Refused)
-	quiet(t, p.Revoke(t.Context(), admin, provider.Credential{Params: old.Params}, next), provider.Incomplete)
-	quiet(t, p.Revoke(t.Context(), old, old, next), provider.Refused)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, next, next), provider.Refused)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, provider.Credential{Params: old.Params}, next), provider.Incomplete)
+	providertest.Quiet(t, p.Revoke(t.Context(), old, old, next), provider.Refused)
 	if f.find("old") == nil || f.find("new1") == nil {
 		t.Fatal("one is gone")
 	}
@@ -593,7 +574,7 @@ func TestRevoke(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	quiet(t, p.Revoke(t.Context(), admin, orphan, provider.Credential{}), provider.Incomplete)
+	providertest.Quiet(t, p.Revoke(t.Context(), admin, orphan, provider.Credential{}), provider.Incomplete)
 	for range 2 {
 		if err := p.Revoke(t.Context(), admin, old, provider.Credential{}); err != nil {
 			t.Fatal(err)
@@ -616,9 +597,9 @@ func TestRevokeElsewhere(t *testing.T) {
 	f.subs = append(f.subs, fakeSub{"subtwo", "1002", 1})
 	admin, old := f.credential(url, "master"), f.credential(url, "old")
 	old.Params["subaccount"] = "subtwo"
-	quiet(t, open(url).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Refused)
+	providertest.Quiet(t, open(url).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Refused)
 	old.Params["subaccount"] = "nobody"
-	quiet(t, open(url).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Refused)
+	providertest.Quiet(t, open(url).Revoke(t.Context(), admin, old, provider.Credential{}), provider.Refused)
 	if f.find("old") == nil {
 		t.Error("it is gone")
 	}
@@ -656,7 +637,7 @@ func TestRevokeFaults(t *testing.T) {
 				}
 				return
 			}
-			quiet(t, err, c.kind)
+			providertest.Quiet(t, err, c.kind)
 			if n := f.called("POST " + remove); n != 1 || !f.there("old") {
 				t.Errorf("asked %d times", n)
 			}

@@ -331,3 +331,26 @@ func (s *Secret) UnmarshalJSON(b []byte) error {
 	s.Value = secret.New([]byte(text))
 	return nil
 }
+
+// Plain is a secret that is sent as a string of JSON. It goes into the body of a request,
+// and nowhere else.
+type Plain struct{ secret.Value }
+
+// MarshalJSON gives the secret away.
+func (p Plain) MarshalJSON() ([]byte, error) { return json.Marshal(string(p.Reveal())) }
+
+// Offset says how wrong the clock here is, by an Answer's Ahead.
+func Offset(ahead time.Duration) string {
+	if ahead < 0 {
+		return (-ahead).String() + " slow"
+	}
+	return ahead.String() + " fast"
+}
+
+// Number is a service's code for what happened, which may be shown if it is a number.
+func Number(code string) string {
+	if n, err := strconv.ParseUint(code, 10, 32); err != nil || strconv.FormatUint(n, 10) != code {
+		return "not a number"
+	}
+	return code
+}
