@@ -280,8 +280,8 @@ func newEdit(term *terminal) *cobra.Command {
 				}
 				return runProtect(c.Context(), term, args[0], protected, reason)
 			}
-			if reason != "" && d.use == "" {
-				return usagef("leave it out", "--reason goes with --protected and --use")
+			if reason != "" && d.use == "" && len(d.consumers) == 0 {
+				return usagef("leave it out", "--reason goes with --protected, --use and --consumer")
 			}
 			if d.noConsumers && len(d.consumers) > 0 {
 				return usagef("leave one of them out", "--no-consumers goes with no --consumer")
@@ -294,7 +294,7 @@ func newEdit(term *terminal) *cobra.Command {
 	c.Flags().BoolVar(&d.noConsumers, "no-consumers", false, "deliver new versions nowhere")
 	c.Flags().StringVar(&d.use, "use", "", "`WAY` is reveal (the default), or run: it is handed to\nprograms, and neither shown nor exported")
 	c.Flags().BoolVar(&protected, "protected", false, "ask before an environment's keys are used")
-	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record, with --protected or --use")
+	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record, with --protected, --use\nor --consumer")
 	complete(c, "use", uses)
 	return c
 }
@@ -339,6 +339,12 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
+	}
+	if len(d.consumers) > 0 {
+		r := request{verb: "edit", env: name.Env, names: []keystore.Name{name}, what: "Let new versions of " + name.String() + " go to other places", reason: reason}
+		if _, err := keys.permit(ctx, r); err != nil {
+			return err
+		}
 	}
 	if d.use != "" {
 		if err := keys.permitUse(ctx, name, keystore.Use(d.use), reason); err != nil {
