@@ -105,6 +105,11 @@ type source struct {
 
 func (s source) test() bool { return strings.HasSuffix(s.name, "_test.go") }
 
+func exists(path string) bool {
+	_, err := os.Stat(filepath.FromSlash(path))
+	return err == nil
+}
+
 // sources parses every Go file, for whatever platform.
 func sources(t *testing.T, mode parser.Mode) []source {
 	t.Helper()
@@ -116,6 +121,8 @@ func sources(t *testing.T, mode parser.Mode) []source {
 			return err
 		case d.IsDir() && p != "." && (strings.HasPrefix(name, ".") || strings.HasPrefix(name, "_") || name == "testdata" || name == "dist"):
 			return fs.SkipDir
+		case d.IsDir() && p != "." && exists(path.Join(p, "go.mod")):
+			return fs.SkipDir // another module
 		case d.IsDir() || !strings.HasSuffix(name, ".go"):
 			return nil
 		}

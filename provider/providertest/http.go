@@ -1,11 +1,15 @@
 package providertest
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -29,11 +33,16 @@ type HTTP struct {
 	calls []string
 }
 
-// Serve starts a fake, which ends with the test.
+// Serve starts a fake, which ends with the test. KEYWRIGHT_RECORD names a directory that
+// what is asked for is written to, for bench/openapi.
 func Serve(t *testing.T, h http.HandlerFunc) *HTTP {
 	t.Helper()
 	s := &HTTP{}
+	record := os.Getenv("KEYWRIGHT_RECORD")
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if record != "" {
+			note(t, record, r)
+		}
 		s.Lock()
 		defer s.Unlock()
 		s.calls = append(s.calls, r.Method+" "+r.URL.Path)
@@ -45,6 +54,31 @@ func Serve(t *testing.T, h http.HandlerFunc) *HTTP {
 	t.Cleanup(server.Close)
 	s.URL = server.URL
 	return s
+}
+
+// note writes a request down, without what it is authenticated with.
+func note(t *testing.T, dir string, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // the client has gone
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	text, err := json.Marshal(map[string]string{"method": r.Method, "url": r.URL.RequestURI(), "type": r.Header.Get("Content-Type"), "body": string(body), "test": t.Name()})
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	f, err := os.CreateTemp(dir, "*.json")
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if _, err := f.Write(text); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 // Addr is where the fake listens.

@@ -26,7 +26,12 @@ var (
 	_ provider.Revoker  = (*twilio.Provider)(nil)
 )
 
-const of = "AC0123"
+// SIDs have 34 characters.
+var of = "AC" + strings.Repeat("0", 32)
+
+func sk(n int) string { return fmt.Sprintf("SK%032x", n) }
+
+var admins, olds = sk(0xAD), sk(0x01D)
 
 // fake is Twilio with one account.
 type fake struct {
@@ -44,8 +49,8 @@ type fakeKey struct {
 
 func serve(t *testing.T) *fake {
 	f := &fake{page: 1000, keys: []*fakeKey{
-		{sid: "SKadmin", name: "admin", secret: providertest.Marked + "-admin", main: true},
-		{sid: "SKold", name: "app", secret: providertest.Marked + "-old"},
+		{sid: admins, name: "admin", secret: providertest.Marked + "-admin", main: true},
+		{sid: olds, name: "app", secret: providertest.Marked + "-old"},
 	}}
 	f.HTTP = providertest.Serve(t, f.serve)
 	return f
@@ -100,7 +105,7 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		f.made++
-		k := &fakeKey{sid: fmt.Sprint("SKnew", f.made), name: r.FormValue("FriendlyName"), secret: fmt.Sprint(providertest.Marked, "-new", f.made)}
+		k := &fakeKey{sid: sk(0x1000 + f.made), name: r.FormValue("FriendlyName"), secret: fmt.Sprint(providertest.Marked, "-new", f.made)}
 		f.keys = append(f.keys, k)
 		answer(w, 201, map[string]any{"sid": k.sid, "friendly_name": k.name, "secret": k.secret, "policy": nil, "date_created": time.Now().UTC().Format(time.RFC1123Z)})
 	case !one:
@@ -135,12 +140,12 @@ func TestConformance(t *testing.T) {
 	f := serve(t)
 	providertest.Provider(t, providertest.Subject{
 		Provider: open(f.URL),
-		Admin:    f.credential("SKadmin"),
+		Admin:    f.credential(admins),
 		New: func(t *testing.T) provider.Credential {
 			f.Lock()
 			defer f.Unlock()
 			f.made++
-			k := &fakeKey{sid: fmt.Sprint("SKtest", f.made), secret: fmt.Sprint(providertest.Marked, "-test", f.made)}
+			k := &fakeKey{sid: sk(0x2000 + f.made), secret: fmt.Sprint(providertest.Marked, "-test", f.made)}
 			f.keys = append(f.keys, k)
 			return f.credential(k.sid)
 		},
@@ -161,9 +166,9 @@ func TestConformance(t *testing.T) {
 
 func TestVerify(t *testing.T) {
 	f := serve(t)
-	old := f.credential("SKold")
+	old := f.credential(olds)
 	got, err := open(f.URL).Verify(t.Context(), old)
-	want := provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{ID: "SKold", Account: of}}
+	want := provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{ID: olds, Account: of}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -196,16 +201,16 @@ func TestPlan(t *testing.T) {
 		{"by its id", func(_ *fake, _, old *provider.Credential) { old.Parts = nil }, "", ""},
 		{"may nothing", func(f *fake, a, old *provider.Credential) { *a = *old }, provider.Forbidden, ""},
 		{"restricted", func(f *fake, _, _ *provider.Credential) {
-			f.find("SKold").policy = map[string]any{"allow": []string{"/twilio/messaging/messages/read"}}
+			f.find(olds).policy = map[string]any{"allow": []string{"/twilio/messaging/messages/read"}}
 		}, provider.Refused, "restricted"},
-		{"a main key", func(f *fake, _, _ *provider.Credential) { f.find("SKold").main = true }, provider.Refused, "main key"},
+		{"a main key", func(f *fake, _, _ *provider.Credential) { f.find(olds).main = true }, provider.Refused, "main key"},
 		{"of another account", func(f *fake, _, old *provider.Credential) {
-			old.ID, old.Parts = "SKother", nil
+			old.ID, old.Parts = sk(0x99), nil
 		}, provider.Refused, "404"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := serve(t)
-			admin, old := f.credential("SKadmin"), f.credential("SKold")
+			admin, old := f.credential(admins), f.credential(olds)
 			c.change(f, &admin, &old)
 			_, err := open(f.URL).Plan(t.Context(), admin, old)
 			if c.kind != "" {
@@ -226,12 +231,12 @@ func TestPlan(t *testing.T) {
 func TestParity(t *testing.T) {
 	f := serve(t)
 	p := open(f.URL)
-	next, err := p.Issue(t.Context(), f.credential("SKadmin"), f.credential("SKold"), "keywright-1")
+	next, err := p.Issue(t.Context(), f.credential(admins), f.credential(olds), "keywright-1")
 	if err != nil || f.find(next.ID).name != "keywright-1" {
 		t.Errorf("%v", err)
 	}
-	f.find("SKold").policy = map[string]any{"allow": []string{}}
-	_, err = p.Issue(t.Context(), f.credential("SKadmin"), f.credential("SKold"), "keywright-2")
+	f.find(olds).policy = map[string]any{"allow": []string{}}
+	_, err = p.Issue(t.Context(), f.credential(admins), f.credential(olds), "keywright-2")
 	providertest.Quiet(t, err, provider.Refused)
 	if n := f.Count("POST"); n != 1 {
 		t.Errorf("asked %d times", n)
@@ -243,9 +248,9 @@ func TestPages(t *testing.T) {
 	f := serve(t)
 	f.page = 3
 	for n := range 9 {
-		f.keys = append(f.keys, &fakeKey{sid: fmt.Sprint("SK", n)})
+		f.keys = append(f.keys, &fakeKey{sid: sk(n)})
 	}
-	all, err := open(f.URL).List(t.Context(), f.credential("SKadmin"), f.credential("SKold"))
+	all, err := open(f.URL).List(t.Context(), f.credential(admins), f.credential(olds))
 	if err != nil || len(all) != 11 || all[10].Created.Year() != 2016 {
 		t.Errorf("%d keys, %v", len(all), err)
 	}
@@ -253,7 +258,7 @@ func TestPages(t *testing.T) {
 
 func TestRevokeElsewhere(t *testing.T) {
 	f := serve(t)
-	p, old, admin := open(f.URL), f.credential("SKold"), f.credential("SKadmin")
+	p, old, admin := open(f.URL), f.credential(olds), f.credential(admins)
 	providertest.Quiet(t, p.Revoke(t.Context(), admin, old, old), provider.Refused)
 	providertest.Quiet(t, p.Revoke(t.Context(), admin, provider.Credential{ID: of, Params: old.Params}, provider.Credential{}), provider.Incomplete)
 	f.Answer = func(w http.ResponseWriter, r *http.Request, _ func()) bool { // the key is of another account
@@ -269,7 +274,7 @@ func TestIssueFaults(t *testing.T) {
 	providertest.IssueFaults(t, "POST /v1/Keys", func(t *testing.T) (*providertest.HTTP, func(context.Context) error) {
 		f := serve(t)
 		return f.HTTP, func(ctx context.Context) error {
-			_, err := open(f.URL).Issue(ctx, f.credential("SKadmin"), f.credential("SKold"), "keywright-1")
+			_, err := open(f.URL).Issue(ctx, f.credential(admins), f.credential(olds), "keywright-1")
 			return err
 		}
 	})
