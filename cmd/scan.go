@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/keywright/keywright/config"
+	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/report"
 )
@@ -163,9 +164,11 @@ func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptio
 	if err != nil {
 		return err
 	}
-	asked, err := verifiers(providers(), o.verify)
-	if err != nil {
-		return err
+	var asked []provider.Provider
+	if len(o.verify) > 0 { // most scans ask nobody
+		if asked, err = verifiers(providers(), o.verify); err != nil {
+			return err
+		}
 	}
 	if err := cmp.Or(checkOutput(o.output), checkPath(job)); err != nil {
 		return err
