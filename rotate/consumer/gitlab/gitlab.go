@@ -46,7 +46,7 @@ var (
 	// Target is a project or a group, by its path or its number.
 	Target = regexp.MustCompile(`^(projects|groups)/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$`)
 	// Name is that of a variable.
-	Name = regexp.MustCompile(`^[A-Za-z0-9_]{1,255}$`)
+	Name = regexp.MustCompile(`^[A-Za-z0-9_]+$`) // how long it may be, the server knows
 )
 
 // Scope is the setting that says which of several variables of one name is meant: its

@@ -38,7 +38,7 @@ var (
 	// Target is a namespace and a Secret in it.
 	Target = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?/[a-z0-9]([a-z0-9.-]*[a-z0-9])?$`)
 	// Name is that of a value in a Secret's data.
-	Name = regexp.MustCompile(`^[A-Za-z0-9._-]{1,253}$`)
+	Name = regexp.MustCompile(`^[A-Za-z0-9._-]+$`) // how long it may be, the server knows
 )
 
 // Store is a Secret. It is not to be used concurrently.
