@@ -109,6 +109,9 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 	}
 	if before.State == provider.Dead {
 		fmt.Fprintf(term.out, "%s takes it for no token that is valid (%s); nothing was done\n", p.Info().Title, escaped(before.Code))
+		if others := p.Info().Others; others != "" {
+			fmt.Fprintln(term.out, "  it may be of", others+", which was not asked")
+		}
 		return nil
 	}
 	if text := p.Info().Revoking; text != "" {
@@ -136,11 +139,12 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 		return err
 	}
 	fmt.Fprintln(term.out, "the provider says that it is done")
-	return watch(ctx, term, v, c, p.Info().Propagation)
+	return watch(ctx, term, v, c, p.Info().Propagation, before.State.Lives())
 }
 
-// watch tries what was revoked until it is refused.
-func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.Credential, within time.Duration) error {
+// watch tries what was revoked until it is refused. That shows that it is dead only if it
+// was seen alive before.
+func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.Credential, within time.Duration, alive bool) error {
 	const pause = 3 * time.Second
 	var last string
 	for end := time.Now().Add(within + pause); ; {
@@ -148,6 +152,8 @@ func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.
 		switch {
 		case err != nil:
 			last = err.Error()
+		case probe.State == provider.Dead && !alive:
+			return hintedError{fmt.Errorf("it is refused now (%s), and was not seen alive before: whether it ever was this provider's is not known", probe.Code), "if it may be of another server, revoke it there"}
 		case probe.State == provider.Dead:
 			fmt.Fprintln(term.out, "it is dead:", escaped(probe.Code))
 			return nil

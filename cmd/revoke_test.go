@@ -14,6 +14,7 @@ import (
 type issuer struct {
 	alive    bool
 	immortal bool
+	coy      bool // it does not say whether it is alive
 	revoked  int
 }
 
@@ -22,6 +23,9 @@ func (i *issuer) Info() provider.Info {
 }
 
 func (i *issuer) Verify(context.Context, provider.Credential) (provider.Probe, error) {
+	if i.alive && i.coy {
+		return provider.Probe{State: provider.Unknown, Code: "502"}, nil
+	}
 	if i.alive {
 		return provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{Account: "ada"}}, nil
 	}
@@ -51,6 +55,7 @@ func TestRevokeFinding(t *testing.T) {
 	}{
 		{"alive", &issuer{alive: true}, "it is dead: 401", false, 1},
 		{"dead", &issuer{}, "takes it for no token that is valid (401); nothing was done", false, 0},
+		{"never seen alive", &issuer{alive: true, coy: true}, "the provider says that it is done", true, 1},
 		{"immortal", &issuer{alive: true, immortal: true}, "the provider says that it is done", true, 1},
 	} {
 		t.Run(c.what, func(t *testing.T) {

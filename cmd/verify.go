@@ -90,6 +90,9 @@ func verifyAt(ctx context.Context, p *progress, at provider.Provider, findings [
 		asked++
 		p.show("asking: "+title, "secrets", int64(asked), 0)
 		f.Answer, patience = ask(ctx, at.(provider.Verifier), c)
+		if others := at.Info().Others; f.Answer.Life == scan.Dead && others != "" { // nobody has asked them
+			f.Answer.Life, f.Answer.Code = scan.Unknown, f.Answer.Code+"; it may be of "+others
+		}
 	}
 	return ctx.Err()
 }

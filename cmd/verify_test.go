@@ -16,13 +16,14 @@ import (
 
 // oracle answers for each secret what it was told to, and counts.
 type oracle struct {
-	name  string
-	nonce bool
+	name   string
+	nonce  bool
+	others string
 	says  map[string]provider.Probe
 	asked []string
 }
 
-func (o *oracle) Info() provider.Info { return provider.Info{Name: o.name, Nonce: o.nonce} }
+func (o *oracle) Info() provider.Info { return provider.Info{Name: o.name, Nonce: o.nonce, Others: o.others} }
 
 func (o *oracle) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
 	return provider.Credential{Parts: parts}, rule == o.name+"-token"
@@ -84,6 +85,50 @@ func TestVerifyFindings(t *testing.T) {
 	}
 	if slices.Contains(o.asked, "later") || len(o.asked) != len(want)-1 {
 		t.Errorf("asked about %q", o.asked)
+	}
+}
+
+// TestVerifyOthers: what is refused where others issue the same form of credentials is not
+// called dead, as they were not asked; and those that are known to are said to be.
+func TestVerifyOthers(t *testing.T) {
+	o := &oracle{name: "one", others: "a server of your own", says: map[string]provider.Probe{
+		"dead": {State: provider.Dead, Code: "401"}, "lives": {State: provider.Alive, Code: "200"},
+	}}
+	r := &scan.Report{Findings: []scan.Finding{findingOf("one-token", "dead"), findingOf("one-token", "lives")}}
+	s := newScreen()
+	if err := verifyFindings(t.Context(), &s.terminal, []provider.Provider{o}, r, 0); err != nil {
+		t.Fatal(err)
+	}
+	if want := (scan.Answer{Life: scan.Unknown, Code: "401; it may be of a server of your own"}); *r.Findings[0].Answer != want {
+		t.Errorf("%+v, want %+v", *r.Findings[0].Answer, want)
+	}
+	if r.Findings[1].Answer.Life != scan.Alive {
+		t.Errorf("%+v", *r.Findings[1].Answer)
+	}
+	for _, p := range verifiable(providers()) {
+		shared := []string{"aws", "binance", "bybit", "coinmarketcap", "github", "gitlab", "kraken", "sendgrid", "slack"}
+		if info := p.Info(); (info.Others != "") != slices.Contains(shared, info.Name) {
+			t.Errorf("%s: others %q", info.Name, info.Others)
+		}
+	}
+}
+
+// TestOneRecognizes: no two providers take what one rule finds for theirs.
+func TestOneRecognizes(t *testing.T) {
+	parts := map[string]secret.Value{}
+	for _, role := range []string{scan.RoleSecret, "id", "passphrase"} {
+		parts[role] = secret.New([]byte("x"))
+	}
+	for _, rule := range rules.All() {
+		var who []string
+		for _, p := range verifiable(providers()) {
+			if _, ok := p.(provider.Recognizer).Recognize(rule.ID, parts); ok {
+				who = append(who, p.Info().Name)
+			}
+		}
+		if len(who) > 1 {
+			t.Errorf("%s is taken by %q", rule.ID, who)
+		}
 	}
 }
 

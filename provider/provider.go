@@ -51,6 +51,10 @@ type Info struct {
 	Propagation time.Duration
 	// Nonce says that a probe of a key that is in use may disturb its user.
 	Nonce bool
+	// Others is who else issues credentials that look the same, where a probe without a
+	// host does not reach: "a server of your own". What is refused may be valid there. It is
+	// empty if there are none.
+	Others string
 	// Revoking is what else a revocation does, for whoever is about to ask for one: a
 	// sentence, "Its owner is told." It may be empty.
 	Revoking string

@@ -42,7 +42,8 @@ func New(h *http.Client) *Provider { return &Provider{web: web.New("aws", h)} }
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "aws", Title: "AWS access key of an IAM user", Page: "https://console.aws.amazon.com/iam/home#/users",
-		Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
+		Others: "AWS in China or GovCloud",
+		Parts:  []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
 		Params: []provider.Param{
 			{Name: "user", Meaning: "the name of the IAM user; the key is asked if it is not given"},
 			{Name: "region", Meaning: "the region that IAM and STS are asked in", Default: region},

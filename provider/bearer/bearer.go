@@ -67,6 +67,7 @@ type service struct {
 	end     request
 	warning string // as of provider.Info.Revoking
 	delay   time.Duration
+	others  string // as of provider.Info.Others
 
 	steps   provider.Steps
 	sources []string
@@ -113,7 +114,7 @@ func form(token, client string) (string, []byte) {
 // Info is what is known without asking.
 func (p *Provider) Info() provider.Info {
 	i := provider.Info{
-		Name: p.name, Title: p.title, Page: p.page, Parts: []provider.Part{{Name: part}},
+		Name: p.name, Title: p.title, Page: p.page, Others: p.others, Parts: []provider.Part{{Name: part}},
 		Propagation: p.delay, Revoking: p.warning, Sources: p.sources, Tested: "a fake of the documentation",
 	}
 	if p.api == "" {

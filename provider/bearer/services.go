@@ -154,7 +154,7 @@ func slack() service {
 		return web.Code{Status: 200, Field: "error", Words: words, State: state}
 	}
 	return service{
-		name: "slack", title: "Slack token", page: page, api: "https://slack.com",
+		name: "slack", others: "GovSlack", title: "Slack token", page: page, api: "https://slack.com",
 		rules: map[string][]string{"slack-bot-token": nil, "slack-user-token": nil, "slack-legacy-token": nil}, scheme: "Bearer ",
 		whose: request{method: http.MethodPost, path: "/api/auth.test", done: http.StatusOK, yes: "ok"},
 		says:  identity{account: "url", label: "user"},

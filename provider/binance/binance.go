@@ -60,7 +60,8 @@ const page = "https://www.binance.com/en/my/settings/api-management"
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "binance", Title: "Binance API key of a sub-account", Page: page,
-		Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
+		Others: "Binance.US or another sister exchange",
+		Parts:  []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
 		Params: []provider.Param{
 			{Name: "host", Meaning: "the address of the environment that the key is of: https://api.binance.com, https://testnet.binance.vision or https://demo-api.binance.com", Required: true},
 			{Name: "email", Meaning: "the email address of the sub-account, which all but looking at the key takes"},

@@ -54,7 +54,8 @@ func New(h *http.Client) *Provider {
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "bybit", Title: "Bybit API key of a sub-account", Page: "https://www.bybit.com/app/user/api-management",
-		Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
+		Others: "a country's own Bybit",
+		Parts:  []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
 		Params: []provider.Param{
 			{Name: "host", Meaning: "the address of the environment that the key is of: https://api.bybit.com, https://api-testnet.bybit.com, or that of a country", Required: true},
 			{Name: "subaccount", Meaning: "the UID of the sub-account; the key is asked if it is not given"},

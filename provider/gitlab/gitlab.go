@@ -37,7 +37,8 @@ func New(h *http.Client) *Provider { return &Provider{web.New("gitlab", h)} }
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "gitlab", Title: "GitLab project or group token",
-		Parts: []provider.Part{{Name: "value"}},
+		Others: "a GitLab server of your own",
+		Parts:  []provider.Part{{Name: "value"}},
 		Params: []provider.Param{
 			{Name: "project", Meaning: "the number or the path of the project that the token is of"},
 			{Name: "group", Meaning: "the number or the path of the group that it is of, if it is no project's"},

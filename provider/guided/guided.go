@@ -59,12 +59,13 @@ type service struct {
 	name, title, page string
 	parts             []provider.Part // of a key with several
 
-	asks  func(key string) web.Call // what a key is; nil if there is no such call
-	says  func(web.Said) provider.Identity
-	good  string // a field that a good answer has
-	codes []web.Code
-	rules []string // of the scan, that find nothing else than its keys
-	delay time.Duration
+	asks   func(key string) web.Call // what a key is; nil if there is no such call
+	says   func(web.Said) provider.Identity
+	good   string // a field that a good answer has
+	codes  []web.Code
+	rules  []string // of the scan, that find nothing else than its keys
+	delay  time.Duration
+	others string // as provider.Info.Others
 
 	steps   func(old provider.Credential) provider.Steps
 	sources []string
@@ -73,7 +74,7 @@ type service struct {
 // Info is what is known without asking.
 func (m manual) Info() provider.Info {
 	i := provider.Info{
-		Name: m.name, Title: m.title, Page: m.page, Parts: m.parts, Propagation: m.delay, Sources: m.sources,
+		Name: m.name, Title: m.title, Page: m.page, Parts: m.parts, Propagation: m.delay, Sources: m.sources, Others: m.others,
 		Tested: "nothing: keywright makes no call there",
 	}
 	if i.Parts == nil {

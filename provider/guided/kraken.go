@@ -39,7 +39,7 @@ func newKraken(h *http.Client) *kraken {
 
 func (k *kraken) Info() provider.Info {
 	return provider.Info{
-		Name: "kraken", Title: "Kraken API key (spot)", Page: krakenPage, Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}}, Nonce: true,
+		Name: "kraken", Title: "Kraken API key (spot)", Page: krakenPage, Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}}, Nonce: true, Others: "Kraken Futures",
 		Sources: []string{
 			"https://docs.kraken.com/exchange/guides/rest/authentication",
 			"https://docs.kraken.com/exchange/guides/general/errors",

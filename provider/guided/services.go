@@ -61,7 +61,7 @@ func coingecko() service {
 func coinmarketcap() service {
 	const page = "https://pro.coinmarketcap.com/account"
 	return service{
-		name: "coinmarketcap", title: "CoinMarketCap API key", page: page, rules: []string{"coinmarketcap-api-key"},
+		name: "coinmarketcap", others: "its sandbox", title: "CoinMarketCap API key", page: page, rules: []string{"coinmarketcap-api-key"},
 		asks: inHeader("https://pro-api.coinmarketcap.com", "/v1/key/info", "X-CMC_PRO_API_KEY", ""), good: "data.plan.rate_limit_minute",
 		codes: []web.Code{
 			{Status: 401, Field: "status.error_code", Words: []string{"1001"}, State: provider.Dead},

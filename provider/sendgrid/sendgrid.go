@@ -34,6 +34,7 @@ func New(h *http.Client) *Provider { return &Provider{web.New("sendgrid", h)} }
 func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "sendgrid", Title: "SendGrid API key", Page: "https://app.sendgrid.com/settings/api_keys",
+		Others:      "a subuser in the EU",
 		Parts:       []provider.Part{{Name: "value"}},
 		Params:      []provider.Param{{Name: "url", Meaning: "the address of the API; for subusers in the EU it is https://api.eu.sendgrid.com", Default: global}},
 		Admin:       "a key of the same user with the scopes api_keys.create, api_keys.read and api_keys.delete, unless the key has them itself",
