@@ -187,6 +187,8 @@ func explainRotation(name keystore.Name, err error) error {
 	switch known := (*provider.Error)(nil); {
 	case errors.Is(err, rotate.ErrNoProvider):
 		return hintedError{err, "'keywright providers' lists them; then: keywright edit " + name.String() + " --provider NAME"}
+	case errors.Is(err, rotate.ErrUnseen):
+		return hintedError{err, "look yourself, and take the policy off: keywright edit " + name.String() + " --forbid none --require-ip-list=false"}
 	case errors.As(err, &known) && known.Hint != "":
 		return hintedError{err, known.Hint}
 	}

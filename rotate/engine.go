@@ -62,6 +62,7 @@ func (e *StepError) Unwrap() error { return e.Err }
 var (
 	ErrNoProvider   = errors.New("the key has no provider that keywright knows")
 	ErrCannot       = errors.New("the provider can be asked for no new one")
+	ErrUnseen       = errors.New("the key has a policy, and its provider cannot be asked what a key may do")
 	ErrIrrevocable  = errors.New("the old key may be gone already: it can only go on")
 	ErrClosed       = errors.New("the rotation is over")
 	ErrElsewhere    = errors.New("the rotation was begun on another installation")
@@ -108,6 +109,9 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 			return nil, fmt.Errorf("rotate %s: consumer %s: %w", name, spec, err)
 		}
 		_, reloads[spec] = c.(Reloader)
+	}
+	if (len(key.Policy.Forbidden) > 0 || key.Policy.RequireIPs) && !is[provider.Verifier](p) {
+		return nil, fmt.Errorf("rotate %s: %w", name, ErrUnseen)
 	}
 	j.Steps, err = stepsFor(p, j.Mode, o.Grace > 0, key.Admin == "", key.Consumers, reloads)
 	if err != nil {

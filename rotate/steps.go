@@ -350,6 +350,9 @@ func (w *work) parity(ctx context.Context) (result, error) {
 	if err := w.key.Policy.allow(next.Who); err != nil {
 		return result{}, fmt.Errorf("the new key is not what it has to be: %w", err)
 	}
+	if question := "Its provider does not tell what the new key may do, and the key's policy forbids " + strings.Join(w.key.Policy.Forbidden, ", ") + ". Did you look?"; w.key.Policy.unseen(next.Who) && !w.yes(question) {
+		return result{need: &Need{Question: question}}, nil
+	}
 	if w.p.Info().Nonce || !w.j.Control || w.j.begun(Disable) || w.j.Mode == InPlace {
 		return result{skipped: true, note: "the old key cannot be asked"}, nil
 	}

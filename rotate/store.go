@@ -34,6 +34,11 @@ type Policy struct {
 // Withdraw is the right to move money out.
 const Withdraw = "withdraw"
 
+// unseen reports whether a policy forbids what was not told of a credential.
+func (p Policy) unseen(who provider.Identity) bool {
+	return len(p.Forbidden) > 0 && len(who.Scopes) == 0 && !who.Withdraw
+}
+
 // allow says what a credential has that it may not have, or lacks.
 func (p Policy) allow(who provider.Identity) error {
 	for _, right := range p.Forbidden {

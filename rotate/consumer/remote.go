@@ -18,8 +18,8 @@ import (
 	"github.com/keywright/keywright/secret"
 )
 
-// partToken is the part that is a token, as providers of such keys call it. Of a key with
-// one part, that is it, whatever its name.
+// partToken is the part that is a token, of a key with several. Of a key with one part,
+// that is it, whatever its name.
 const partToken = "token"
 
 const kindK8s = "k8s"
