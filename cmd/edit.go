@@ -280,8 +280,8 @@ func newEdit(term *terminal) *cobra.Command {
 				}
 				return runProtect(c.Context(), term, args[0], protected, reason)
 			}
-			if reason != "" && d.use == "" && len(d.consumers) == 0 {
-				return usagef("leave it out", "--reason goes with --protected, --use and --consumer")
+			if reason != "" && d.use == "" && !d.elsewhere() {
+				return usagef("leave it out", "--reason goes with what is asked for: --protected, --use, --provider, --param, --admin and --consumer")
 			}
 			if d.noConsumers && len(d.consumers) > 0 {
 				return usagef("leave one of them out", "--no-consumers goes with no --consumer")
@@ -294,7 +294,7 @@ func newEdit(term *terminal) *cobra.Command {
 	c.Flags().BoolVar(&d.noConsumers, "no-consumers", false, "deliver new versions nowhere")
 	c.Flags().StringVar(&d.use, "use", "", "`WAY` is reveal (the default), or run: it is handed to\nprograms, and neither shown nor exported")
 	c.Flags().BoolVar(&protected, "protected", false, "ask before an environment's keys are used")
-	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record, with --protected, --use\nor --consumer")
+	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record; protected environments ask\nbefore a key goes to other places")
 	complete(c, "use", uses)
 	return c
 }
@@ -340,9 +340,8 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 	if err != nil {
 		return err
 	}
-	if len(d.consumers) > 0 {
-		r := request{verb: "edit", env: name.Env, names: []keystore.Name{name}, what: "Let new versions of " + name.String() + " go to other places", reason: reason}
-		if _, err := keys.permit(ctx, r); err != nil {
+	if d.elsewhere() {
+		if err := keys.permitElsewhere(ctx, "edit", name, reason); err != nil {
 			return err
 		}
 	}
@@ -359,6 +358,18 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 	}
 	fmt.Fprintf(term.err, "keywright: changed %s\n", name)
 	return nil
+}
+
+// elsewhere reports whether the flags say who is shown a key, or where new versions go: a
+// provider is asked with it at the address of a parameter.
+func (d *details) elsewhere() bool {
+	return d.provider != "" || d.admin != "" || len(d.params)+len(d.consumers) > 0
+}
+
+// permitElsewhere asks before a key of a protected environment goes to other places.
+func (k *keyring) permitElsewhere(ctx context.Context, verb string, name keystore.Name, reason string) error {
+	_, err := k.permit(ctx, request{verb: verb, env: name.Env, names: []keystore.Name{name}, what: "Let " + name.String() + " go to other places", reason: reason})
+	return err
 }
 
 // permitUse asks before a key of a protected environment may be shown that might not be,

@@ -98,6 +98,11 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	if err != nil {
 		return err
 	}
+	if o.elsewhere() && len(known.Versions) > 0 {
+		if err := keys.permitElsewhere(ctx, "set", name, ""); err != nil {
+			return err
+		}
+	}
 	parts, err := term.readParts(name, known.PartNames())
 	if err != nil {
 		return err

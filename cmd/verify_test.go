@@ -19,11 +19,13 @@ type oracle struct {
 	name   string
 	nonce  bool
 	others string
-	says  map[string]provider.Probe
-	asked []string
+	says   map[string]provider.Probe
+	asked  []string
 }
 
-func (o *oracle) Info() provider.Info { return provider.Info{Name: o.name, Nonce: o.nonce, Others: o.others} }
+func (o *oracle) Info() provider.Info {
+	return provider.Info{Name: o.name, Nonce: o.nonce, Others: o.others}
+}
 
 func (o *oracle) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
 	return provider.Credential{Parts: parts}, rule == o.name+"-token"
