@@ -76,29 +76,8 @@ func runGet(ctx context.Context, term *terminal, arg string, o getOptions) error
 			return err
 		}
 	}
-	r := request{verb: "get", env: ref.Env, names: []keystore.Name{ref.Name}, what: "Print " + ref.String(), reason: o.reason}
-	switch {
-	case o.copy:
-		r.what = "Copy " + ref.String() + " to the clipboard"
-	case term.outTTY:
-		r.what = "Show " + ref.String() + " on this screen"
-	}
-	asked, err := keys.permit(ctx, r)
-	if err != nil {
+	if err := o.agree(ctx, keys, ref); err != nil {
 		return err
-	}
-	if term.outTTY && !o.copy && !asked {
-		yes, err := term.askYes(r.what + "?")
-		switch {
-		case errors.Is(err, errNobody):
-			return usageError{err, "pipe it where it is wanted"}
-		case err != nil:
-			return err
-		case !yes:
-			keys.refuse(ctx, r, "declined")
-			fmt.Fprintln(term.err, "keywright: not shown")
-			return outcome(exitFailed)
-		}
 	}
 	stage := keystore.Current
 	if o.previous {
@@ -132,6 +111,32 @@ func runGet(ctx context.Context, term *terminal, arg string, o getOptions) error
 	_, err = term.out.Write(value.Reveal())
 	if err == nil && term.outTTY {
 		_, err = term.out.Write([]byte("\n"))
+	}
+	return err
+}
+
+// agree asks whether a key may be shown: in a protected environment, and on a screen.
+func (o getOptions) agree(ctx context.Context, keys *keyring, ref keystore.Ref) error {
+	term := keys.term
+	r := request{verb: "get", env: ref.Env, names: []keystore.Name{ref.Name}, what: "Print " + ref.String(), reason: o.reason}
+	switch {
+	case o.copy:
+		r.what = "Copy " + ref.String() + " to the clipboard"
+	case term.outTTY:
+		r.what = "Show " + ref.String() + " on this screen"
+	}
+	asked, err := keys.permit(ctx, r)
+	if err != nil || asked || o.copy || !term.outTTY {
+		return err
+	}
+	yes, err := term.askYes(r.what + "?")
+	switch {
+	case errors.Is(err, errNobody):
+		return usageError{err, "pipe it where it is wanted"}
+	case err == nil && !yes:
+		keys.refuse(ctx, r, "declined")
+		fmt.Fprintln(term.err, "keywright: not shown")
+		return outcome(exitFailed)
 	}
 	return err
 }
