@@ -42,18 +42,6 @@ func open(urls ...string) *binance.Provider {
 	return p
 }
 
-func verify(t *testing.T, p *binance.Provider, c provider.Credential) provider.Probe {
-	t.Helper()
-	probe, err := p.Verify(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text := fmt.Sprintf("%+v", probe); strings.Contains(text, marked) {
-		t.Errorf("it shows a secret: %s", text)
-	}
-	return probe
-}
-
 // One is the example that Binance publishes; the others were recorded from its own SDK for
 // Go: see testdata/sdk.
 func TestSignatures(t *testing.T) {
@@ -120,18 +108,18 @@ func TestVerify(t *testing.T) {
 		for _, host := range []string{url, url + "/", ""} {
 			c := f.credential(url, id)
 			c.Params["host"] = host
-			if got := verify(t, p, c); got.State != provider.Alive || got.Code != "0" || !reflect.DeepEqual(got.Who, want) {
+			if got := providertest.Probe(t, p, c); got.State != provider.Alive || got.Code != "0" || !reflect.DeepEqual(got.Who, want) {
 				t.Errorf("%s: %+v, want %+v", id, got, want)
 			}
 		}
 	}
 	// From another address it says the same as of a key that does not exist, perhaps.
 	f.from = "198.51.100.1"
-	if got := verify(t, p, f.credential(url, "old")); got.State != provider.Unknown || got.Code != "-2015" {
+	if got := providertest.Probe(t, p, f.credential(url, "old")); got.State != provider.Unknown || got.Code != "-2015" {
 		t.Errorf("%+v", got)
 	}
 	for _, body := range []string{`{}`, `{"ipRestrict":"` + marked + `"}`, `[]`, `"` + marked + `"`, "<html>" + marked} {
-		f.fault(self, text(200, body))
+		f.fault(self, providertest.Text(200, body))
 		_, err := p.Verify(t.Context(), f.credential(url, "old"))
 		providertest.Quiet(t, err, provider.Malformed)
 	}
@@ -149,7 +137,7 @@ func TestCodes(t *testing.T) {
 		for _, status := range []int{200, 400, 401, 418, 429} {
 			f, url := serve(t)
 			f.fault(self, say(status, code))
-			got := verify(t, open(url), f.credential(url, "old"))
+			got := providertest.Probe(t, open(url), f.credential(url, "old"))
 			word, _, _ := strings.Cut(got.Code, ", the clock here is ") // which may differ by a second
 			if got.State != want || word != fmt.Sprint(code) {
 				t.Errorf("%d: %+v, want %s", code, got, want)
@@ -164,8 +152,8 @@ func TestCodes(t *testing.T) {
 	for status, want := range map[int]provider.State{401: provider.Unknown, 403: provider.Throttled, 418: provider.Throttled, 429: provider.Throttled} {
 		for _, body := range []string{"", "<html>" + marked, `{"message":"` + marked + `"}`, `{"code":"-2008"}`} {
 			f, url := serve(t)
-			f.fault(self, text(status, body))
-			if got := verify(t, open(url), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(status) {
+			f.fault(self, providertest.Text(status, body))
+			if got := providertest.Probe(t, open(url), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(status) {
 				t.Errorf("HTTP %d: %+v, want %s", status, got, want)
 			}
 		}
@@ -185,7 +173,7 @@ func TestEnvironments(t *testing.T) {
 	main.keys, test.keys = nil, nil
 	check := func(name string, want provider.State, code string) {
 		t.Helper()
-		if got := verify(t, p, c); got.State != want || got.Code != code {
+		if got := providertest.Probe(t, p, c); got.State != want || got.Code != code {
 			t.Errorf("%s: %+v; want %s, %s", name, got, want, code)
 		}
 	}
@@ -215,7 +203,7 @@ func TestClock(t *testing.T) {
 		f, url := serve(t)
 		p := open(url)
 		p.SetNow(func() time.Time { return time.Now().Add(off) })
-		got := verify(t, p, f.credential(url, "old"))
+		got := providertest.Probe(t, p, f.credential(url, "old"))
 		direction := map[bool]string{true: "fast", false: "slow"}[off > 0]
 		if got.State != provider.Skewed || !strings.HasPrefix(got.Code, "-1021, the clock here is ") || !strings.HasSuffix(got.Code, direction) {
 			t.Errorf("%v: %+v", off, got)
@@ -241,7 +229,7 @@ func TestIssue(t *testing.T) {
 			f, url := serve(t)
 			change(f.find("old"))
 			p, admin, old := open(url), f.credential(url, "master"), f.credential(url, "old")
-			before := verify(t, p, old).Who
+			before := providertest.Probe(t, p, old).Who
 			got, err := p.Issue(t.Context(), admin, old, "keywright-1")
 			if err != nil {
 				t.Fatal(err)
@@ -249,12 +237,12 @@ func TestIssue(t *testing.T) {
 			if got.ID != "new1" || string(got.Part("id").Reveal()) != "new1" || string(got.Part("secret").Reveal()) != marked+"n1" {
 				t.Errorf("%+v", got)
 			}
-			after := verify(t, p, got).Who
+			after := providertest.Probe(t, p, got).Who
 			o, n := f.find("old"), f.find("new1")
 			if !slices.Equal(before.Scopes, after.Scopes) || !slices.Equal(slices.Sorted(slices.Values(o.ips)), n.ips) || o.restrict != n.restrict || n.name != "keywright-1" || n.email != sub {
 				t.Errorf("%+v\nis not like\n%+v", n, o)
 			}
-			if verify(t, p, old).State != provider.Alive {
+			if providertest.Probe(t, p, old).State != provider.Alive {
 				t.Error("the old one is gone")
 			}
 		})
@@ -287,7 +275,7 @@ func TestIssueRefused(t *testing.T) {
 }
 
 // fault answers calls of one path: with a method before it, of that alone.
-func (f *fake) fault(route string, answer func(w http.ResponseWriter, done func())) {
+func (f *fake) fault(route string, answer providertest.Answer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.answer = func(w http.ResponseWriter, r *http.Request, done func()) bool {
@@ -299,51 +287,40 @@ func (f *fake) fault(route string, answer func(w http.ResponseWriter, done func(
 	}
 }
 
-func say(status, code int) func(http.ResponseWriter, func()) {
-	return text(status, fmt.Sprintf(`{"code":%d,"msg":"%s","secretKey":"%s"}`, code, marked, marked))
+func say(status, code int) providertest.Answer {
+	return providertest.Text(status, fmt.Sprintf(`{"code":%d,"msg":"%s","secretKey":"%s"}`, code, marked, marked))
 }
-
-func text(status int, body string) func(http.ResponseWriter, func()) {
-	return func(w http.ResponseWriter, _ func()) { w.WriteHeader(status); fmt.Fprint(w, body) }
-}
-
-// after does what was asked for, and answers something else.
-func after(answer func(http.ResponseWriter, func())) func(http.ResponseWriter, func()) {
-	return func(w http.ResponseWriter, done func()) { done(); answer(w, nil) }
-}
-
-func hangUp(http.ResponseWriter, func()) { panic(http.ErrAbortHandler) }
 
 // What is known after a create that did not go well: Unclear and Malformed say that there
 // may be a key that nobody holds.
 func TestIssueFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, func())
+		answer providertest.Answer
 		kind   provider.Kind
 	}{
 		{"may not, or the address", say(401, -2015), provider.Forbidden},
 		{"not known", say(401, -2008), provider.Forbidden},
 		{"signature", say(400, -1022), provider.Forbidden},
-		{"without a word", text(401, ""), provider.Forbidden},
+		{"without a word", providertest.Text(401, ""), provider.Forbidden},
 		{"parameter", say(400, -1102), provider.Refused},
 		{"not supported", say(400, -9000), provider.Refused},
 		{"clock", say(400, -1021), provider.Refused},
 		{"too many", say(429, -1003), provider.Busy},
-		{"banned for a while", text(418, ""), provider.Busy},
-		{"too many, without a word", text(429, "<html>"+marked), provider.Busy},
-		{"timeout", after(say(400, -1007)), provider.Unclear},
-		{"busy, says a server that failed", after(say(503, -1008)), provider.Unclear},
-		{"a code that is not documented", after(say(400, -4711)), provider.Unclear},
-		{"500", after(text(500, marked)), provider.Unclear},
-		{"no answer", after(hangUp), provider.Unclear},
-		{"a page", text(200, "<html>"+marked), provider.Malformed},
-		{"half", after(text(200, `{"secretKey":"`+marked)), provider.Malformed},
-		{"nothing", text(200, `{}`), provider.Malformed},
-		{"no secret", text(200, `{"apiKey":"new","secretKey":""}`), provider.Malformed},
-		{"the old one", text(200, `{"apiKey":"old","secretKey":"`+marked+`"}`), provider.Malformed},
-		{"a secret of another type", text(200, `{"apiKey":"new","secretKey":{"`+marked+`":1}}`), provider.Malformed},
-		{"moved", text(307, ""), provider.Refused},
+		{"banned for a while", providertest.Text(418, ""), provider.Busy},
+		{"too many, without a word", providertest.Text(429, "<html>"+marked), provider.Busy},
+		{"timeout", providertest.After(say(400, -1007)), provider.Unclear},
+		{"busy, says a server that failed", providertest.After(say(503, -1008)), provider.Unclear},
+		{"a code that is not documented", providertest.After(say(400, -4711)), provider.Unclear},
+		{"500", providertest.After(providertest.Text(500, marked)), provider.Unclear},
+		{"no answer", providertest.After(providertest.HangUp), provider.Unclear},
+		{"a page", providertest.Text(200, "<html>"+marked), provider.Malformed},
+		{"half", providertest.After(providertest.Text(200, `{"secretKey":"`+marked)), provider.Malformed},
+		{"nothing", providertest.Text(200, `{}`), provider.Malformed},
+		{"no secret", providertest.Text(200, `{"apiKey":"new","secretKey":""}`), provider.Malformed},
+		{"the old one", providertest.Text(200, `{"apiKey":"old","secretKey":"`+marked+`"}`), provider.Malformed},
+		{"a secret of another type", providertest.Text(200, `{"apiKey":"new","secretKey":{"`+marked+`":1}}`), provider.Malformed},
+		{"moved", providertest.Text(307, ""), provider.Refused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, url := serve(t)
@@ -372,8 +349,8 @@ func TestIssueFaults(t *testing.T) {
 // When a key cannot be read first, none is asked for, and nothing has happened.
 func TestIssueReadsFirst(t *testing.T) {
 	for _, route := range []string{"GET " + subs, bound} {
-		for name, answer := range map[string]func(http.ResponseWriter, func()){
-			"500": text(500, marked), "no answer": hangUp, "a page": text(200, "<html>"+marked), "nothing": text(200, `{}`), "a text": text(200, `"`+marked+`"`),
+		for name, answer := range map[string]providertest.Answer{
+			"500": providertest.Text(500, marked), "no answer": providertest.HangUp, "a page": providertest.Text(200, "<html>"+marked), "nothing": providertest.Text(200, `{}`), "a text": providertest.Text(200, `"`+marked+`"`),
 		} {
 			f, url := serve(t)
 			f.fault(route, answer)
@@ -401,7 +378,7 @@ func TestList(t *testing.T) {
 		t.Errorf("%+v", all[0])
 	}
 	for _, body := range []string{`{}`, `{"total":1}`, `{"rows":[]}`, `{"total":2,"rows":[]}`, `{"total":0,"rows":[{"apikey":"x"}]}`, `{"total":1,"rows":[{"apiName":"x"}]}`, "<html>" + marked} {
-		f.fault(subs, text(200, body))
+		f.fault(subs, providertest.Text(200, body))
 		_, err = p.List(t.Context(), admin, old)
 		providertest.Quiet(t, err, provider.Malformed)
 	}
@@ -430,7 +407,7 @@ func TestPlan(t *testing.T) {
 		{"from another address", func(f *fake, _, _ *fakeKey) { f.from = "198.51.100.1" }, provider.Forbidden, nil},
 		{"unknown", func(f *fake, _, _ *fakeKey) { f.drop("master") }, provider.Forbidden, nil},
 		{"not of this master's", func(_ *fake, _, o *fakeKey) { o.email = "c@example.com" }, provider.Refused, nil},
-		{"busy", func(f *fake, _, _ *fakeKey) { f.fault(self, text(500, marked)) }, provider.Unreached, nil},
+		{"busy", func(f *fake, _, _ *fakeKey) { f.fault(self, providertest.Text(500, marked)) }, provider.Unreached, nil},
 		{"no list", func(f *fake, _, _ *fakeKey) { f.fault(subs, say(429, -1003)) }, provider.Busy, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -481,7 +458,7 @@ func TestRevoke(t *testing.T) {
 	if f.find("old") != nil || f.find("new1") == nil || f.find("master") == nil {
 		t.Error("the wrong one is gone")
 	}
-	if got := verify(t, p, old); got.State != provider.Dead {
+	if got := providertest.Probe(t, p, old); got.State != provider.Dead {
 		t.Errorf("%+v", got)
 	}
 	// An orphan, of which the name is all that there is.
@@ -512,16 +489,16 @@ func TestRevokeElsewhere(t *testing.T) {
 func TestRevokeFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, func())
+		answer providertest.Answer
 		kind   provider.Kind // empty if it is done
 	}{
-		{"done, no answer", after(hangUp), ""},
-		{"done, 500", after(text(500, marked)), ""},
-		{"done, a page", after(text(200, "<html>"+marked)), ""},
-		{"done, timeout", after(say(400, -1007)), ""},
-		{"not done, no answer", hangUp, provider.Unclear},
-		{"not done, 500", text(500, marked), provider.Unclear},
-		{"not done, a page", text(200, "<html>"+marked), provider.Malformed},
+		{"done, no answer", providertest.After(providertest.HangUp), ""},
+		{"done, 500", providertest.After(providertest.Text(500, marked)), ""},
+		{"done, a page", providertest.After(providertest.Text(200, "<html>"+marked)), ""},
+		{"done, timeout", providertest.After(say(400, -1007)), ""},
+		{"not done, no answer", providertest.HangUp, provider.Unclear},
+		{"not done, 500", providertest.Text(500, marked), provider.Unclear},
+		{"not done, a page", providertest.Text(200, "<html>"+marked), provider.Malformed},
 		{"not done, a code that is not documented", say(400, -4711), provider.Unclear},
 		{"may not", say(401, -2015), provider.Forbidden},
 		{"too many", say(429, -1003), provider.Busy},

@@ -36,18 +36,6 @@ func open(urls ...string) *bybit.Provider {
 	return p
 }
 
-func verify(t *testing.T, p *bybit.Provider, c provider.Credential) provider.Probe {
-	t.Helper()
-	probe, err := p.Verify(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text := fmt.Sprintf("%+v", probe); strings.Contains(text, marked) {
-		t.Errorf("it shows a secret: %s", text)
-	}
-	return probe
-}
-
 // The requests were recorded from Bybit's own SDK for Go: see testdata/sdk.
 func TestSignatures(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("testdata", "signed.json"))
@@ -128,7 +116,7 @@ func TestVerify(t *testing.T) {
 		for _, host := range []string{url, url + "/", ""} {
 			c := f.credential(url, id)
 			c.Params["host"] = host
-			if got := verify(t, p, c); got.State != provider.Alive || got.Code != "0" || !reflect.DeepEqual(got.Who, want) {
+			if got := providertest.Probe(t, p, c); got.State != provider.Alive || got.Code != "0" || !reflect.DeepEqual(got.Who, want) {
 				t.Errorf("%s: %+v, want %+v", id, got, want)
 			}
 		}
@@ -152,7 +140,7 @@ func TestCodes(t *testing.T) {
 			fmt.Fprintf(w, `{"retCode":%d,"retMsg":"%s","result":{}}`, code, marked)
 			return true
 		}
-		got := verify(t, open(url), f.credential(url, "old"))
+		got := providertest.Probe(t, open(url), f.credential(url, "old"))
 		word, _, _ := strings.Cut(got.Code, ", the clock here is ") // which may differ by a second
 		if got.State != want || word != fmt.Sprint(code) {
 			t.Errorf("%d: %+v, want %s", code, got, want)
@@ -166,7 +154,7 @@ func TestCodes(t *testing.T) {
 				fmt.Fprint(w, body)
 				return true
 			}
-			if got := verify(t, open(url), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(status) {
+			if got := providertest.Probe(t, open(url), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(status) {
 				t.Errorf("HTTP %d: %+v, want %s", status, got, want)
 			}
 		}
@@ -189,7 +177,7 @@ func TestEnvironments(t *testing.T) {
 	known := []*fakeKey{{id: "old", secret: marked + "o", user: 1001}}
 	check := func(name string, want provider.State, code string) {
 		t.Helper()
-		if got := verify(t, p, c); got.State != want || got.Code != code {
+		if got := providertest.Probe(t, p, c); got.State != want || got.Code != code {
 			t.Errorf("%s: %+v; want %s, %s", name, got, want, code)
 		}
 	}
@@ -230,7 +218,7 @@ func TestClock(t *testing.T) {
 		f, url := serve(t)
 		p := open(url)
 		p.SetNow(func() time.Time { return time.Now().Add(off) })
-		got := verify(t, p, f.credential(url, "old"))
+		got := providertest.Probe(t, p, f.credential(url, "old"))
 		direction := map[bool]string{true: "fast", false: "slow"}[off > 0]
 		if got.State != provider.Skewed || !strings.HasPrefix(got.Code, "10002, the clock here is ") || !strings.HasSuffix(got.Code, direction) {
 			t.Errorf("%v: %+v", off, got)
@@ -258,19 +246,19 @@ func TestIssue(t *testing.T) {
 			f, url := serve(t)
 			change(f.find("old"))
 			p, admin, old := open(url), f.credential(url, "master"), f.credential(url, "old")
-			before := verify(t, p, old).Who
+			before := providertest.Probe(t, p, old).Who
 			got, err := p.Issue(t.Context(), admin, old, "keywright-1")
 			if err != nil {
 				t.Fatal(err)
 			}
-			after := verify(t, p, got).Who
+			after := providertest.Probe(t, p, got).Who
 			if got.ID != "new1" || string(got.Part("id").Reveal()) != "new1" || string(got.Part("secret").Reveal()) != marked+"n1" || after.Label != "keywright-1" {
 				t.Errorf("%s, %+v", got.ID, after)
 			}
 			if !slices.Equal(before.Scopes, after.Scopes) || !slices.Equal(before.IPs, after.IPs) || before.Account != after.Account || before.Withdraw != after.Withdraw || before.Expires.IsZero() != after.Expires.IsZero() {
 				t.Errorf("%+v\nis not like\n%+v", after, before)
 			}
-			if verify(t, p, old).State != provider.Alive {
+			if providertest.Probe(t, p, old).State != provider.Alive {
 				t.Error("the old one is gone")
 			}
 		})
@@ -291,7 +279,7 @@ func TestIssueForDeadKey(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{"ContractTrade:Order", "ContractTrade:Position", "Derivatives:DerivativesTrade", "Spot:SpotTrade"}
-	if who := verify(t, p, got).Who; !slices.Equal(who.Scopes, want) || len(who.IPs) != 2 {
+	if who := providertest.Probe(t, p, got).Who; !slices.Equal(who.Scopes, want) || len(who.IPs) != 2 {
 		t.Errorf("%+v", who)
 	}
 	f.find("old").gone = true
@@ -303,7 +291,7 @@ func TestIssueForDeadKey(t *testing.T) {
 }
 
 // fault answers calls of one path.
-func (f *fake) fault(path string, answer func(w http.ResponseWriter, done func())) {
+func (f *fake) fault(path string, answer providertest.Answer) {
 	f.answer = func(w http.ResponseWriter, r *http.Request, done func()) bool {
 		if r.URL.Path != path {
 			return false
@@ -313,58 +301,47 @@ func (f *fake) fault(path string, answer func(w http.ResponseWriter, done func()
 	}
 }
 
-func say(code int) func(http.ResponseWriter, func()) {
+func say(code int) providertest.Answer {
 	return func(w http.ResponseWriter, _ func()) {
 		fmt.Fprintf(w, `{"retCode":%d,"retMsg":"%s","result":{"secret":"%s"}}`, code, marked, marked)
 	}
 }
-
-func text(status int, body string) func(http.ResponseWriter, func()) {
-	return func(w http.ResponseWriter, _ func()) { w.WriteHeader(status); fmt.Fprint(w, body) }
-}
-
-// after does what was asked for, and answers something else.
-func after(answer func(http.ResponseWriter, func())) func(http.ResponseWriter, func()) {
-	return func(w http.ResponseWriter, done func()) { done(); answer(w, nil) }
-}
-
-func hangUp(http.ResponseWriter, func()) { panic(http.ErrAbortHandler) }
 
 // What is known after a create that did not go well: Unclear and Malformed say that there
 // may be a key that nobody holds.
 func TestIssueFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, func())
+		answer providertest.Answer
 		kind   provider.Kind
 	}{
 		{"may not", say(10005), provider.Forbidden},
 		{"address", say(10010), provider.Forbidden},
 		{"not valid", say(10003), provider.Forbidden},
-		{"not valid, without a word", text(401, ""), provider.Forbidden},
+		{"not valid, without a word", providertest.Text(401, ""), provider.Forbidden},
 		{"signature", say(10004), provider.Forbidden},
 		{"parameter", say(10001), provider.Refused},
 		{"not its sub-account", say(500010), provider.Refused},
 		{"Europe", say(81007), provider.Refused},
 		{"too many", say(10006), provider.Busy},
-		{"too many from here", text(403, "<html>"+marked), provider.Busy},
-		{"system busy", text(429, ""), provider.Busy},
-		{"the server was too slow", after(say(10000)), provider.Unclear},
-		{"the server failed", after(say(10016)), provider.Unclear},
+		{"too many from here", providertest.Text(403, "<html>"+marked), provider.Busy},
+		{"system busy", providertest.Text(429, ""), provider.Busy},
+		{"the server was too slow", providertest.After(say(10000)), provider.Unclear},
+		{"the server failed", providertest.After(say(10016)), provider.Unclear},
 		{"asked before", say(10014), provider.Unclear},
 		{"a code that is not documented", say(4711), provider.Unclear},
-		{"500", after(text(500, marked)), provider.Unclear},
-		{"502", after(text(502, "<html>"+marked)), provider.Unclear},
-		{"no answer", after(hangUp), provider.Unclear},
-		{"a page", text(200, "<html>"+marked), provider.Malformed},
-		{"half", after(text(200, `{"retCode":0,"result":{"secret":"`+marked)), provider.Malformed},
-		{"no code", text(200, `{"result":{"secret":"`+marked+`"}}`), provider.Malformed},
-		{"no result", text(200, `{"retCode":0}`), provider.Malformed},
-		{"an empty result", text(200, `{"retCode":0,"result":{}}`), provider.Malformed},
-		{"no secret", text(200, `{"retCode":0,"result":{"apiKey":"new","secret":""}}`), provider.Malformed},
-		{"the old one", text(200, `{"retCode":0,"result":{"apiKey":"old","secret":"`+marked+`"}}`), provider.Malformed},
-		{"a secret of another type", text(200, `{"retCode":0,"result":{"apiKey":"new","secret":{"`+marked+`":1}}}`), provider.Malformed},
-		{"moved", text(307, ""), provider.Refused},
+		{"500", providertest.After(providertest.Text(500, marked)), provider.Unclear},
+		{"502", providertest.After(providertest.Text(502, "<html>"+marked)), provider.Unclear},
+		{"no answer", providertest.After(providertest.HangUp), provider.Unclear},
+		{"a page", providertest.Text(200, "<html>"+marked), provider.Malformed},
+		{"half", providertest.After(providertest.Text(200, `{"retCode":0,"result":{"secret":"`+marked)), provider.Malformed},
+		{"no code", providertest.Text(200, `{"result":{"secret":"`+marked+`"}}`), provider.Malformed},
+		{"no result", providertest.Text(200, `{"retCode":0}`), provider.Malformed},
+		{"an empty result", providertest.Text(200, `{"retCode":0,"result":{}}`), provider.Malformed},
+		{"no secret", providertest.Text(200, `{"retCode":0,"result":{"apiKey":"new","secret":""}}`), provider.Malformed},
+		{"the old one", providertest.Text(200, `{"retCode":0,"result":{"apiKey":"old","secret":"`+marked+`"}}`), provider.Malformed},
+		{"a secret of another type", providertest.Text(200, `{"retCode":0,"result":{"apiKey":"new","secret":{"`+marked+`":1}}}`), provider.Malformed},
+		{"moved", providertest.Text(307, ""), provider.Refused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, url := serve(t)
@@ -395,8 +372,8 @@ func TestIssueFaults(t *testing.T) {
 
 // When a key cannot be read first, none is asked for, and nothing has happened.
 func TestIssueReadsFirst(t *testing.T) {
-	for name, answer := range map[string]func(http.ResponseWriter, func()){
-		"500": text(500, marked), "no answer": hangUp, "a page": text(200, "<html>"+marked), "no result": text(200, `{"retCode":0,"result":"`+marked+`"}`),
+	for name, answer := range map[string]providertest.Answer{
+		"500": providertest.Text(500, marked), "no answer": providertest.HangUp, "a page": providertest.Text(200, "<html>"+marked), "no result": providertest.Text(200, `{"retCode":0,"result":"`+marked+`"}`),
 	} {
 		f, url := serve(t)
 		f.fault("/v5/user/query-api", answer)
@@ -408,7 +385,7 @@ func TestIssueReadsFirst(t *testing.T) {
 	}
 	f, url := serve(t)
 	f.find("old").gone = true
-	f.fault("/v5/user/sub-apikeys", text(200, "<html>"+marked))
+	f.fault("/v5/user/sub-apikeys", providertest.Text(200, "<html>"+marked))
 	old := provider.Credential{ID: "old", Params: map[string]string{"host": url, "subaccount": "1001"}}
 	_, err := open(url).Issue(t.Context(), f.credential(url, "master"), old, "keywright-1")
 	providertest.Quiet(t, err, provider.Unreached)
@@ -447,11 +424,11 @@ func TestList(t *testing.T) {
 	_, err = p.List(t.Context(), admin, old)
 	providertest.Quiet(t, err, provider.Busy)
 	for _, body := range []string{`{"retCode":0,"result":{}}`, `{"retCode":0,"result":{"result":null,"nextPageCursor":""}}`, `{"retCode":0,"result":{"result":[],"nextPageCursor":"again"}}`} {
-		f.fault("/v5/user/sub-apikeys", text(200, body))
+		f.fault("/v5/user/sub-apikeys", providertest.Text(200, body))
 		_, err = p.List(t.Context(), admin, old)
 		providertest.Quiet(t, err, provider.Malformed)
 	}
-	f.fault("/v5/user/sub-apikeys", text(200, "<html>"+marked))
+	f.fault("/v5/user/sub-apikeys", providertest.Text(200, "<html>"+marked))
 	_, err = p.List(t.Context(), admin, old)
 	providertest.Quiet(t, err, provider.Malformed)
 	f.answer = nil
@@ -505,7 +482,7 @@ func TestPlan(t *testing.T) {
 		{"RSA", func(_ *fake, _, o *fakeKey) { o.rsa = "-----BEGIN PUBLIC KEY-----" }, provider.Refused, nil},
 		{"nothing to give", func(_ *fake, _, o *fakeKey) { o.rights = map[string][]string{"Affiliate": {"Affiliate"}} }, provider.Refused, nil},
 		{"busy", func(f *fake, _, _ *fakeKey) { f.fault("/v5/user/query-api", say(10006)) }, provider.Busy, nil},
-		{"down", func(f *fake, _, _ *fakeKey) { f.fault("/v5/user/query-api", text(500, marked)) }, provider.Unreached, nil},
+		{"down", func(f *fake, _, _ *fakeKey) { f.fault("/v5/user/query-api", providertest.Text(500, marked)) }, provider.Unreached, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, url := serve(t)
@@ -557,7 +534,7 @@ func TestRevoke(t *testing.T) {
 	if f.find("old") != nil || f.find("new1") == nil || f.find("master") == nil {
 		t.Error("the wrong one is gone")
 	}
-	if got := verify(t, p, old); got.State != provider.Dead {
+	if got := providertest.Probe(t, p, old); got.State != provider.Dead {
 		t.Errorf("%+v", got)
 	}
 	// An orphan, of which the name is all that there is.
@@ -591,16 +568,16 @@ func TestRevokeByPossession(t *testing.T) {
 func TestRevokeFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, func())
+		answer providertest.Answer
 		kind   provider.Kind // empty if it is done
 	}{
-		{"done, no answer", after(hangUp), ""},
-		{"done, 500", after(text(500, marked)), ""},
-		{"done, a page", after(text(200, "<html>"+marked)), ""},
-		{"done, and the server failed", after(say(10016)), ""},
-		{"not done, no answer", hangUp, provider.Unclear},
-		{"not done, 500", text(500, marked), provider.Unclear},
-		{"not done, a page", text(200, "<html>"+marked), provider.Malformed},
+		{"done, no answer", providertest.After(providertest.HangUp), ""},
+		{"done, 500", providertest.After(providertest.Text(500, marked)), ""},
+		{"done, a page", providertest.After(providertest.Text(200, "<html>"+marked)), ""},
+		{"done, and the server failed", providertest.After(say(10016)), ""},
+		{"not done, no answer", providertest.HangUp, provider.Unclear},
+		{"not done, 500", providertest.Text(500, marked), provider.Unclear},
+		{"not done, a page", providertest.Text(200, "<html>"+marked), provider.Malformed},
 		{"not done, a code that is not documented", say(4711), provider.Unclear},
 		{"may not", say(10005), provider.Forbidden},
 		{"too many", say(10006), provider.Busy},
@@ -637,22 +614,22 @@ func TestPropagation(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if got := verify(t, p, next); got.State.Lives() {
+		if got := providertest.Probe(t, p, next); got.State.Lives() {
 			t.Errorf("%+v", got)
 		}
 	}
-	if got := verify(t, p, next); got.State != provider.Alive {
+	if got := providertest.Probe(t, p, next); got.State != provider.Alive {
 		t.Errorf("%+v", got)
 	}
 	if err := p.Revoke(t.Context(), admin, old, next); err != nil {
 		t.Fatal(err)
 	}
 	for range 3 {
-		if got := verify(t, p, old); got.State != provider.Alive {
+		if got := providertest.Probe(t, p, old); got.State != provider.Alive {
 			t.Errorf("%+v", got)
 		}
 	}
-	if got := verify(t, p, old); got.State != provider.Dead {
+	if got := providertest.Probe(t, p, old); got.State != provider.Dead {
 		t.Errorf("%+v", got)
 	}
 }

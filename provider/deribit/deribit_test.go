@@ -39,18 +39,6 @@ func open(urls ...string) *deribit.Provider {
 	return p
 }
 
-func verify(t *testing.T, p *deribit.Provider, c provider.Credential) provider.Probe {
-	t.Helper()
-	probe, err := p.Verify(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text := fmt.Sprintf("%+v", probe); strings.Contains(text, marked) {
-		t.Errorf("it shows a secret: %s", text)
-	}
-	return probe
-}
-
 // The first is the one that Deribit publishes, in its article on authentication. Of requests
 // over HTTP it publishes the formula alone.
 func TestSignatures(t *testing.T) {
@@ -110,7 +98,7 @@ func TestVerify(t *testing.T) {
 		for _, host := range []string{url, url + "/", ""} {
 			c := f.credential(url, id)
 			c.Params["host"] = host
-			if got := verify(t, p, c); got.State != provider.Alive || got.Code != "0" || !reflect.DeepEqual(got.Who, want) {
+			if got := providertest.Probe(t, p, c); got.State != provider.Alive || got.Code != "0" || !reflect.DeepEqual(got.Who, want) {
 				t.Errorf("%s: %+v, want %+v", id, got, want)
 			}
 		}
@@ -118,7 +106,7 @@ func TestVerify(t *testing.T) {
 	if n := f.called("public/auth"); n != len(f.calls) {
 		t.Errorf("other calls: %v", f.calls)
 	}
-	f.fault("public/auth", text(200, `{"result":{"access_token":"`+marked+`"}}`))
+	f.fault("public/auth", providertest.Text(200, `{"result":{"access_token":"`+marked+`"}}`))
 	_, err := p.Verify(t.Context(), f.credential(url, "old"))
 	providertest.Quiet(t, err, provider.Malformed)
 }
@@ -136,7 +124,7 @@ func TestCodes(t *testing.T) {
 		for _, status := range []int{200, 400, 401, 429, 500} {
 			f, url := serve(t)
 			f.fault("public/auth", say(status, code))
-			if got := verify(t, open(url), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(code) {
+			if got := providertest.Probe(t, open(url), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(code) {
 				t.Errorf("%d: %+v, want %s", code, got, want)
 			}
 		}
@@ -144,8 +132,8 @@ func TestCodes(t *testing.T) {
 	for status, want := range map[int]provider.State{401: provider.Unknown, 403: provider.Unknown, 429: provider.Throttled} {
 		for _, body := range []string{"", "<html>" + marked, `{"message":"` + marked + `"}`, `{"error":13004}`} {
 			f, url := serve(t)
-			f.fault("public/auth", text(status, body))
-			if got := verify(t, open(url), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(status) {
+			f.fault("public/auth", providertest.Text(status, body))
+			if got := providertest.Probe(t, open(url), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(status) {
 				t.Errorf("HTTP %d: %+v, want %s", status, got, want)
 			}
 		}
@@ -163,7 +151,7 @@ func TestWorlds(t *testing.T) {
 	main.keys, test.keys = nil, nil
 	check := func(name string, want provider.State, code string) {
 		t.Helper()
-		if got := verify(t, p, c); got.State != want || got.Code != code {
+		if got := providertest.Probe(t, p, c); got.State != want || got.Code != code {
 			t.Errorf("%s: %+v; want %s, %s", name, got, want, code)
 		}
 	}
@@ -194,7 +182,7 @@ func TestClock(t *testing.T) {
 		old, gone := f.credential(url, "old"), f.credential(url, "old")
 		gone.ID = "gone"
 		for code, c := range map[string]provider.Credential{"13009": old, "13004": gone} {
-			got := verify(t, p, c)
+			got := providertest.Probe(t, p, c)
 			if got.State != provider.Skewed || !strings.HasPrefix(got.Code, code+", the clock here is ") || !strings.HasSuffix(got.Code, direction) {
 				t.Errorf("%v: %+v", off, got)
 			}
@@ -232,7 +220,7 @@ func TestIssue(t *testing.T) {
 			if o.scope != n.scope || !slices.Equal(slices.Sorted(slices.Values(o.ips)), n.ips) || !slices.Equal(o.features, n.features) || n.disabled {
 				t.Errorf("%+v\nis not like\n%+v", n, o)
 			}
-			if verify(t, p, got).State != provider.Alive {
+			if providertest.Probe(t, p, got).State != provider.Alive {
 				t.Error("the new one is not accepted")
 			}
 			all, err := p.List(t.Context(), admin, old)
@@ -253,10 +241,10 @@ func TestIssueTakesBack(t *testing.T) {
 	}{
 		{"may not be bound", func(f *fake) { f.fault(edit, say(400, 13021)) }, provider.Forbidden, false},
 		{"busy", func(f *fake) { f.fault(edit, say(429, 10028)) }, provider.Busy, false},
-		{"the server failed", func(f *fake) { f.fault(edit, text(500, marked)) }, provider.Unreached, false},
-		{"no answer", func(f *fake) { f.fault(edit, hangUp) }, provider.Unreached, false},
+		{"the server failed", func(f *fake) { f.fault(edit, providertest.Text(500, marked)) }, provider.Unreached, false},
+		{"no answer", func(f *fake) { f.fault(edit, providertest.HangUp) }, provider.Unreached, false},
 		{"a code is asked for", func(f *fake) {
-			f.fault(edit, text(200, `{"result":{"security_key_authorization_required":true,"challenge":"`+marked+`"}}`))
+			f.fault(edit, providertest.Text(200, `{"result":{"security_key_authorization_required":true,"challenge":"`+marked+`"}}`))
 		}, provider.Forbidden, false},
 		{"the addresses are forgotten", func(f *fake) { f.loose = true }, provider.Refused, false},
 		{"it cannot be deleted", func(f *fake) {
@@ -301,7 +289,7 @@ func TestIssueRefused(t *testing.T) {
 }
 
 // fault answers calls of one method.
-func (f *fake) fault(method string, answer func(w http.ResponseWriter, done func())) {
+func (f *fake) fault(method string, answer providertest.Answer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.answer = func(w http.ResponseWriter, m string, done func()) bool {
@@ -312,52 +300,41 @@ func (f *fake) fault(method string, answer func(w http.ResponseWriter, done func
 	}
 }
 
-func say(status, code int) func(http.ResponseWriter, func()) {
-	return text(status, fmt.Sprintf(`{"jsonrpc":"2.0","error":{"code":%d,"message":"%s","data":{"reason":"%s"}}}`, code, marked, marked))
+func say(status, code int) providertest.Answer {
+	return providertest.Text(status, fmt.Sprintf(`{"jsonrpc":"2.0","error":{"code":%d,"message":"%s","data":{"reason":"%s"}}}`, code, marked, marked))
 }
-
-func text(status int, body string) func(http.ResponseWriter, func()) {
-	return func(w http.ResponseWriter, _ func()) { w.WriteHeader(status); fmt.Fprint(w, body) }
-}
-
-// after does what was asked for, and answers something else.
-func after(answer func(http.ResponseWriter, func())) func(http.ResponseWriter, func()) {
-	return func(w http.ResponseWriter, done func()) { done(); answer(w, nil) }
-}
-
-func hangUp(http.ResponseWriter, func()) { panic(http.ErrAbortHandler) }
 
 // What is known after a create that did not go well: Unclear and Malformed say that there
 // may be a key that nobody holds.
 func TestIssueFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, func())
+		answer providertest.Answer
 		kind   provider.Kind
 	}{
 		{"may not", say(400, 13021), provider.Forbidden},
 		{"more than the admin's", say(400, 13403), provider.Forbidden},
 		{"not valid", say(400, 13004), provider.Forbidden},
 		{"signature", say(401, 13009), provider.Forbidden},
-		{"a code is asked for", text(200, `{"result":{"security_key_authorization_required":true,"challenge":"`+marked+`"}}`), provider.Forbidden},
+		{"a code is asked for", providertest.Text(200, `{"result":{"security_key_authorization_required":true,"challenge":"`+marked+`"}}`), provider.Forbidden},
 		{"a wrong code", say(400, 13668), provider.Forbidden},
-		{"without a word", text(401, ""), provider.Forbidden},
+		{"without a word", providertest.Text(401, ""), provider.Forbidden},
 		{"parameter", say(400, -32602), provider.Refused},
 		{"too many", say(429, 10028), provider.Busy},
-		{"too many, without a word", text(429, "<html>"+marked), provider.Busy},
-		{"the server failed", after(say(500, 11094)), provider.Unclear},
-		{"the server was too slow", after(say(400, 13028)), provider.Unclear},
-		{"a code that is not documented", after(say(400, 4711)), provider.Unclear},
-		{"500", after(text(500, marked)), provider.Unclear},
-		{"no answer", after(hangUp), provider.Unclear},
-		{"a page", text(200, "<html>"+marked), provider.Malformed},
-		{"half", after(text(200, `{"result":{"client_secret":"`+marked)), provider.Malformed},
-		{"nothing", text(200, `{"jsonrpc":"2.0"}`), provider.Malformed},
-		{"an empty result", text(200, `{"result":{}}`), provider.Malformed},
-		{"no secret", text(200, `{"result":{"id":9,"client_id":"new","client_secret":""}}`), provider.Malformed},
-		{"the old one", text(200, `{"result":{"id":2,"client_id":"old","client_secret":"`+marked+`"}}`), provider.Malformed},
-		{"a secret of another type", text(200, `{"result":{"id":9,"client_id":"new","client_secret":{"`+marked+`":1}}}`), provider.Malformed},
-		{"moved", text(307, ""), provider.Refused},
+		{"too many, without a word", providertest.Text(429, "<html>"+marked), provider.Busy},
+		{"the server failed", providertest.After(say(500, 11094)), provider.Unclear},
+		{"the server was too slow", providertest.After(say(400, 13028)), provider.Unclear},
+		{"a code that is not documented", providertest.After(say(400, 4711)), provider.Unclear},
+		{"500", providertest.After(providertest.Text(500, marked)), provider.Unclear},
+		{"no answer", providertest.After(providertest.HangUp), provider.Unclear},
+		{"a page", providertest.Text(200, "<html>"+marked), provider.Malformed},
+		{"half", providertest.After(providertest.Text(200, `{"result":{"client_secret":"`+marked)), provider.Malformed},
+		{"nothing", providertest.Text(200, `{"jsonrpc":"2.0"}`), provider.Malformed},
+		{"an empty result", providertest.Text(200, `{"result":{}}`), provider.Malformed},
+		{"no secret", providertest.Text(200, `{"result":{"id":9,"client_id":"new","client_secret":""}}`), provider.Malformed},
+		{"the old one", providertest.Text(200, `{"result":{"id":2,"client_id":"old","client_secret":"`+marked+`"}}`), provider.Malformed},
+		{"a secret of another type", providertest.Text(200, `{"result":{"id":9,"client_id":"new","client_secret":{"`+marked+`":1}}}`), provider.Malformed},
+		{"moved", providertest.Text(307, ""), provider.Refused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, url := serve(t)
@@ -385,8 +362,8 @@ func TestIssueFaults(t *testing.T) {
 
 // When the keys cannot be read first, nothing has happened.
 func TestReadsFirst(t *testing.T) {
-	for name, answer := range map[string]func(http.ResponseWriter, func()){
-		"500": text(500, marked), "no answer": hangUp, "a page": text(200, "<html>"+marked), "no list": text(200, `{"result":"`+marked+`"}`), "null": text(200, `{"result":null}`), "without numbers": text(200, `{"result":[{"client_id":"old"}]}`),
+	for name, answer := range map[string]providertest.Answer{
+		"500": providertest.Text(500, marked), "no answer": providertest.HangUp, "a page": providertest.Text(200, "<html>"+marked), "no list": providertest.Text(200, `{"result":"`+marked+`"}`), "null": providertest.Text(200, `{"result":null}`), "without numbers": providertest.Text(200, `{"result":[{"client_id":"old"}]}`),
 	} {
 		f, url := serve(t)
 		f.fault(list, answer)
@@ -447,7 +424,7 @@ func TestPlan(t *testing.T) {
 		{"a code is asked for", func(f *fake, _, _ *fakeKey) { f.tfa = true }, provider.Forbidden, nil},
 		{"full", func(f *fake, _, _ *fakeKey) { f.fill(8) }, provider.NoSlot, nil},
 		{"busy", func(f *fake, _, _ *fakeKey) { f.fault(list, say(429, 10028)) }, provider.Busy, nil},
-		{"login is down", func(f *fake, _, _ *fakeKey) { f.fault("public/auth", text(500, marked)) }, provider.Unreached, nil},
+		{"login is down", func(f *fake, _, _ *fakeKey) { f.fault("public/auth", providertest.Text(500, marked)) }, provider.Unreached, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, url := serve(t)
@@ -502,7 +479,7 @@ func TestRevoke(t *testing.T) {
 	if f.find("old") != nil || f.find("new1") == nil || f.find("admin") == nil {
 		t.Error("the wrong one is gone")
 	}
-	if got := verify(t, p, old); got.State != provider.Dead {
+	if got := providertest.Probe(t, p, old); got.State != provider.Dead {
 		t.Errorf("%+v", got)
 	}
 	// An orphan, of which the name is all that there is.
@@ -520,7 +497,7 @@ func TestRevoke(t *testing.T) {
 // A key of another account is not gone because it is not listed.
 func TestRevokeElsewhere(t *testing.T) {
 	f, url := serve(t)
-	f.fault(list, text(200, `{"result":[{"id":1,"client_id":"admin"}]}`))
+	f.fault(list, providertest.Text(200, `{"result":[{"id":1,"client_id":"admin"}]}`))
 	providertest.Quiet(t, open(url).Revoke(t.Context(), f.credential(url, "admin"), f.credential(url, "old"), provider.Credential{}), provider.Refused)
 	if n := f.called(remove); n != 0 {
 		t.Error("it was to be deleted")
@@ -531,18 +508,18 @@ func TestRevokeElsewhere(t *testing.T) {
 func TestRevokeFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, func())
+		answer providertest.Answer
 		kind   provider.Kind // empty if it is done
 	}{
-		{"done, no answer", after(hangUp), ""},
-		{"done, 500", after(text(500, marked)), ""},
-		{"done, a page", after(text(200, "<html>"+marked)), ""},
-		{"done, and the server failed", after(say(500, 11094)), ""},
-		{"not done, no answer", hangUp, provider.Unclear},
-		{"not done, 500", text(500, marked), provider.Unclear},
-		{"not done, a page", text(200, "<html>"+marked), provider.Malformed},
+		{"done, no answer", providertest.After(providertest.HangUp), ""},
+		{"done, 500", providertest.After(providertest.Text(500, marked)), ""},
+		{"done, a page", providertest.After(providertest.Text(200, "<html>"+marked)), ""},
+		{"done, and the server failed", providertest.After(say(500, 11094)), ""},
+		{"not done, no answer", providertest.HangUp, provider.Unclear},
+		{"not done, 500", providertest.Text(500, marked), provider.Unclear},
+		{"not done, a page", providertest.Text(200, "<html>"+marked), provider.Malformed},
 		{"not done, a code that is not documented", say(400, 4711), provider.Unclear},
-		{"a code is asked for", text(200, `{"result":{"security_key_authorization_required":true,"challenge":"`+marked+`"}}`), provider.Forbidden},
+		{"a code is asked for", providertest.Text(200, `{"result":{"security_key_authorization_required":true,"challenge":"`+marked+`"}}`), provider.Forbidden},
 		{"may not", say(400, 13403), provider.Forbidden},
 		{"too many", say(429, 10028), provider.Busy},
 	} {

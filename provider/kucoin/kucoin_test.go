@@ -32,18 +32,6 @@ const (
 	subs = "/api/v1/sub/api-key" // GET, POST and DELETE
 )
 
-func verify(t *testing.T, p *kucoin.Provider, c provider.Credential) provider.Probe {
-	t.Helper()
-	probe, err := p.Verify(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text := fmt.Sprintf("%+v", probe); strings.Contains(text, marked) {
-		t.Errorf("it shows a secret: %s", text)
-	}
-	return probe
-}
-
 // The requests were recorded from KuCoin's own SDK for Go: see testdata/sdk. What is signed
 // of a query is the text before it was encoded.
 func TestSignatures(t *testing.T) {
@@ -114,7 +102,7 @@ func TestVerify(t *testing.T) {
 		for _, host := range []string{url, url + "/", ""} {
 			c := f.credential(url, id)
 			c.Params["host"] = host
-			if got := verify(t, p, c); got.State != provider.Alive || got.Code != "200000" || !reflect.DeepEqual(got.Who, want) {
+			if got := providertest.Probe(t, p, c); got.State != provider.Alive || got.Code != "200000" || !reflect.DeepEqual(got.Who, want) {
 				t.Errorf("%s: %+v, want %+v", id, got, want)
 			}
 		}
@@ -123,10 +111,10 @@ func TestVerify(t *testing.T) {
 	c := f.credential(url, "old")
 	delete(c.Params, "host")
 	f.drop("old")
-	if got := verify(t, p, c); got.State != provider.Unknown || got.Code != "400003" {
+	if got := providertest.Probe(t, p, c); got.State != provider.Unknown || got.Code != "400003" {
 		t.Errorf("%+v", got)
 	}
-	f.fault(self, text(200, `{"code":"200000","data":{"apiKey":"another","remark":"`+marked+`"}}`))
+	f.fault(self, providertest.Text(200, `{"code":"200000","data":{"apiKey":"another","remark":"`+marked+`"}}`))
 	_, err := p.Verify(t.Context(), c)
 	providertest.Quiet(t, err, provider.Malformed)
 }
@@ -145,7 +133,7 @@ func TestCodes(t *testing.T) {
 		for _, status := range []int{200, 400, 401, 429, 500} {
 			f, url := serve(t)
 			f.fault(self, say(status, code))
-			got := verify(t, kucoin.New(nil), f.credential(url, "old"))
+			got := providertest.Probe(t, kucoin.New(nil), f.credential(url, "old"))
 			word, _, _ := strings.Cut(got.Code, ", the clock here is ") // which may differ by a second
 			if got.State != want || word != code {
 				t.Errorf("%s: %+v, want %s", code, got, want)
@@ -155,15 +143,15 @@ func TestCodes(t *testing.T) {
 	for status, want := range map[int]provider.State{401: provider.Unknown, 403: provider.Unknown, 429: provider.Throttled} {
 		for _, body := range []string{"", "<html>" + marked, `{"message":"` + marked + `"}`, `{"code":400003}`} {
 			f, url := serve(t)
-			f.fault(self, text(status, body))
-			if got := verify(t, kucoin.New(nil), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(status) {
+			f.fault(self, providertest.Text(status, body))
+			if got := providertest.Probe(t, kucoin.New(nil), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(status) {
 				t.Errorf("HTTP %d: %+v, want %s", status, got, want)
 			}
 		}
 	}
 	f, url := serve(t)
 	f.fault(self, say(200, marked))
-	if got := verify(t, kucoin.New(nil), f.credential(url, "old")); got.State != provider.Unknown {
+	if got := providertest.Probe(t, kucoin.New(nil), f.credential(url, "old")); got.State != provider.Unknown {
 		t.Errorf("%+v", got)
 	}
 }
@@ -173,7 +161,7 @@ func TestClock(t *testing.T) {
 		f, url := serve(t)
 		p := kucoin.New(nil)
 		p.SetNow(func() time.Time { return time.Now().Add(off) })
-		got := verify(t, p, f.credential(url, "old"))
+		got := providertest.Probe(t, p, f.credential(url, "old"))
 		direction := map[bool]string{true: "fast", false: "slow"}[off > 0]
 		if got.State != provider.Skewed || !strings.HasPrefix(got.Code, "400002, the clock here is ") || !strings.HasSuffix(got.Code, direction) {
 			t.Errorf("%v: %+v", off, got)
@@ -198,19 +186,19 @@ func TestIssue(t *testing.T) {
 			f, url := serve(t)
 			change(f.find("old"))
 			p, admin, old := kucoin.New(nil), f.credential(url, "master"), f.credential(url, "old")
-			before := verify(t, p, old).Who
+			before := providertest.Probe(t, p, old).Who
 			got, err := p.Issue(t.Context(), admin, old, lineage)
 			if err != nil {
 				t.Fatal(err)
 			}
-			after := verify(t, p, got).Who
+			after := providertest.Probe(t, p, got).Who
 			if got.ID != "new1" || string(got.Part("id").Reveal()) != "new1" || string(got.Part("secret").Reveal()) != marked+"n1" || after.Label != lineage || f.find("new1").expire != "-1" {
 				t.Errorf("%s, %+v", got.ID, after)
 			}
 			if !slices.Equal(before.Scopes, after.Scopes) || !slices.Equal(before.IPs, after.IPs) || before.Account != after.Account || before.Withdraw != after.Withdraw {
 				t.Errorf("%+v\nis not like\n%+v", after, before)
 			}
-			if verify(t, p, old).State != provider.Alive {
+			if providertest.Probe(t, p, old).State != provider.Alive {
 				t.Error("the old one is gone")
 			}
 			again, err := p.Issue(t.Context(), admin, old, "keywright-2")
@@ -283,7 +271,7 @@ func TestIssueForRefusedKey(t *testing.T) {
 }
 
 // fault answers calls of one path: with a method before it, of that alone.
-func (f *fake) fault(route string, answer func(w http.ResponseWriter, done func())) {
+func (f *fake) fault(route string, answer providertest.Answer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.answer = func(w http.ResponseWriter, r *http.Request, done func()) bool {
@@ -295,53 +283,42 @@ func (f *fake) fault(route string, answer func(w http.ResponseWriter, done func(
 	}
 }
 
-func say(status int, code string) func(http.ResponseWriter, func()) {
-	return text(status, fmt.Sprintf(`{"code":"%s","msg":"%s","data":{"apiSecret":"%s"}}`, code, marked, marked))
+func say(status int, code string) providertest.Answer {
+	return providertest.Text(status, fmt.Sprintf(`{"code":"%s","msg":"%s","data":{"apiSecret":"%s"}}`, code, marked, marked))
 }
-
-func text(status int, body string) func(http.ResponseWriter, func()) {
-	return func(w http.ResponseWriter, _ func()) { w.WriteHeader(status); fmt.Fprint(w, body) }
-}
-
-// after does what was asked for, and answers something else.
-func after(answer func(http.ResponseWriter, func())) func(http.ResponseWriter, func()) {
-	return func(w http.ResponseWriter, done func()) { done(); answer(w, nil) }
-}
-
-func hangUp(http.ResponseWriter, func()) { panic(http.ErrAbortHandler) }
 
 // What is known after a create that did not go well: Unclear and Malformed say that there
 // may be a key that nobody holds. It can be deleted all the same.
 func TestIssueFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, func())
+		answer providertest.Answer
 		kind   provider.Kind
 	}{
 		{"may not", say(200, "400007"), provider.Forbidden},
 		{"address", say(200, "400006"), provider.Forbidden},
 		{"not known", say(401, "400003"), provider.Forbidden},
 		{"signature", say(401, "400005"), provider.Forbidden},
-		{"without a word", text(401, ""), provider.Forbidden},
+		{"without a word", providertest.Text(401, ""), provider.Forbidden},
 		{"region", say(200, "400301"), provider.Forbidden},
 		{"parameter", say(200, "400100"), provider.Refused},
 		{"too many", say(429, "429000"), provider.Busy},
-		{"too many, without a word", text(429, "<html>"+marked), provider.Busy},
-		{"the server failed", after(say(500, "500000")), provider.Unclear},
-		{"a code that is not documented", after(say(200, "4711")), provider.Unclear},
-		{"a word for a code", after(say(200, marked)), provider.Unclear},
-		{"500", after(text(500, marked)), provider.Unclear},
-		{"502", after(text(502, "<html>"+marked)), provider.Unclear},
-		{"no answer", after(hangUp), provider.Unclear},
-		{"a page", text(200, "<html>"+marked), provider.Malformed},
-		{"half", after(text(200, `{"code":"200000","data":{"apiSecret":"`+marked)), provider.Malformed},
-		{"no code", text(200, `{"data":{"apiSecret":"`+marked+`"}}`), provider.Malformed},
-		{"no data", text(200, `{"code":"200000"}`), provider.Malformed},
-		{"empty data", text(200, `{"code":"200000","data":{}}`), provider.Malformed},
-		{"no secret", text(200, `{"code":"200000","data":{"apiKey":"new","apiSecret":""}}`), provider.Malformed},
-		{"the old one", text(200, `{"code":"200000","data":{"apiKey":"old","apiSecret":"`+marked+`"}}`), provider.Malformed},
-		{"a secret of another type", text(200, `{"code":"200000","data":{"apiKey":"new","apiSecret":{"`+marked+`":1}}}`), provider.Malformed},
-		{"moved", text(307, ""), provider.Refused},
+		{"too many, without a word", providertest.Text(429, "<html>"+marked), provider.Busy},
+		{"the server failed", providertest.After(say(500, "500000")), provider.Unclear},
+		{"a code that is not documented", providertest.After(say(200, "4711")), provider.Unclear},
+		{"a word for a code", providertest.After(say(200, marked)), provider.Unclear},
+		{"500", providertest.After(providertest.Text(500, marked)), provider.Unclear},
+		{"502", providertest.After(providertest.Text(502, "<html>"+marked)), provider.Unclear},
+		{"no answer", providertest.After(providertest.HangUp), provider.Unclear},
+		{"a page", providertest.Text(200, "<html>"+marked), provider.Malformed},
+		{"half", providertest.After(providertest.Text(200, `{"code":"200000","data":{"apiSecret":"`+marked)), provider.Malformed},
+		{"no code", providertest.Text(200, `{"data":{"apiSecret":"`+marked+`"}}`), provider.Malformed},
+		{"no data", providertest.Text(200, `{"code":"200000"}`), provider.Malformed},
+		{"empty data", providertest.Text(200, `{"code":"200000","data":{}}`), provider.Malformed},
+		{"no secret", providertest.Text(200, `{"code":"200000","data":{"apiKey":"new","apiSecret":""}}`), provider.Malformed},
+		{"the old one", providertest.Text(200, `{"code":"200000","data":{"apiKey":"old","apiSecret":"`+marked+`"}}`), provider.Malformed},
+		{"a secret of another type", providertest.Text(200, `{"code":"200000","data":{"apiKey":"new","apiSecret":{"`+marked+`":1}}}`), provider.Malformed},
+		{"moved", providertest.Text(307, ""), provider.Refused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, url := serve(t)
@@ -379,8 +356,8 @@ func TestIssueFaults(t *testing.T) {
 
 // When a key cannot be read first, none is asked for, and nothing has happened.
 func TestIssueReadsFirst(t *testing.T) {
-	for name, answer := range map[string]func(http.ResponseWriter, func()){
-		"500": text(500, marked), "no answer": hangUp, "a page": text(200, "<html>"+marked), "nothing": text(200, `{"code":"200000","data":"`+marked+`"}`), "another": text(200, `{"code":"200000","data":{"apiKey":"another"}}`),
+	for name, answer := range map[string]providertest.Answer{
+		"500": providertest.Text(500, marked), "no answer": providertest.HangUp, "a page": providertest.Text(200, "<html>"+marked), "nothing": providertest.Text(200, `{"code":"200000","data":"`+marked+`"}`), "another": providertest.Text(200, `{"code":"200000","data":{"apiKey":"another"}}`),
 	} {
 		f, url := serve(t)
 		f.fault(self, answer)
@@ -407,7 +384,7 @@ func TestList(t *testing.T) {
 		t.Errorf("%+v", all[1])
 	}
 	for _, body := range []string{`{"code":"200000"}`, `{"code":"200000","data":null}`, `{"code":"200000","data":[{"remark":"x"}]}`, `{"code":"200000","data":{}}`, "<html>" + marked} {
-		f.fault(subs, text(200, body))
+		f.fault(subs, providertest.Text(200, body))
 		_, err = p.List(t.Context(), admin, old)
 		providertest.Quiet(t, err, provider.Malformed)
 	}
@@ -439,11 +416,11 @@ func TestPlan(t *testing.T) {
 		{"from another address", func(f *fake, _, _ *fakeKey) { f.from = "198.51.100.1" }, provider.Forbidden, nil},
 		{"unknown", func(f *fake, _, _ *fakeKey) { f.drop("master") }, provider.Forbidden, nil},
 		{"the old one is a master's", func(_ *fake, _, o *fakeKey) { o.sub = "" }, provider.Refused, nil},
-		{"of another master", func(f *fake, _, _ *fakeKey) { f.fault(subs, text(200, `{"code":"200000","data":[]}`)) }, provider.Refused, nil},
+		{"of another master", func(f *fake, _, _ *fakeKey) { f.fault(subs, providertest.Text(200, `{"code":"200000","data":[]}`)) }, provider.Refused, nil},
 		{"nothing to give", func(_ *fake, _, o *fakeKey) { o.rights = "Earn" }, provider.Refused, nil},
 		{"busy", func(f *fake, _, _ *fakeKey) { f.fault(self, say(429, "429000")) }, provider.Busy, nil},
-		{"down", func(f *fake, _, _ *fakeKey) { f.fault(self, text(500, marked)) }, provider.Unreached, nil},
-		{"no list", func(f *fake, _, _ *fakeKey) { f.fault(subs, text(500, marked)) }, provider.Unreached, nil},
+		{"down", func(f *fake, _, _ *fakeKey) { f.fault(self, providertest.Text(500, marked)) }, provider.Unreached, nil},
+		{"no list", func(f *fake, _, _ *fakeKey) { f.fault(subs, providertest.Text(500, marked)) }, provider.Unreached, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, url := serve(t)
@@ -496,7 +473,7 @@ func TestRevoke(t *testing.T) {
 	if f.find("old") != nil || f.find("new1") == nil || f.find("master") == nil {
 		t.Error("the wrong one is gone")
 	}
-	if got := verify(t, p, old); got.State != provider.Dead {
+	if got := providertest.Probe(t, p, old); got.State != provider.Dead {
 		t.Errorf("%+v", got)
 	}
 	if err := p.Revoke(t.Context(), old, old, provider.Credential{}); err != nil { // it is gone
@@ -536,17 +513,17 @@ func TestRevokeElsewhere(t *testing.T) {
 func TestRevokeFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, func())
+		answer providertest.Answer
 		kind   provider.Kind // empty if it is done
 	}{
-		{"done, no answer", after(hangUp), ""},
-		{"done, 500", after(text(500, marked)), ""},
-		{"done, a page", after(text(200, "<html>"+marked)), ""},
-		{"done, and the server failed", after(say(500, "500000")), ""},
-		{"done, and no data", after(text(200, `{"code":"200000"}`)), ""},
-		{"not done, no answer", hangUp, provider.Unclear},
-		{"not done, 500", text(500, marked), provider.Unclear},
-		{"not done, a page", text(200, "<html>"+marked), provider.Malformed},
+		{"done, no answer", providertest.After(providertest.HangUp), ""},
+		{"done, 500", providertest.After(providertest.Text(500, marked)), ""},
+		{"done, a page", providertest.After(providertest.Text(200, "<html>"+marked)), ""},
+		{"done, and the server failed", providertest.After(say(500, "500000")), ""},
+		{"done, and no data", providertest.After(providertest.Text(200, `{"code":"200000"}`)), ""},
+		{"not done, no answer", providertest.HangUp, provider.Unclear},
+		{"not done, 500", providertest.Text(500, marked), provider.Unclear},
+		{"not done, a page", providertest.Text(200, "<html>"+marked), provider.Malformed},
 		{"not done, a code that is not documented", say(200, "4711"), provider.Unclear},
 		{"may not", say(200, "400007"), provider.Forbidden},
 		{"too many", say(429, "429000"), provider.Busy},

@@ -39,18 +39,6 @@ func open(urls ...string) *okx.Provider {
 	return p
 }
 
-func verify(t *testing.T, p *okx.Provider, c provider.Credential) provider.Probe {
-	t.Helper()
-	probe, err := p.Verify(t.Context(), c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if text := fmt.Sprintf("%+v", probe); strings.Contains(text, marked) {
-		t.Errorf("it shows a secret: %s", text)
-	}
-	return probe
-}
-
 // The requests were recorded from OKX's own SDK for Python: see testdata/sdk.
 func TestSignatures(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("testdata", "signed.json"))
@@ -113,7 +101,7 @@ func TestVerify(t *testing.T) {
 		for _, host := range []string{url, url + "/", ""} {
 			c := f.credential(url, id)
 			c.Params["host"] = host
-			if got := verify(t, p, c); got.State != provider.Alive || got.Code != "0" || !reflect.DeepEqual(got.Who, want) {
+			if got := providertest.Probe(t, p, c); got.State != provider.Alive || got.Code != "0" || !reflect.DeepEqual(got.Who, want) {
 				t.Errorf("%s: %+v, want %+v", id, got, want)
 			}
 		}
@@ -138,7 +126,7 @@ func TestCodes(t *testing.T) {
 				say(status, code)(w, nil)
 				return true
 			}
-			got := verify(t, open(url), f.credential(url, "old"))
+			got := providertest.Probe(t, open(url), f.credential(url, "old"))
 			word, _, _ := strings.Cut(got.Code, ", the clock here is ") // which may differ by a second
 			if got.State != want || word != code {
 				t.Errorf("%s: %+v, want %s", code, got, want)
@@ -149,17 +137,17 @@ func TestCodes(t *testing.T) {
 		for _, body := range []string{"", "<html>" + marked, `{"message":"` + marked + `"}`, `{"code":50119}`} {
 			f, url := serve(t)
 			f.answer = func(w http.ResponseWriter, r *http.Request, _ func()) bool {
-				text(status, body)(w, nil)
+				providertest.Text(status, body)(w, nil)
 				return true
 			}
-			if got := verify(t, open(url), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(status) {
+			if got := providertest.Probe(t, open(url), f.credential(url, "old")); got.State != want || got.Code != fmt.Sprint(status) {
 				t.Errorf("HTTP %d: %+v, want %s", status, got, want)
 			}
 		}
 	}
 	f, url := serve(t)
 	f.fault(config, say(200, marked))
-	if got := verify(t, open(url), f.credential(url, "old")); got.State != provider.Unknown {
+	if got := providertest.Probe(t, open(url), f.credential(url, "old")); got.State != provider.Unknown {
 		t.Errorf("%+v", got)
 	}
 }
@@ -175,7 +163,7 @@ func TestWorlds(t *testing.T) {
 	main.keys, test.keys = nil, nil
 	check := func(name string, want provider.State, code string) {
 		t.Helper()
-		if got := verify(t, p, c); got.State != want || got.Code != code {
+		if got := providertest.Probe(t, p, c); got.State != want || got.Code != code {
 			t.Errorf("%s: %+v; want %s, %s", name, got, want, code)
 		}
 	}
@@ -204,7 +192,7 @@ func TestDemo(t *testing.T) {
 	f, url := serve(t)
 	f.find("master").demo, f.find("old").demo = true, true
 	p, admin, old := open(url), f.credential(url, "master"), f.credential(url, "old")
-	if got := verify(t, p, old); got.State != provider.Elsewhere || got.Code != "50101" {
+	if got := providertest.Probe(t, p, old); got.State != provider.Elsewhere || got.Code != "50101" {
 		t.Errorf("%+v", got)
 	}
 	_, err := p.Plan(t.Context(), admin, old)
@@ -212,7 +200,7 @@ func TestDemo(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	old.Params["demo"] = "yes"
-	if got := verify(t, p, old); got.State != provider.Alive {
+	if got := providertest.Probe(t, p, old); got.State != provider.Alive {
 		t.Errorf("%+v", got)
 	}
 	if plan, err := p.Plan(t.Context(), admin, old); err != nil || len(plan.Notes) != 1 {
@@ -228,7 +216,7 @@ func TestClock(t *testing.T) {
 		f, url := serve(t)
 		p := open(url)
 		p.SetNow(func() time.Time { return time.Now().Add(off) })
-		got := verify(t, p, f.credential(url, "old"))
+		got := providertest.Probe(t, p, f.credential(url, "old"))
 		direction := map[bool]string{true: "fast", false: "slow"}[off > 0]
 		if got.State != provider.Skewed || !strings.HasPrefix(got.Code, "50102, the clock here is ") || !strings.HasSuffix(got.Code, direction) {
 			t.Errorf("%v: %+v", off, got)
@@ -251,19 +239,19 @@ func TestIssue(t *testing.T) {
 			f, url := serve(t)
 			change(f.find("old"))
 			p, admin, old := open(url), f.credential(url, "master"), f.credential(url, "old")
-			before := verify(t, p, old).Who
+			before := providertest.Probe(t, p, old).Who
 			got, err := p.Issue(t.Context(), admin, old, "keywright-1")
 			if err != nil {
 				t.Fatal(err)
 			}
-			after := verify(t, p, got).Who
+			after := providertest.Probe(t, p, got).Who
 			if got.ID != "new1" || string(got.Part("id").Reveal()) != "new1" || string(got.Part("secret").Reveal()) != marked+"n1" || after.Label != "keywright-1" {
 				t.Errorf("%s, %+v", got.ID, after)
 			}
 			if !slices.Equal(before.Scopes, after.Scopes) || !slices.Equal(before.IPs, after.IPs) || before.Account != after.Account || before.Withdraw != after.Withdraw {
 				t.Errorf("%+v\nis not like\n%+v", after, before)
 			}
-			if verify(t, p, old).State != provider.Alive {
+			if providertest.Probe(t, p, old).State != provider.Alive {
 				t.Error("the old one is gone")
 			}
 			again, err := p.Issue(t.Context(), admin, old, "keywright-2")
@@ -321,7 +309,7 @@ func TestIssueForRefusedKey(t *testing.T) {
 }
 
 // fault answers calls of one path: with a method before it, of that alone.
-func (f *fake) fault(route string, answer func(w http.ResponseWriter, done func())) {
+func (f *fake) fault(route string, answer providertest.Answer) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.answer = func(w http.ResponseWriter, r *http.Request, done func()) bool {
@@ -333,27 +321,16 @@ func (f *fake) fault(route string, answer func(w http.ResponseWriter, done func(
 	}
 }
 
-func say(status int, code string) func(http.ResponseWriter, func()) {
-	return text(status, fmt.Sprintf(`{"code":"%s","msg":"%s","data":[{"secretKey":"%s"}]}`, code, marked, marked))
+func say(status int, code string) providertest.Answer {
+	return providertest.Text(status, fmt.Sprintf(`{"code":"%s","msg":"%s","data":[{"secretKey":"%s"}]}`, code, marked, marked))
 }
-
-func text(status int, body string) func(http.ResponseWriter, func()) {
-	return func(w http.ResponseWriter, _ func()) { w.WriteHeader(status); fmt.Fprint(w, body) }
-}
-
-// after does what was asked for, and answers something else.
-func after(answer func(http.ResponseWriter, func())) func(http.ResponseWriter, func()) {
-	return func(w http.ResponseWriter, done func()) { done(); answer(w, nil) }
-}
-
-func hangUp(http.ResponseWriter, func()) { panic(http.ErrAbortHandler) }
 
 // What is known after a create that did not go well: Unclear and Malformed say that there
 // may be a key that nobody holds.
 func TestIssueFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, func())
+		answer providertest.Answer
 		kind   provider.Kind
 	}{
 		{"may not", say(200, "50120"), provider.Forbidden},
@@ -362,32 +339,32 @@ func TestIssueFaults(t *testing.T) {
 		{"address", say(401, "50110"), provider.Forbidden},
 		{"not known", say(200, "50119"), provider.Forbidden},
 		{"signature", say(401, "50113"), provider.Forbidden},
-		{"without a word", text(401, ""), provider.Forbidden},
+		{"without a word", providertest.Text(401, ""), provider.Forbidden},
 		{"full", say(200, "59501"), provider.NoSlot},
 		{"the label is taken", say(200, "59502"), provider.Refused},
 		{"passphrase", say(200, "59505"), provider.Refused},
 		{"demo", say(200, "50038"), provider.Refused},
 		{"parameter", say(400, "50014"), provider.Refused},
 		{"too many", say(429, "50011"), provider.Busy},
-		{"too many, without a word", text(429, "<html>"+marked), provider.Busy},
-		{"failed", after(say(200, "1")), provider.Unclear},
-		{"the server was too slow", after(say(400, "50004")), provider.Unclear},
-		{"the server failed", after(say(500, "50026")), provider.Unclear},
-		{"unavailable", after(say(503, "50001")), provider.Unclear},
-		{"a code that is not documented", after(say(200, "4711")), provider.Unclear},
-		{"a word for a code", after(say(200, marked)), provider.Unclear},
-		{"500", after(text(500, marked)), provider.Unclear},
-		{"502", after(text(502, "<html>"+marked)), provider.Unclear},
-		{"no answer", after(hangUp), provider.Unclear},
-		{"a page", text(200, "<html>"+marked), provider.Malformed},
-		{"half", after(text(200, `{"code":"0","data":[{"secretKey":"`+marked)), provider.Malformed},
-		{"no code", text(200, `{"data":[{"secretKey":"`+marked+`"}]}`), provider.Malformed},
-		{"no data", text(200, `{"code":"0"}`), provider.Malformed},
-		{"empty data", text(200, `{"code":"0","data":[]}`), provider.Malformed},
-		{"no secret", text(200, `{"code":"0","data":[{"apiKey":"new","secretKey":""}]}`), provider.Malformed},
-		{"the old one", text(200, `{"code":"0","data":[{"apiKey":"old","secretKey":"`+marked+`"}]}`), provider.Malformed},
-		{"a secret of another type", text(200, `{"code":"0","data":[{"apiKey":"new","secretKey":{"`+marked+`":1}}]}`), provider.Malformed},
-		{"moved", text(307, ""), provider.Refused},
+		{"too many, without a word", providertest.Text(429, "<html>"+marked), provider.Busy},
+		{"failed", providertest.After(say(200, "1")), provider.Unclear},
+		{"the server was too slow", providertest.After(say(400, "50004")), provider.Unclear},
+		{"the server failed", providertest.After(say(500, "50026")), provider.Unclear},
+		{"unavailable", providertest.After(say(503, "50001")), provider.Unclear},
+		{"a code that is not documented", providertest.After(say(200, "4711")), provider.Unclear},
+		{"a word for a code", providertest.After(say(200, marked)), provider.Unclear},
+		{"500", providertest.After(providertest.Text(500, marked)), provider.Unclear},
+		{"502", providertest.After(providertest.Text(502, "<html>"+marked)), provider.Unclear},
+		{"no answer", providertest.After(providertest.HangUp), provider.Unclear},
+		{"a page", providertest.Text(200, "<html>"+marked), provider.Malformed},
+		{"half", providertest.After(providertest.Text(200, `{"code":"0","data":[{"secretKey":"`+marked)), provider.Malformed},
+		{"no code", providertest.Text(200, `{"data":[{"secretKey":"`+marked+`"}]}`), provider.Malformed},
+		{"no data", providertest.Text(200, `{"code":"0"}`), provider.Malformed},
+		{"empty data", providertest.Text(200, `{"code":"0","data":[]}`), provider.Malformed},
+		{"no secret", providertest.Text(200, `{"code":"0","data":[{"apiKey":"new","secretKey":""}]}`), provider.Malformed},
+		{"the old one", providertest.Text(200, `{"code":"0","data":[{"apiKey":"old","secretKey":"`+marked+`"}]}`), provider.Malformed},
+		{"a secret of another type", providertest.Text(200, `{"code":"0","data":[{"apiKey":"new","secretKey":{"`+marked+`":1}}]}`), provider.Malformed},
+		{"moved", providertest.Text(307, ""), provider.Refused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, url := serve(t)
@@ -416,8 +393,8 @@ func TestIssueFaults(t *testing.T) {
 // When a key cannot be read first, none is asked for, and nothing has happened.
 func TestIssueReadsFirst(t *testing.T) {
 	for _, path := range []string{config, "/api/v5/users/subaccount/list"} {
-		for name, answer := range map[string]func(http.ResponseWriter, func()){
-			"500": text(500, marked), "no answer": hangUp, "a page": text(200, "<html>"+marked), "no list": text(200, `{"code":"0","data":"`+marked+`"}`),
+		for name, answer := range map[string]providertest.Answer{
+			"500": providertest.Text(500, marked), "no answer": providertest.HangUp, "a page": providertest.Text(200, "<html>"+marked), "no list": providertest.Text(200, `{"code":"0","data":"`+marked+`"}`),
 		} {
 			f, url := serve(t)
 			f.fault(path, answer)
@@ -429,7 +406,7 @@ func TestIssueReadsFirst(t *testing.T) {
 		}
 	}
 	f, url := serve(t)
-	f.fault(config, text(200, `{"code":"0","data":[]}`))
+	f.fault(config, providertest.Text(200, `{"code":"0","data":[]}`))
 	_, err := open(url).Issue(t.Context(), f.credential(url, "master"), f.credential(url, "old"), "keywright-1")
 	providertest.Quiet(t, err, provider.Unreached)
 }
@@ -449,7 +426,7 @@ func TestList(t *testing.T) {
 		t.Errorf("%+v", all[1])
 	}
 	for _, body := range []string{`{"code":"0"}`, `{"code":"0","data":null}`, `{"code":"0","data":[{"label":"x"}]}`, `{"code":"0","data":{}}`, "<html>" + marked} {
-		f.fault(create, text(200, body))
+		f.fault(create, providertest.Text(200, body))
 		_, err = p.List(t.Context(), admin, old)
 		providertest.Quiet(t, err, provider.Malformed)
 	}
@@ -508,8 +485,8 @@ func TestPlan(t *testing.T) {
 			}
 		}, provider.NoSlot, nil},
 		{"busy", func(f *fake, _, _ *fakeKey) { f.fault(config, say(429, "50011")) }, provider.Busy, nil},
-		{"down", func(f *fake, _, _ *fakeKey) { f.fault(config, text(500, marked)) }, provider.Unreached, nil},
-		{"no list", func(f *fake, _, _ *fakeKey) { f.fault(create, text(500, marked)) }, provider.Unreached, nil},
+		{"down", func(f *fake, _, _ *fakeKey) { f.fault(config, providertest.Text(500, marked)) }, provider.Unreached, nil},
+		{"no list", func(f *fake, _, _ *fakeKey) { f.fault(create, providertest.Text(500, marked)) }, provider.Unreached, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, url := serve(t)
@@ -536,7 +513,7 @@ func TestPlan(t *testing.T) {
 	f, url := serve(t)
 	f.fault(config, func(w http.ResponseWriter, _ func()) {
 		n := len(f.calls) // the first is of the master account, the second of a sub-account of it
-		text(200, fmt.Sprintf(`{"code":"0","data":[{"uid":"%d","mainUid":"1","perm":"trade","ip":"192.0.2.1"}]}`, n))(w, nil)
+		providertest.Text(200, fmt.Sprintf(`{"code":"0","data":[{"uid":"%d","mainUid":"1","perm":"trade","ip":"192.0.2.1"}]}`, n))(w, nil)
 	})
 	admin, old := f.credential(url, "master"), f.credential(url, "old")
 	old.Params["subaccount"] = "subone"
@@ -546,7 +523,7 @@ func TestPlan(t *testing.T) {
 	f.calls = nil
 	f.fault(config, func(w http.ResponseWriter, _ func()) {
 		n := len(f.calls) // the second is of a sub-account of another
-		text(200, fmt.Sprintf(`{"code":"0","data":[{"uid":"1","mainUid":"%d","perm":"trade","ip":"192.0.2.1"}]}`, n))(w, nil)
+		providertest.Text(200, fmt.Sprintf(`{"code":"0","data":[{"uid":"1","mainUid":"%d","perm":"trade","ip":"192.0.2.1"}]}`, n))(w, nil)
 	})
 	_, err := open(url).Plan(t.Context(), admin, old)
 	providertest.Quiet(t, err, provider.Refused)
@@ -583,7 +560,7 @@ func TestRevoke(t *testing.T) {
 	if f.find("old") != nil || f.find("master") == nil {
 		t.Error("the wrong one is gone")
 	}
-	if got := verify(t, p, old); got.State != provider.Dead {
+	if got := providertest.Probe(t, p, old); got.State != provider.Dead {
 		t.Errorf("%+v", got)
 	}
 	if err := p.Revoke(t.Context(), old, old, provider.Credential{}); err != nil { // it is gone
@@ -609,17 +586,17 @@ func TestRevokeElsewhere(t *testing.T) {
 func TestRevokeFaults(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, func())
+		answer providertest.Answer
 		kind   provider.Kind // empty if it is done
 	}{
-		{"done, no answer", after(hangUp), ""},
-		{"done, 500", after(text(500, marked)), ""},
-		{"done, a page", after(text(200, "<html>"+marked)), ""},
-		{"done, and the server failed", after(say(500, "50026")), ""},
-		{"done, and no data", after(text(200, `{"code":"0"}`)), ""},
-		{"not done, no answer", hangUp, provider.Unclear},
-		{"not done, 500", text(500, marked), provider.Unclear},
-		{"not done, a page", text(200, "<html>"+marked), provider.Malformed},
+		{"done, no answer", providertest.After(providertest.HangUp), ""},
+		{"done, 500", providertest.After(providertest.Text(500, marked)), ""},
+		{"done, a page", providertest.After(providertest.Text(200, "<html>"+marked)), ""},
+		{"done, and the server failed", providertest.After(say(500, "50026")), ""},
+		{"done, and no data", providertest.After(providertest.Text(200, `{"code":"0"}`)), ""},
+		{"not done, no answer", providertest.HangUp, provider.Unclear},
+		{"not done, 500", providertest.Text(500, marked), provider.Unclear},
+		{"not done, a page", providertest.Text(200, "<html>"+marked), provider.Malformed},
 		{"not done, a code that is not documented", say(200, "4711"), provider.Unclear},
 		{"may not", say(200, "50120"), provider.Forbidden},
 		{"too many", say(429, "50011"), provider.Busy},

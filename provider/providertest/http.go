@@ -126,6 +126,35 @@ func Quiet(t *testing.T, err error, kind provider.Kind) *provider.Error {
 	return e
 }
 
+// Probe tries a credential, and fails if no answer comes, or if it shows a secret.
+func Probe(t *testing.T, v provider.Verifier, c provider.Credential) provider.Probe {
+	t.Helper()
+	probe, err := v.Verify(t.Context(), c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text := fmt.Sprintf("%+v", probe); strings.Contains(text, Marked) {
+		t.Errorf("it shows a secret: %s", text)
+	}
+	return probe
+}
+
+// Answer is what a fake does in place of answering: by done, what it was asked for.
+type Answer func(w http.ResponseWriter, done func())
+
+// Text answers something, and does nothing.
+func Text(status int, body string) Answer {
+	return func(w http.ResponseWriter, _ func()) { w.WriteHeader(status); fmt.Fprint(w, body) }
+}
+
+// After does what was asked for, and answers something else.
+func After(answer Answer) Answer {
+	return func(w http.ResponseWriter, done func()) { done(); answer(w, nil) }
+}
+
+// HangUp answers nothing.
+func HangUp(http.ResponseWriter, func()) { panic(http.ErrAbortHandler) }
+
 // Reply is an answer of a service, and what a probe is to make of it.
 type Reply struct {
 	Status int
@@ -173,30 +202,24 @@ func Replies(t *testing.T, s *HTTP, v provider.Verifier, c provider.Credential, 
 // is known then: whoever made one must not be told that none was. Start returns a new fake,
 // and what asks it for one; create is the call that makes it.
 func IssueFaults(t *testing.T, create string, start func(t *testing.T) (*HTTP, func(ctx context.Context) error)) {
-	text := func(status int, body string) func(http.ResponseWriter, func()) {
-		return func(w http.ResponseWriter, _ func()) { w.WriteHeader(status); fmt.Fprint(w, body) }
-	}
-	after := func(answer func(http.ResponseWriter, func())) func(http.ResponseWriter, func()) {
-		return func(w http.ResponseWriter, done func()) { done(); answer(w, nil) }
-	}
 	words := fmt.Sprintf(`{"message":%q,"error":{"message":%q,"code":%q},"errors":[{"message":%q}]}`, Marked, Marked, Marked, Marked)
 	for _, c := range []struct {
 		name   string
-		answer func(http.ResponseWriter, func())
+		answer Answer
 		kind   provider.Kind
 	}{
-		{"not valid", text(401, words), provider.Forbidden},
-		{"may not", text(403, words), provider.Forbidden},
-		{"not there", text(404, words), provider.Refused},
-		{"too many", text(429, words), provider.Busy},
-		{"500", after(text(500, words)), provider.Unclear},
-		{"503, a page", after(text(503, "<html>"+Marked)), provider.Unclear},
-		{"no answer", after(func(http.ResponseWriter, func()) { panic(http.ErrAbortHandler) }), provider.Unclear},
-		{"a page", after(text(200, "<html>"+Marked)), provider.Malformed},
-		{"half", after(text(200, `{"id":"`+Marked)), provider.Malformed},
-		{"nothing", after(text(200, "")), provider.Malformed},
-		{"nothing in it", after(text(200, "{}")), provider.Malformed},
-		{"moved", text(307, ""), provider.Refused},
+		{"not valid", Text(401, words), provider.Forbidden},
+		{"may not", Text(403, words), provider.Forbidden},
+		{"not there", Text(404, words), provider.Refused},
+		{"too many", Text(429, words), provider.Busy},
+		{"500", After(Text(500, words)), provider.Unclear},
+		{"503, a page", After(Text(503, "<html>"+Marked)), provider.Unclear},
+		{"no answer", After(HangUp), provider.Unclear},
+		{"a page", After(Text(200, "<html>"+Marked)), provider.Malformed},
+		{"half", After(Text(200, `{"id":"`+Marked)), provider.Malformed},
+		{"nothing", After(Text(200, "")), provider.Malformed},
+		{"nothing in it", After(Text(200, "{}")), provider.Malformed},
+		{"moved", Text(307, ""), provider.Refused},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, issue := start(t)
