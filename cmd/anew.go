@@ -47,7 +47,7 @@ func runBeginAnew(ctx context.Context, term *terminal, yes bool) error {
 		fmt.Fprintln(term.err, "keywright: a new audit log has begun")
 		return nil
 	}
-	if err := keys.BeginAnew(ctx); err != nil {
+	if err := keys.BeginAnew(ctx, actor()); err != nil {
 		return fmt.Errorf("begin anew: %w", err)
 	}
 	fmt.Fprintln(term.err, "keywright: begun anew, without keys; 'keywright restore FILE' brings those of a backup back")

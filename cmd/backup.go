@@ -184,12 +184,12 @@ func runRestore(ctx context.Context, term *terminal, o lockOptions, file string)
 			return err
 		}
 	}
-	if err := b.RestoreRetired(ctx, keys.Store); err != nil {
+	if err := b.RestoreRetired(ctx, actor(), keys.Store); err != nil {
 		return fmt.Errorf("restore what scans find old versions by: %w", err)
 	}
 	restored, left := 0, 0
 	for _, name := range b.Names() {
-		switch err := b.Restore(ctx, keys.Store, name); {
+		switch err := b.Restore(ctx, actor(), keys.Store, name); {
 		case errors.Is(err, keystore.ErrExists):
 			left++
 			fmt.Fprintf(term.err, "keywright: left alone: %s is there already\n", name)

@@ -312,7 +312,7 @@ func runProtect(ctx context.Context, term *terminal, env string, protect bool, r
 	change, done := keys.Unprotect, "not protected any more"
 	if protect {
 		r.verb, done = "protect", "protected"
-		change = func(ctx context.Context, env string) error { return keys.Protect(ctx, actor(), env) }
+		change = keys.Protect
 		keys.reason = reason
 	} else if _, err := keys.permit(ctx, r); err != nil {
 		return err
@@ -320,7 +320,7 @@ func runProtect(ctx context.Context, term *terminal, env string, protect bool, r
 	if err := keys.append(ctx, environmentEntry(r.verb, audit.Granted, env)); err != nil {
 		return err
 	}
-	if err := change(ctx, env); err != nil {
+	if err := change(ctx, actor(), env); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: %s is %s\n", env, done)
@@ -353,7 +353,7 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 	if err := keys.record(ctx, "edit", audit.Granted, name); err != nil {
 		return err
 	}
-	if err := keys.Edit(ctx, name, change); err != nil {
+	if err := keys.Edit(ctx, actor(), name, change); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: changed %s\n", name)

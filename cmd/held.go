@@ -93,7 +93,7 @@ func (h *heldKeys) note(ctx context.Context, term *terminal, r *scan.Report) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), quickly)
 	defer cancel()
-	if err := h.keys.Sighted(ctx, seen); err != nil {
+	if err := h.keys.Sighted(ctx, actor(), seen); err != nil {
 		fmt.Fprintln(term.err, "keywright: warning: where keys were met is not noted:", escaped(err.Error()))
 	}
 }

@@ -65,7 +65,7 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool, reason str
 	if err := keys.record(ctx, "rm", audit.Granted, name); err != nil {
 		return err
 	}
-	if err := keys.Remove(ctx, name); err != nil {
+	if err := keys.Remove(ctx, actor(), name); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: removed %s\n", name)
@@ -116,7 +116,7 @@ func runMv(ctx context.Context, term *terminal, i insistence, from, to string) e
 	if err := keys.record(ctx, "mv", audit.Granted, old, next); err != nil {
 		return err
 	}
-	if err := keys.Move(ctx, old, next); err != nil {
+	if err := keys.Move(ctx, actor(), old, next); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: %s is now %s\n", old, next)

@@ -88,7 +88,7 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 		if err := keys.record(ctx, "undo", audit.Granted, name); err != nil {
 			return err
 		}
-		if err := keys.Undo(ctx, name); err != nil {
+		if err := keys.Undo(ctx, actor(), name); err != nil {
 			return err
 		}
 		fmt.Fprintf(term.err, "keywright: the previous version of %s is current again\n", name)

@@ -95,7 +95,7 @@ func runEnrol(ctx context.Context, term *terminal) error {
 	if err := keys.append(ctx, environmentEntry("enrol", audit.Granted, "")); err != nil {
 		return err
 	}
-	recovery, err := keys.Enrol(ctx, v, code)
+	recovery, err := keys.Enrol(ctx, actor(), v, code)
 	if err != nil {
 		return err
 	}
@@ -168,7 +168,7 @@ func runDisable(ctx context.Context, term *terminal) error {
 	if err := keys.append(ctx, environmentEntry("disable", audit.Granted, "")); err != nil {
 		return err
 	}
-	if err := keys.Disenrol(ctx, code); err != nil {
+	if err := keys.Disenrol(ctx, actor(), code); err != nil {
 		return err
 	}
 	fmt.Fprintln(term.err, "keywright: the authenticator is forgotten")
@@ -185,7 +185,7 @@ func (k *keyring) askCode(ctx context.Context, catalog *keystore.Catalog) error 
 		return err
 	}
 	defer code.Wipe()
-	return k.CheckCode(ctx, code)
+	return k.CheckCode(ctx, actor(), code)
 }
 
 // printQR writes a text as a QR code: two modules to a character, dark on light whatever

@@ -94,7 +94,7 @@ func runLock(ctx context.Context, term *terminal, env string) error {
 		return err
 	}
 	unrecorded := keys.append(ctx, environmentEntry("lock", audit.Granted, env)) // it is ended all the same
-	if err := keys.Lock(ctx, env); err != nil {
+	if err := keys.Lock(ctx, actor(), env); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: %s is not unlocked any more\n", env)

@@ -11,8 +11,9 @@ import (
 
 // Catalog is the metadata of all keys. It holds no secret.
 type Catalog struct {
-	Generation uint64 `json:"generation"` // one more with each change
-	Keys       []Key  `json:"keys"`       // sorted by name
+	Generation uint64 `json:"generation"`   // one more with each change
+	By         string `json:"by,omitempty"` // who made the last change
+	Keys       []Key  `json:"keys"`         // sorted by name
 
 	Protected []Protection `json:"protected,omitempty"` // sorted by environment
 	TOTP      *TOTP        `json:"totp,omitempty"`      // nil if there is no authenticator
@@ -40,9 +41,11 @@ type Retired struct {
 	Key     []byte    `json:"digest_key,omitempty"` // that they were made with, sealed, if it is another
 }
 
-// Loose is an item that belongs to no version. One that was stored need only be removed
-// once. Another is, when it has cooled, removed once more: a call that was given up may
-// still have its effect.
+// Loose is an item that belongs to no version. Whoever noted one that is about to be
+// written may make it a version's as long as it is not noted as removed, in metadata that
+// are saved: then it goes. One that was stored need only be removed once more, in case
+// that was cut short. Another is when it has cooled: a call that was given up may still
+// have its effect.
 type Loose struct {
 	Item    string    `json:"item"`
 	Since   time.Time `json:"since"`
@@ -99,8 +102,12 @@ func (c *Catalog) encode() ([]byte, error) {
 	return append(b, '\n'), nil
 }
 
-// decodeCatalog is the inverse of encode. It refuses what encode cannot have written.
+// decodeCatalog is the inverse of encode. It refuses what encode cannot have written. No
+// data are an empty catalog.
 func decodeCatalog(data []byte) (*Catalog, error) {
+	if data == nil {
+		return &Catalog{}, nil
+	}
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	var c Catalog

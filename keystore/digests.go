@@ -116,7 +116,8 @@ func (f Findable) Weak() map[Name][]string {
 
 // Sighted notes where values of keys were met. Keys that are not there any more, and
 // sightings that are known, are passed over; if no other is left, nothing is written.
-func (s *Store) Sighted(ctx context.Context, seen map[Name][]Sighting) error {
+// By is who acts.
+func (s *Store) Sighted(ctx context.Context, by string, seen map[Name][]Sighting) error {
 	note := func(c *Catalog) (added bool) {
 		for name, all := range seen {
 			if k, ok := c.Find(name); ok {
@@ -131,7 +132,7 @@ func (s *Store) Sighted(ctx context.Context, seen map[Name][]Sighting) error {
 	if err != nil || !note(catalog) {
 		return err
 	}
-	return s.change(ctx, func(t *transaction) error {
+	return s.change(ctx, by, func(t *transaction) error {
 		note(t.catalog)
 		return nil
 	})
@@ -168,15 +169,15 @@ func (s *Store) Retired(ctx context.Context) (all []RetiredValues, err error) {
 
 // RestoreRetired keeps what versions that are gone are found by, as Retired gave it. What
 // is known already is passed over. A store without any version takes over the key that
-// the digests were made with, so that scans have but one to look with.
-func (s *Store) RestoreRetired(ctx context.Context, all []RetiredValues) error {
+// the digests were made with, so that scans have but one to look with. By is who acts.
+func (s *Store) RestoreRetired(ctx context.Context, by string, all []RetiredValues) error {
 	if len(all) == 0 {
 		return nil
 	}
-	return s.change(ctx, func(t *transaction) error {
+	return s.change(ctx, by, func(t *transaction) error {
 		c := t.catalog
 		if t.key.IsZero() { // nothing was ever stored: the first write makes it
-			if err := t.store.save(t.ctx, t.state); err != nil {
+			if err := t.save(t.change.Prepare); err != nil {
 				return err
 			}
 		}
@@ -303,7 +304,7 @@ func sealing(key secret.Value) cipher.AEAD {
 
 // bury takes leave of a version: its item goes, and what it is found by stays.
 func (t *transaction) bury(name Name, v Version) {
-	t.loosen(v.Item, true)
+	t.free(v.Item)
 	if len(v.Digests) > 0 {
 		t.catalog.Retired = append(t.catalog.Retired, Retired{Name: name, Number: v.Number, Item: v.Item, Died: t.store.now().UTC(), Digests: v.Digests})
 	}

@@ -27,7 +27,7 @@ func TestMeanwhile(t *testing.T) {
 			}
 			return nil
 		},
-		"removed": func(ctx context.Context, s *keystore.Store) error { return s.Remove(ctx, name) },
+		"removed": func(ctx context.Context, s *keystore.Store) error { return s.Remove(ctx, "tester", name) },
 	} {
 		for reader, read := range map[string]func(s *keystore.Store) error{
 			"each": func(s *keystore.Store) error {

@@ -82,7 +82,7 @@ func (c *Catalog) checkProtected() error {
 // Protect makes an environment a protected one. It may be one already, and need not have
 // keys. By is who acts.
 func (s *Store) Protect(ctx context.Context, by, env string) error {
-	return s.changeEnv(ctx, "protect", env, func(c *Catalog) error {
+	return s.changeEnv(ctx, by, "protect", env, func(c *Catalog) error {
 		if err := ValidEnv(env); err != nil {
 			return err
 		}
@@ -95,9 +95,9 @@ func (s *Store) Protect(ctx context.Context, by, env string) error {
 	})
 }
 
-// Unprotect makes it an environment like any other.
-func (s *Store) Unprotect(ctx context.Context, env string) error {
-	return s.changeEnv(ctx, "end the protection of", env, func(c *Catalog) error {
+// Unprotect makes it an environment like any other. By is who acts.
+func (s *Store) Unprotect(ctx context.Context, by, env string) error {
+	return s.changeEnv(ctx, by, "end the protection of", env, func(c *Catalog) error {
 		if _, ok := c.Protection(env); !ok {
 			return ErrNotProtected
 		}
@@ -111,7 +111,7 @@ func validSpan(d time.Duration) bool { return d > 0 && d <= MaxUnlock }
 // Unlock unlocks a protected environment from now on, for so long; another unlock ends.
 // By is who acts.
 func (s *Store) Unlock(ctx context.Context, by, env, reason string, span time.Duration) (until time.Time, err error) {
-	err = s.changeEnv(ctx, "unlock", env, func(c *Catalog) error {
+	err = s.changeEnv(ctx, by, "unlock", env, func(c *Catalog) error {
 		p, ok := c.Protection(env)
 		switch {
 		case !ok:
@@ -127,9 +127,9 @@ func (s *Store) Unlock(ctx context.Context, by, env, reason string, span time.Du
 	return until, err
 }
 
-// Lock ends an unlock, also one that is over.
-func (s *Store) Lock(ctx context.Context, env string) error {
-	return s.changeEnv(ctx, "lock", env, func(c *Catalog) error {
+// Lock ends an unlock, also one that is over. By is who acts.
+func (s *Store) Lock(ctx context.Context, by, env string) error {
+	return s.changeEnv(ctx, by, "lock", env, func(c *Catalog) error {
 		p, ok := c.Protection(env)
 		switch {
 		case !ok:
@@ -142,8 +142,8 @@ func (s *Store) Lock(ctx context.Context, env string) error {
 	})
 }
 
-func (s *Store) changeEnv(ctx context.Context, doing, env string, do func(*Catalog) error) error {
-	err := s.change(ctx, func(t *transaction) error { return do(t.catalog) })
+func (s *Store) changeEnv(ctx context.Context, by, doing, env string, do func(*Catalog) error) error {
+	err := s.change(ctx, by, func(t *transaction) error { return do(t.catalog) })
 	if err != nil {
 		return &EnvError{doing, env, err}
 	}

@@ -34,11 +34,11 @@ func TestProtect(t *testing.T) {
 	if got := protected(); got != "home prod zoo" {
 		t.Errorf("protected are %s", got)
 	}
-	if err := s.Unprotect(ctx, "prod"); err != nil {
+	if err := s.Unprotect(ctx, "tester", "prod"); err != nil {
 		t.Fatal(err)
 	}
 	var about *EnvError
-	if err := s.Unprotect(ctx, "prod"); !errors.Is(err, ErrNotProtected) || !errors.As(err, &about) || about.Env != "prod" {
+	if err := s.Unprotect(ctx, "tester", "prod"); !errors.Is(err, ErrNotProtected) || !errors.As(err, &about) || about.Env != "prod" {
 		t.Errorf("error %v", err)
 	}
 	var name *NameError
@@ -92,7 +92,7 @@ func TestUnlock(t *testing.T) {
 	if err := s.Protect(ctx, "ada", "prod"); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Lock(ctx, "prod"); !errors.Is(err, ErrNotUnlocked) || unlocked(start) {
+	if err := s.Lock(ctx, "tester", "prod"); !errors.Is(err, ErrNotUnlocked) || unlocked(start) {
 		t.Errorf("not unlocked: %v", err)
 	}
 	for _, span := range []time.Duration{0, -time.Hour, MaxUnlock + 1} {
@@ -112,13 +112,13 @@ func TestUnlock(t *testing.T) {
 			t.Errorf("after %v: unlocked %v", at, got)
 		}
 	}
-	if err := s.Lock(ctx, "prod"); err != nil || unlocked(start) {
+	if err := s.Lock(ctx, "tester", "prod"); err != nil || unlocked(start) {
 		t.Errorf("locked: %v", err)
 	}
 	if _, err := s.Unlock(ctx, "ada", "prod", "why", MaxUnlock); err != nil || !unlocked(start) {
 		t.Errorf("unlocked again: %v", err)
 	}
-	if err := errors.Join(s.Unprotect(ctx, "prod"), s.Protect(ctx, "ada", "prod")); err != nil || unlocked(start) {
+	if err := errors.Join(s.Unprotect(ctx, "tester", "prod"), s.Protect(ctx, "ada", "prod")); err != nil || unlocked(start) {
 		t.Errorf("protected anew: %v", err)
 	}
 }

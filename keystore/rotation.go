@@ -59,7 +59,7 @@ func (s *Store) Rotations(ctx context.Context) ([]Rotation, error) {
 // Rotate saves the journal of a rotation, and changes its key. By is who acts. A version
 // that becomes pending has been read back when it returns.
 func (s *Store) Rotate(ctx context.Context, by string, r Rotation, c RotationChange) error {
-	err := s.change(ctx, func(t *transaction) error {
+	err := s.change(ctx, by, func(t *transaction) error {
 		known := slices.IndexFunc(t.catalog.Rotations, func(o Rotation) bool { return o.ID == r.ID })
 		switch {
 		case known < 0 && r.Revision != 1, known >= 0 && t.catalog.Rotations[known].Revision+1 != r.Revision:
@@ -78,7 +78,7 @@ func (s *Store) Rotate(ctx context.Context, by string, r Rotation, c RotationCha
 		case next.Rotation != r.ID:
 			return ErrNoRotation
 		}
-		if err := t.rotate(by, &next, c); err != nil {
+		if err := t.rotate(&next, c); err != nil {
 			return err
 		}
 		t.catalog.put(next)
@@ -97,7 +97,7 @@ func (s *Store) Rotate(ctx context.Context, by string, r Rotation, c RotationCha
 }
 
 // rotate makes the change of a key.
-func (t *transaction) rotate(by string, k *Key, c RotationChange) error {
+func (t *transaction) rotate(k *Key, c RotationChange) error {
 	move := func(from, to Stage) error {
 		i := slices.IndexFunc(k.Versions, func(v Version) bool { return v.Stage == from })
 		if i < 0 {
@@ -121,7 +121,7 @@ func (t *transaction) rotate(by string, k *Key, c RotationChange) error {
 		if err := t.readBack(item, c.Pending); err != nil {
 			return err
 		}
-		v := Version{Number: c.Number, Stage: Pending, Item: item, Created: t.store.now().UTC(), By: by}
+		v := Version{Number: c.Number, Stage: Pending, Item: item, Created: t.store.now().UTC(), By: t.by}
 		if v.Digests, err = t.digests(item, c.Pending); err != nil {
 			return err
 		}

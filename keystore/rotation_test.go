@@ -53,9 +53,9 @@ func TestRotate(t *testing.T) {
 	// Nobody else changes it meanwhile, and no other rotation of it begins.
 	for what, err := range map[string]error{
 		"set":    second(s.Put(t.Context(), "ada", name, value("x"), nil)),
-		"undo":   s.Undo(t.Context(), name),
-		"mv":     s.Move(t.Context(), name, Name{"prod", "OTHER"}),
-		"rm":     s.Remove(t.Context(), name),
+		"undo":   s.Undo(t.Context(), "tester", name),
+		"mv":     s.Move(t.Context(), "tester", name, Name{"prod", "OTHER"}),
+		"rm":     s.Remove(t.Context(), "tester", name),
 		"rotate": s.Rotate(t.Context(), "ada", Rotation{ID: "r2", Key: name, Revision: 1}, RotationChange{Begin: true}),
 	} {
 		if !errors.Is(err, ErrRotating) {
@@ -104,7 +104,7 @@ func TestRestorePending(t *testing.T) {
 	for _, err := range []error{
 		from.put("prod/DB", "one"), from.put("prod/DB", "two"), saved(t, from, &r, RotationChange{Begin: true}),
 		saved(t, from, &r, RotationChange{Pending: Parts{SinglePart: secret.New([]byte("three"))}, Number: 3}),
-		from.Each(t.Context(), func(k Key, versions map[int]Parts) error { return to.Restore(t.Context(), k, versions) }),
+		from.Each(t.Context(), func(k Key, versions map[int]Parts) error { return to.Restore(t.Context(), "tester", k, versions) }),
 	} {
 		if err != nil {
 			t.Fatal(err)

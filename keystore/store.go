@@ -2,13 +2,9 @@ package keystore
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
 	"slices"
 	"time"
 
@@ -17,17 +13,23 @@ import (
 	"github.com/keywright/keywright/internal/durable"
 )
 
-// Store is the keys of a user: secrets in a backend, metadata in a directory. It may be
-// used by several goroutines and processes at once.
+// Store is the keys of a user: secrets in a backend, metadata in records. It may be used
+// by several goroutines and processes at once. Of every change it is said who acts.
 //
 // No item that holds secrets is ever overwritten. A new version is a new item, whose
 // name stands in the metadata before it is written; one replacement of the metadata
 // makes it current; then the old item goes. Whatever moment the process dies at, each
 // key is as it was or as it was to be.
 type Store struct {
-	record
-	now    func() time.Time
-	digest Digester
+	records Records
+	items   Items
+	now     func() time.Time
+	digest  Digester
+}
+
+// New returns the store of some records and items.
+func New(records Records, items Items) *Store {
+	return &Store{records: records, items: items, now: time.Now}
 }
 
 // Open returns the store in a directory, which is made when something is stored.
@@ -35,7 +37,7 @@ func Open(dir string, items Items) *Store { return OpenOn(durable.Disk{}, dir, i
 
 // OpenOn is Open for a directory on a disk.
 func OpenOn(disk durable.Disk, dir string, items Items) *Store {
-	return &Store{record: record{disk, dir, items}, now: time.Now}
+	return New(NewFile(disk, dir, items), items)
 }
 
 // WithDigester makes the store keep digests of what is stored from then on.
@@ -62,10 +64,6 @@ type KeyError struct {
 func (e *KeyError) Error() string { return fmt.Sprintf("%s %s: %v", e.Doing, e.Name, e.Err) }
 func (e *KeyError) Unwrap() error { return e.Err }
 
-// cooling is how long an item that was not to be written is looked for again: calls
-// that were given up have a time limit below.
-const cooling = 15 * time.Minute
-
 // Catalog returns the metadata, authenticated.
 func (s *Store) Catalog(ctx context.Context) (*Catalog, error) {
 	state, err := s.load(ctx)
@@ -77,13 +75,19 @@ func (s *Store) Catalog(ctx context.Context) (*Catalog, error) {
 
 // Exists reports whether anything was ever stored.
 func (s *Store) Exists() bool {
-	_, err := os.Stat(s.path())
-	return !errors.Is(err, fs.ErrNotExist)
+	document, err := s.records.Glance()
+	return document != nil || err != nil
 }
 
 // Glance returns the metadata without asking the backend for anything, so that it
 // neither waits nor prompts. Whether keywright wrote it is not known.
-func (s *Store) Glance() (*Catalog, error) { return s.unchecked() }
+func (s *Store) Glance() (*Catalog, error) {
+	document, err := s.records.Glance()
+	if err != nil {
+		return nil, err
+	}
+	return decodeCatalog(document)
+}
 
 // Get returns the secrets of a version of a key, and what is known of the key.
 func (s *Store) Get(ctx context.Context, name Name, stage Stage) (Parts, *Key, error) {
@@ -191,7 +195,7 @@ func (s *Store) parts(ctx context.Context, v Version) (Parts, error) {
 // error is returned. By is who acts.
 func (s *Store) Put(ctx context.Context, by string, name Name, parts Parts, edit func(*Key) error) (*Key, error) {
 	var stored Key
-	err := s.change(ctx, func(t *transaction) error {
+	err := s.change(ctx, by, func(t *transaction) error {
 		key, ok := t.catalog.Find(name)
 		next := Key{Name: name, Created: s.now().UTC()}
 		if ok {
@@ -250,9 +254,9 @@ func fits(k *Key, parts Parts) bool {
 }
 
 // Undo makes the previous version of a key current again. The current one becomes the
-// previous.
-func (s *Store) Undo(ctx context.Context, name Name) error {
-	err := s.change(ctx, func(t *transaction) error {
+// previous. By is who acts.
+func (s *Store) Undo(ctx context.Context, by string, name Name) error {
+	err := s.change(ctx, by, func(t *transaction) error {
 		key, ok := t.catalog.Find(name)
 		if !ok {
 			return ErrNoKey
@@ -279,9 +283,10 @@ func (s *Store) Undo(ctx context.Context, name Name) error {
 	return nil
 }
 
-// Edit changes what is known of a key; its name, parts' names and versions stay.
-func (s *Store) Edit(ctx context.Context, name Name, edit func(*Key) error) error {
-	err := s.change(ctx, func(t *transaction) error {
+// Edit changes what is known of a key; its name, parts' names and versions stay. By
+// is who acts.
+func (s *Store) Edit(ctx context.Context, by string, name Name, edit func(*Key) error) error {
+	err := s.change(ctx, by, func(t *transaction) error {
 		key, ok := t.catalog.Find(name)
 		if !ok {
 			return ErrNoKey
@@ -304,8 +309,9 @@ func (s *Store) Edit(ctx context.Context, name Name, edit func(*Key) error) erro
 }
 
 // Move gives a key another name, under which the keys that are changed with it know it.
-func (s *Store) Move(ctx context.Context, from, to Name) error {
-	err := s.change(ctx, func(t *transaction) error {
+// By is who acts.
+func (s *Store) Move(ctx context.Context, by string, from, to Name) error {
+	err := s.change(ctx, by, func(t *transaction) error {
 		key, ok := t.catalog.Find(from)
 		if !ok {
 			return ErrNoKey
@@ -338,9 +344,9 @@ func (s *Store) Move(ctx context.Context, from, to Name) error {
 	return nil
 }
 
-// Remove deletes a key with all its versions.
-func (s *Store) Remove(ctx context.Context, name Name) error {
-	err := s.change(ctx, func(t *transaction) error {
+// Remove deletes a key with all its versions. By is who acts.
+func (s *Store) Remove(ctx context.Context, by string, name Name) error {
+	err := s.change(ctx, by, func(t *transaction) error {
 		key, ok := t.catalog.Find(name)
 		if !ok {
 			return ErrNoKey
@@ -360,126 +366,15 @@ func (s *Store) Remove(ctx context.Context, name Name) error {
 	return nil
 }
 
-// ErrInOrder says that the metadata is what keywright wrote.
-var ErrInOrder = errors.New("the metadata is as it was written")
-
 // BeginAnew gives up metadata that cannot be trusted, and with it all keys: there are
-// none afterwards. Its file, if there is one, is set aside in the directory; secrets stay
-// in the backend, and nothing names them. The error is ErrInOrder if there is no need.
-func (s *Store) BeginAnew(ctx context.Context) (err error) {
-	unlock, err := s.lock(ctx)
+// none afterwards. What was there is set aside; secrets stay in the backend, and nothing
+// names them. The error is ErrInOrder if there is no need. By is who acts.
+func (s *Store) BeginAnew(ctx context.Context, by string) error {
+	empty, err := (&Catalog{Generation: 1, By: by}).encode()
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	_, err = s.load(ctx)
-	var tampered *TamperError
-	switch {
-	case err == nil:
-		return ErrInOrder
-	case !errors.As(err, &tampered):
-		return err
-	}
-	return s.anew(ctx)
-}
-
-// transaction is one change of the metadata.
-type transaction struct {
-	*state
-	store   *Store
-	ctx     context.Context
-	written []string // items that belong to a version once the change is saved
-}
-
-// change runs do under the lock, on the authenticated metadata, and saves what it made
-// of it. If do fails, nothing has changed.
-func (s *Store) change(ctx context.Context, do func(*transaction) error) (err error) {
-	unlock, err := s.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	state, err := s.load(ctx)
-	if err != nil {
-		return err
-	}
-	if err := s.renew(state); err != nil {
-		return err
-	}
-	s.disk.Sweep(s.path())
-	t := &transaction{state: state, store: s, ctx: ctx}
-	if err := t.sweep(); err != nil {
-		return err
-	}
-	if err := do(t); err != nil {
-		return err
-	}
-	state.catalog.Loose = slices.DeleteFunc(state.catalog.Loose, func(l Loose) bool { return slices.Contains(t.written, l.Item) })
-	if err := s.save(ctx, state); err != nil {
-		return err
-	}
-	if err := s.settle(ctx, state); err != nil {
-		return err
-	}
-	// What is not needed any more is named in the metadata: if it cannot be removed
-	// now, the next change tries again.
-	_ = t.sweep()
-	return nil
-}
-
-// sweep removes items that belong to no version, and forgets those that cannot come
-// back.
-func (t *transaction) sweep() error {
-	kept := t.catalog.Loose[:0:0]
-	for _, l := range t.catalog.Loose {
-		age := t.store.now().Sub(l.Since)
-		cooled := age >= cooling || age <= -cooling
-		if !l.Removed || cooled {
-			if err := t.store.items.Delete(t.ctx, l.Item); err != nil {
-				return err
-			}
-		}
-		if !l.Stored && !cooled {
-			l.Removed = true
-			kept = append(kept, l)
-		}
-	}
-	t.catalog.Loose = kept
-	return nil
-}
-
-// loosen notes an item that belongs to no version, any more if it was stored.
-func (t *transaction) loosen(item string, stored bool) {
-	t.catalog.Loose = append(t.catalog.Loose, Loose{Item: item, Since: t.store.now().UTC(), Stored: stored})
-}
-
-// retire takes the version of a stage out of a key.
-func (t *transaction) retire(k *Key, stage Stage) {
-	k.Versions = slices.DeleteFunc(k.Versions, func(v Version) bool {
-		if v.Stage == stage {
-			t.bury(k.Name, v)
-		}
-		return v.Stage == stage
-	})
-}
-
-// write stores parts as a new item. Its name is in the metadata before it is written,
-// as that of a loose one until the change is saved.
-func (t *transaction) write(parts Parts) (item string, err error) {
-	var b [16]byte
-	rand.Read(b[:])
-	item = "key-" + hex.EncodeToString(b[:])
-	t.loosen(item, false)
-	if err := t.store.save(t.ctx, t.state); err != nil {
-		return "", err
-	}
-	packed := parts.pack()
-	defer packed.Wipe()
-	if err := t.store.items.Put(t.ctx, item, packed); err != nil {
-		return "", err
-	}
-	t.written = append(t.written, item)
-	return item, nil
+	return s.records.Anew(ctx, by, empty)
 }
 
 // Each calls do for every key with the secrets of its versions, by their numbers. Each
@@ -531,8 +426,9 @@ func (s *Store) versions(ctx context.Context, k *Key) (map[int]Parts, error) {
 }
 
 // Restore stores a key as Each gave it, under new items. There must be none of its name.
-func (s *Store) Restore(ctx context.Context, k Key, versions map[int]Parts) error {
-	err := s.change(ctx, func(t *transaction) error {
+// By is who acts.
+func (s *Store) Restore(ctx context.Context, by string, k Key, versions map[int]Parts) error {
+	err := s.change(ctx, by, func(t *transaction) error {
 		if _, taken := t.catalog.Find(k.Name); taken {
 			return ErrExists
 		}

@@ -80,6 +80,7 @@ type testStore struct {
 	*Store
 	t     *testing.T
 	mem   *memory
+	dir   string
 	clock time.Time
 }
 
@@ -88,7 +89,7 @@ func newTestStore(t *testing.T) *testStore {
 }
 
 func (s *testStore) at(dir string) *testStore {
-	s.Store = Open(dir, s.mem)
+	s.Store, s.dir = Open(dir, s.mem), dir
 	s.now = func() time.Time { return s.clock }
 	return s
 }
@@ -171,11 +172,11 @@ func TestClockGoesBack(t *testing.T) {
 		if err := s.put("prod/GONE", "x"); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Remove(t.Context(), Name{"prod", "GONE"}); err != nil {
+		if err := s.Remove(t.Context(), "tester", Name{"prod", "GONE"}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.Undo(t.Context(), name); err != nil || s.value("prod/A", Current) != "value 3" {
+	if err := s.Undo(t.Context(), "tester", name); err != nil || s.value("prod/A", Current) != "value 3" {
 		t.Errorf("%v, %q", err, s.value("prod/A", Current))
 	}
 	c, err := s.Check(t.Context())
@@ -205,14 +206,14 @@ func TestVersions(t *testing.T) {
 	check("one", "none")
 	must(s.put("prod/A", "two"))
 	check("two", "one")
-	must(s.Undo(t.Context(), name))
+	must(s.Undo(t.Context(), "tester", name))
 	check("one", "two")
 	must(s.put("prod/A", "three"))
 	check("three", "one")
-	must(s.Edit(t.Context(), name, func(k *Key) error { k.Owner = "Ada"; k.Versions = nil; return nil }))
+	must(s.Edit(t.Context(), "tester", name, func(k *Key) error { k.Owner = "Ada"; k.Versions = nil; return nil }))
 	must(s.put("dev/D", "d"))
-	must(s.Edit(t.Context(), Name{"dev", "D"}, func(k *Key) error { k.Admin, k.Consumers = "prod/A", []string{"env:/a,A"}; return nil }))
-	must(s.Move(t.Context(), name, Name{"dev", "B"}))
+	must(s.Edit(t.Context(), "tester", Name{"dev", "D"}, func(k *Key) error { k.Admin, k.Consumers = "prod/A", []string{"env:/a,A"}; return nil }))
+	must(s.Move(t.Context(), "tester", name, Name{"dev", "B"}))
 	check("none", "none")
 	if got := s.value("dev/B", Current); got != "three" {
 		t.Errorf("moved: %q", got)
@@ -226,14 +227,14 @@ func TestVersions(t *testing.T) {
 		t.Errorf("%v is changed with %q, consumers %q", k.Name, k.Admin, k.Consumers)
 	}
 	must(s.put("dev/C", "c"))
-	if err := s.Move(t.Context(), Name{"dev", "C"}, Name{"dev", "B"}); !errors.Is(err, ErrExists) {
+	if err := s.Move(t.Context(), "tester", Name{"dev", "C"}, Name{"dev", "B"}); !errors.Is(err, ErrExists) {
 		t.Errorf("move over another key: %v", err)
 	}
 	if _, err := s.Put(t.Context(), "t", Name{"dev", "C"}, Parts{"id": secret.New(nil)}, nil); !errors.Is(err, ErrParts) {
 		t.Errorf("other parts: %v", err)
 	}
-	must(s.Remove(t.Context(), Name{"dev", "B"}))
-	if err := s.Remove(t.Context(), Name{"dev", "B"}); !errors.Is(err, ErrNoKey) {
+	must(s.Remove(t.Context(), "tester", Name{"dev", "B"}))
+	if err := s.Remove(t.Context(), "tester", Name{"dev", "B"}); !errors.Is(err, ErrNoKey) {
 		t.Errorf("removed twice: %v", err)
 	}
 	s.tidy()
@@ -251,20 +252,20 @@ func TestCrash(t *testing.T) {
 		"first":  {nil, func(s *testStore) error { return s.put("prod/A", "1") }, []string{"none none", "1 none"}},
 		"second": {[]string{"1"}, func(s *testStore) error { return s.put("prod/A", "2") }, []string{"1 none", "2 1"}},
 		"third":  {[]string{"1", "2"}, func(s *testStore) error { return s.put("prod/A", "3") }, []string{"2 1", "3 2"}},
-		"undo":   {[]string{"1", "2"}, func(s *testStore) error { return s.Undo(t.Context(), name) }, []string{"2 1", "1 2"}},
+		"undo":   {[]string{"1", "2"}, func(s *testStore) error { return s.Undo(t.Context(), "tester", name) }, []string{"2 1", "1 2"}},
 		"edit": {[]string{"1"}, func(s *testStore) error {
-			return s.Edit(t.Context(), name, func(k *Key) error { k.Owner = "x"; return nil })
+			return s.Edit(t.Context(), "tester", name, func(k *Key) error { k.Owner = "x"; return nil })
 		}, []string{"1 none"}},
-		"move": {[]string{"1"}, func(s *testStore) error { return s.Move(t.Context(), name, Name{"prod", "B"}) }, []string{"1 none", "none none"}},
+		"move": {[]string{"1"}, func(s *testStore) error { return s.Move(t.Context(), "tester", name, Name{"prod", "B"}) }, []string{"1 none", "none none"}},
 		"restore": {nil, func(s *testStore) error {
 			k := Key{Name: name, Parts: []Part{{Name: SinglePart}}, LastNumber: 2, Versions: []Version{{Number: 2, Stage: Current}, {Number: 1, Stage: Previous}}}
-			return s.Restore(t.Context(), k, map[int]Parts{1: single("1"), 2: single("2")})
+			return s.Restore(t.Context(), "tester", k, map[int]Parts{1: single("1"), 2: single("2")})
 		}, []string{"none none", "2 1"}},
 		"retired": {nil, func(s *testStore) error {
 			gone := RetiredValues{Name: name, Number: 1, Item: "key-1", Key: secret.New([]byte("key")), Digests: single("digest")}
-			return s.RestoreRetired(t.Context(), []RetiredValues{gone})
+			return s.RestoreRetired(t.Context(), "tester", []RetiredValues{gone})
 		}, []string{"none none"}},
-		"removal": {[]string{"1", "2"}, func(s *testStore) error { return s.Remove(t.Context(), name) }, []string{"2 1", "none none"}},
+		"removal": {[]string{"1", "2"}, func(s *testStore) error { return s.Remove(t.Context(), "tester", name) }, []string{"2 1", "none none"}},
 	}
 	for what, op := range operations {
 		ends := 0
@@ -409,7 +410,7 @@ func TestTampering(t *testing.T) {
 		"roll back": {func(t *testing.T, s *testStore, old []byte) { write(t, s, old) }, "an older one was put in its place, that of change 2"},
 		"roll back by one change": {func(t *testing.T, s *testStore, _ []byte) {
 			last := read(t, s)
-			if err := s.Edit(t.Context(), Name{"prod", "A"}, func(k *Key) error { k.Owner = "Ada"; return nil }); err != nil {
+			if err := s.Edit(t.Context(), "tester", Name{"prod", "A"}, func(k *Key) error { k.Owner = "Ada"; return nil }); err != nil {
 				t.Fatal(err)
 			}
 			write(t, s, last)
@@ -459,7 +460,7 @@ func TestTampering(t *testing.T) {
 // TestBeginAnew gives up what cannot be trusted, and nothing else.
 func TestBeginAnew(t *testing.T) {
 	s := newTestStore(t)
-	if err := s.BeginAnew(t.Context()); !errors.Is(err, ErrInOrder) {
+	if err := s.BeginAnew(t.Context(), "tester"); !errors.Is(err, ErrInOrder) {
 		t.Errorf("an empty store: %v", err)
 	}
 	for _, name := range []string{"prod/A", "prod/B"} {
@@ -467,7 +468,7 @@ func TestBeginAnew(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.BeginAnew(t.Context()); !errors.Is(err, ErrInOrder) || s.value("prod/A", Current) != "1" {
+	if err := s.BeginAnew(t.Context(), "tester"); !errors.Is(err, ErrInOrder) || s.value("prod/A", Current) != "1" {
 		t.Errorf("a store in order: %v", err)
 	}
 	path := filepath.Join(s.dir, metadataFile)
@@ -480,7 +481,7 @@ func TestBeginAnew(t *testing.T) {
 		s.mem = s.mem.revive()
 		s.mem.dieAt, s.mem.after = (n+1)/2, n%2 == 0
 		s.at(s.dir)
-		err := s.BeginAnew(t.Context())
+		err := s.BeginAnew(t.Context(), "tester")
 		if err == nil && s.mem.calls < s.mem.dieAt {
 			break
 		}

@@ -89,8 +89,9 @@ func totpText(v secret.Value) string {
 
 // Enrol makes an authenticator with the secret the one that is asked. Code is its first,
 // which shows that it works. The recovery codes are shown once and kept nowhere.
-func (s *Store) Enrol(ctx context.Context, v, code secret.Value) (recovery []secret.Value, err error) {
-	err = s.change(ctx, func(t *transaction) error {
+// By is who acts.
+func (s *Store) Enrol(ctx context.Context, by string, v, code secret.Value) (recovery []secret.Value, err error) {
+	err = s.change(ctx, by, func(t *transaction) error {
 		if t.catalog.TOTP != nil {
 			return ErrEnrolled
 		}
@@ -118,9 +119,9 @@ func (s *Store) Enrol(ctx context.Context, v, code secret.Value) (recovery []sec
 }
 
 // CheckCode takes a code of the authenticator, or one for recovery, which is used up
-// then. What it learns is kept, a failure too.
-func (s *Store) CheckCode(ctx context.Context, code secret.Value) error {
-	err := s.withCode(ctx, code, func(*transaction) {})
+// then. What it learns is kept, a failure too. By is who acts.
+func (s *Store) CheckCode(ctx context.Context, by string, code secret.Value) error {
+	err := s.withCode(ctx, by, code, func(*transaction) {})
 	if err != nil {
 		return fmt.Errorf("check a code: %w", err)
 	}
@@ -128,15 +129,15 @@ func (s *Store) CheckCode(ctx context.Context, code secret.Value) error {
 }
 
 // Disenrol forgets the authenticator, for a code of it. If its secret is gone, no code
-// can be right, and none is asked for.
-func (s *Store) Disenrol(ctx context.Context, code secret.Value) error {
+// can be right, and none is asked for. By is who acts.
+func (s *Store) Disenrol(ctx context.Context, by string, code secret.Value) error {
 	forget := func(t *transaction) {
-		t.loosen(t.catalog.TOTP.Item, true)
+		t.free(t.catalog.TOTP.Item)
 		t.catalog.TOTP = nil
 	}
-	err := s.withCode(ctx, code, forget)
+	err := s.withCode(ctx, by, code, forget)
 	if errors.Is(err, ErrSecretGone) {
-		err = s.change(ctx, func(t *transaction) error {
+		err = s.change(ctx, by, func(t *transaction) error {
 			if t.catalog.TOTP == nil {
 				return ErrNotEnrolled
 			}
@@ -174,9 +175,9 @@ func (s *Store) totpSecret(ctx context.Context, o *TOTP) (secret.Value, error) {
 }
 
 // withCode does something if a code is right, in the same change that takes note of it.
-func (s *Store) withCode(ctx context.Context, code secret.Value, do func(*transaction)) error {
+func (s *Store) withCode(ctx context.Context, by string, code secret.Value, do func(*transaction)) error {
 	var answer error
-	err := s.change(ctx, func(t *transaction) error {
+	err := s.change(ctx, by, func(t *transaction) error {
 		o := t.catalog.TOTP
 		if o == nil {
 			return ErrNotEnrolled

@@ -43,7 +43,7 @@ func wrongCode(t *testing.T, v secret.Value, at time.Time) secret.Value {
 func enrolled(t *testing.T) (s *testStore, v secret.Value, recovery []secret.Value) {
 	t.Helper()
 	s, v = newTestStore(t), NewTOTP()
-	recovery, err := s.Enrol(t.Context(), v, codeAt(t, v, s.clock))
+	recovery, err := s.Enrol(t.Context(), "tester", v, codeAt(t, v, s.clock))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,24 +83,24 @@ func TestTOTPAddress(t *testing.T) {
 func TestEnrol(t *testing.T) {
 	s, v := newTestStore(t), NewTOTP()
 	ctx := t.Context()
-	if err := s.CheckCode(ctx, codeAt(t, v, s.clock)); !errors.Is(err, ErrNotEnrolled) {
+	if err := s.CheckCode(ctx, "tester", codeAt(t, v, s.clock)); !errors.Is(err, ErrNotEnrolled) {
 		t.Errorf("without one: %v", err)
 	}
-	if _, err := s.Enrol(ctx, v, wrongCode(t, v, s.clock)); !errors.Is(err, ErrCode) {
+	if _, err := s.Enrol(ctx, "tester", v, wrongCode(t, v, s.clock)); !errors.Is(err, ErrCode) {
 		t.Errorf("a wrong first code: %v", err)
 	}
 	if c, err := s.Catalog(ctx); err != nil || c.TOTP != nil {
 		t.Errorf("after a wrong first code: %+v, %v", c.TOTP, err)
 	}
 	first := codeAt(t, v, s.clock)
-	recovery, err := s.Enrol(ctx, v, first)
+	recovery, err := s.Enrol(ctx, "tester", v, first)
 	if err != nil || len(recovery) != recoveryCodes {
 		t.Fatalf("%d codes, %v", len(recovery), err)
 	}
-	if _, err := s.Enrol(ctx, v, first); !errors.Is(err, ErrEnrolled) {
+	if _, err := s.Enrol(ctx, "tester", v, first); !errors.Is(err, ErrEnrolled) {
 		t.Errorf("again: %v", err)
 	}
-	if err := s.CheckCode(ctx, first); !errors.Is(err, ErrCode) {
+	if err := s.CheckCode(ctx, "tester", first); !errors.Is(err, ErrCode) {
 		t.Errorf("the first code again: %v", err)
 	}
 	if err := s.CheckTOTP(ctx); err != nil {
@@ -128,17 +128,17 @@ func TestCodesAreTakenOnce(t *testing.T) {
 	ctx := t.Context()
 	check := func(what string, at time.Time, want error) {
 		t.Helper()
-		if err := s.CheckCode(ctx, codeAt(t, v, at)); !errors.Is(err, want) {
+		if err := s.CheckCode(ctx, "tester", codeAt(t, v, at)); !errors.Is(err, want) {
 			t.Errorf("%s: %v", what, err)
 		}
 		s.clock = s.clock.Add(2 * longestLock) // forget the failure's lock
 	}
 	s.clock = s.clock.Add(time.Hour)
 	now := s.clock
-	if err := s.CheckCode(ctx, codeAt(t, v, now.Add(-totpPeriod))); err != nil {
+	if err := s.CheckCode(ctx, "tester", codeAt(t, v, now.Add(-totpPeriod))); err != nil {
 		t.Errorf("the code before: %v", err)
 	}
-	if err := s.CheckCode(ctx, codeAt(t, v, now.Add(totpPeriod))); err != nil {
+	if err := s.CheckCode(ctx, "tester", codeAt(t, v, now.Add(totpPeriod))); err != nil {
 		t.Errorf("the code after: %v", err)
 	}
 	check("the code between, after a newer one", now, ErrCode)
@@ -159,14 +159,14 @@ func TestRecoveryCodes(t *testing.T) {
 	forms := []func(string) string{strings.ToLower, strings.ToUpper, func(s string) string { return strings.ReplaceAll(s, "-", "") }, func(s string) string { return " " + strings.ReplaceAll(s, "-", " ") }}
 	for i, code := range recovery {
 		typed := secret.New([]byte(forms[i%len(forms)](string(code.Reveal()))))
-		if err := s.CheckCode(ctx, typed); err != nil {
+		if err := s.CheckCode(ctx, "tester", typed); err != nil {
 			t.Errorf("recovery code %d: %v", i, err)
 		}
-		if err := s.CheckCode(ctx, code); !errors.Is(err, ErrCode) {
+		if err := s.CheckCode(ctx, "tester", code); !errors.Is(err, ErrCode) {
 			t.Errorf("recovery code %d again: %v", i, err)
 		}
 	}
-	if err := s.CheckCode(ctx, secret.New([]byte("AAAA-AAAA-AAAA-AAAA"))); !errors.Is(err, ErrCode) {
+	if err := s.CheckCode(ctx, "tester", secret.New([]byte("AAAA-AAAA-AAAA-AAAA"))); !errors.Is(err, ErrCode) {
 		t.Errorf("one that was never made: %v", err)
 	}
 	c, err := s.Catalog(ctx)
@@ -174,7 +174,7 @@ func TestRecoveryCodes(t *testing.T) {
 		t.Errorf("%d are left, %v", len(c.TOTP.Recovery), err)
 	}
 	s.clock = s.clock.Add(time.Hour)
-	if err := s.CheckCode(ctx, codeAt(t, v, s.clock)); err != nil {
+	if err := s.CheckCode(ctx, "tester", codeAt(t, v, s.clock)); err != nil {
 		t.Errorf("the authenticator: %v", err)
 	}
 }
@@ -186,27 +186,27 @@ func TestLockOut(t *testing.T) {
 	ctx := t.Context()
 	s.clock = s.clock.Add(time.Hour)
 	for i, want := range []time.Duration{0, 0, 30 * time.Second, time.Minute, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute, 32 * time.Minute, time.Hour, time.Hour} {
-		if err := s.CheckCode(ctx, wrongCode(t, v, s.clock)); !errors.Is(err, ErrCode) {
+		if err := s.CheckCode(ctx, "tester", wrongCode(t, v, s.clock)); !errors.Is(err, ErrCode) {
 			t.Fatalf("failure %d: %v", i+1, err)
 		}
 		s = s.at(s.dir)
 		if want > 0 {
 			s.clock = s.clock.Add(want - time.Second)
 			var locked *LockedOutError
-			if err := s.CheckCode(ctx, codeAt(t, v, s.clock)); !errors.As(err, &locked) || !locked.Until.Equal(s.clock.Add(time.Second)) {
+			if err := s.CheckCode(ctx, "tester", codeAt(t, v, s.clock)); !errors.As(err, &locked) || !locked.Until.Equal(s.clock.Add(time.Second)) {
 				t.Fatalf("a second before the end of lock %d: %v", i+1, err)
 			}
 			s.clock = s.clock.Add(time.Second)
 		}
 	}
-	if err := s.CheckCode(ctx, codeAt(t, v, s.clock)); err != nil {
+	if err := s.CheckCode(ctx, "tester", codeAt(t, v, s.clock)); err != nil {
 		t.Errorf("the right code after the lock: %v", err)
 	}
-	if err := s.CheckCode(ctx, wrongCode(t, v, s.clock)); !errors.Is(err, ErrCode) {
+	if err := s.CheckCode(ctx, "tester", wrongCode(t, v, s.clock)); !errors.Is(err, ErrCode) {
 		t.Error(err)
 	}
 	s.clock = s.clock.Add(totpPeriod)
-	if err := s.CheckCode(ctx, codeAt(t, v, s.clock)); err != nil {
+	if err := s.CheckCode(ctx, "tester", codeAt(t, v, s.clock)); err != nil {
 		t.Errorf("one failure after a right code locks: %v", err)
 	}
 }
@@ -217,17 +217,17 @@ func TestLockOutByWrongClock(t *testing.T) {
 	ctx, right := t.Context(), s.clock
 	s.clock = s.clock.AddDate(10, 0, 0)
 	for range freeFailures {
-		if err := s.CheckCode(ctx, wrongCode(t, v, s.clock)); !errors.Is(err, ErrCode) {
+		if err := s.CheckCode(ctx, "tester", wrongCode(t, v, s.clock)); !errors.Is(err, ErrCode) {
 			t.Fatal(err)
 		}
 	}
 	s.clock = right
 	var locked *LockedOutError
-	if err := s.CheckCode(ctx, recovery[0]); !errors.As(err, &locked) {
+	if err := s.CheckCode(ctx, "tester", recovery[0]); !errors.As(err, &locked) {
 		t.Fatalf("the clock went back: %v", err)
 	}
 	s.clock = right.Add(longestLock)
-	if err := s.CheckCode(ctx, recovery[0]); err != nil {
+	if err := s.CheckCode(ctx, "tester", recovery[0]); err != nil {
 		t.Errorf("after the longest lock: %v", err)
 	}
 }
@@ -243,7 +243,7 @@ func TestOneOfManyTakesACode(t *testing.T) {
 	)
 	for range 8 {
 		wg.Go(func() {
-			if s.CheckCode(t.Context(), code) == nil {
+			if s.CheckCode(t.Context(), "tester", code) == nil {
 				mu.Lock()
 				defer mu.Unlock()
 				taken++
@@ -269,14 +269,14 @@ func TestCrashWithCode(t *testing.T) {
 			}
 			s.mem = s.mem.revive()
 			s.mem.dieAt, s.mem.after = (n+1)/2, n%2 == 0
-			err := s.at(s.dir).CheckCode(t.Context(), code)
+			err := s.at(s.dir).CheckCode(t.Context(), "tester", code)
 			reached = s.mem.calls >= s.mem.dieAt
 			s.mem = s.mem.revive()
 			c, loadErr := s.at(s.dir).Catalog(t.Context())
 			if loadErr != nil {
 				t.Fatal(loadErr)
 			}
-			if err == nil && s.CheckCode(t.Context(), code) == nil {
+			if err == nil && s.CheckCode(t.Context(), "tester", code) == nil {
 				t.Errorf("dead at call %d: the code was taken twice", n)
 			}
 			if errors.Is(err, ErrCode) && c.TOTP.Failures != 1 {
@@ -290,17 +290,17 @@ func TestCrashWithCode(t *testing.T) {
 func TestDisenrol(t *testing.T) {
 	s, v, recovery := enrolled(t)
 	ctx := t.Context()
-	if err := s.Disenrol(ctx, wrongCode(t, v, s.clock)); !errors.Is(err, ErrCode) {
+	if err := s.Disenrol(ctx, "tester", wrongCode(t, v, s.clock)); !errors.Is(err, ErrCode) {
 		t.Errorf("with a wrong code: %v", err)
 	}
-	if err := s.Disenrol(ctx, recovery[3]); err != nil {
+	if err := s.Disenrol(ctx, "tester", recovery[3]); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Disenrol(ctx, recovery[4]); !errors.Is(err, ErrNotEnrolled) {
+	if err := s.Disenrol(ctx, "tester", recovery[4]); !errors.Is(err, ErrNotEnrolled) {
 		t.Errorf("again: %v", err)
 	}
 	s.tidy()
-	if _, err := s.Enrol(ctx, v, codeAt(t, v, s.clock)); err != nil {
+	if _, err := s.Enrol(ctx, "tester", v, codeAt(t, v, s.clock)); err != nil {
 		t.Errorf("anew: %v", err)
 	}
 }
@@ -317,13 +317,13 @@ func TestSecretGone(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.clock = s.clock.Add(time.Hour)
-	if err := s.CheckCode(ctx, codeAt(t, v, s.clock)); !errors.Is(err, ErrSecretGone) {
+	if err := s.CheckCode(ctx, "tester", codeAt(t, v, s.clock)); !errors.Is(err, ErrSecretGone) {
 		t.Errorf("a code: %v", err)
 	}
 	if err := s.CheckTOTP(ctx); !errors.Is(err, ErrSecretGone) {
 		t.Errorf("the look: %v", err)
 	}
-	if err := s.Disenrol(ctx, secret.Value{}); err != nil {
+	if err := s.Disenrol(ctx, "tester", secret.Value{}); err != nil {
 		t.Errorf("the end: %v", err)
 	}
 	if err := s.CheckTOTP(ctx); !errors.Is(err, ErrNotEnrolled) {

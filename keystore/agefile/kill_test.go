@@ -109,13 +109,13 @@ func workUntilKilled(t *testing.T, store *keystore.Store) {
 		var err error
 		switch mrand.IntN(8) {
 		case 0:
-			err = store.Undo(t.Context(), name)
+			err = store.Undo(t.Context(), "tester", name)
 		case 1:
-			err = store.Move(t.Context(), name, other)
+			err = store.Move(t.Context(), "tester", name, other)
 		case 2:
-			err = store.Remove(t.Context(), name)
+			err = store.Remove(t.Context(), "tester", name)
 		case 3:
-			err = store.Edit(t.Context(), name, func(k *keystore.Key) error { k.Owner = "x"; return nil })
+			err = store.Edit(t.Context(), "tester", name, func(k *keystore.Key) error { k.Owner = "x"; return nil })
 		default:
 			_, err = store.Put(t.Context(), "test", name, keystore.Parts{"a": checked(), "b": checked()}, nil)
 		}

@@ -190,8 +190,9 @@ func (b *Backup) Names() []keystore.Name {
 func (b *Backup) Protected() []string { return b.content.Protected }
 
 // Restore stores a key of the backup, with all its versions. There must be none of its
-// name: otherwise the error matches keystore.ErrExists.
-func (b *Backup) Restore(ctx context.Context, store *keystore.Store, name keystore.Name) error {
+// name: otherwise the error matches keystore.ErrExists. By is
+// who acts.
+func (b *Backup) Restore(ctx context.Context, by string, store *keystore.Store, name keystore.Name) error {
 	for i := range b.content.Keys {
 		s := &b.content.Keys[i]
 		if s.Key.Name != name {
@@ -204,14 +205,15 @@ func (b *Backup) Restore(ctx context.Context, store *keystore.Store, name keysto
 				versions[n][part] = secret.New(v)
 			}
 		}
-		return store.Restore(ctx, s.Key, versions)
+		return store.Restore(ctx, by, s.Key, versions)
 	}
 	return &keystore.KeyError{Doing: "restore", Name: name, Err: keystore.ErrNoKey}
 }
 
 // RestoreRetired keeps by what scans find the versions whose secrets were gone already
 // when the backup was made. It comes before the keys: see keystore.Store.RestoreRetired.
-func (b *Backup) RestoreRetired(ctx context.Context, store *keystore.Store) error {
+// By is who acts.
+func (b *Backup) RestoreRetired(ctx context.Context, by string, store *keystore.Store) error {
 	var all []keystore.RetiredValues
 	for _, r := range b.content.Retired {
 		v := keystore.RetiredValues{Name: r.Name, Number: r.Number, Item: r.Item, Died: r.Died, Key: secret.New(r.DigestKey), Digests: keystore.Parts{}}
@@ -220,7 +222,7 @@ func (b *Backup) RestoreRetired(ctx context.Context, store *keystore.Store) erro
 		}
 		all = append(all, v)
 	}
-	return store.RestoreRetired(ctx, all)
+	return store.RestoreRetired(ctx, by, all)
 }
 
 // Wipe overwrites the secrets.

@@ -53,7 +53,7 @@ func TestBackup(t *testing.T) {
 	}
 	to := keystore.Open(t.TempDir(), keystoretest.NewMemory())
 	for _, n := range b.Names() {
-		if err := b.Restore(t.Context(), to, n); err != nil {
+		if err := b.Restore(t.Context(), "tester", to, n); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -63,10 +63,10 @@ func TestBackup(t *testing.T) {
 			t.Errorf("%s: %v, %v", stage, k, err)
 		}
 	}
-	if err := b.Restore(t.Context(), to, name); !errors.Is(err, keystore.ErrExists) {
+	if err := b.Restore(t.Context(), "tester", to, name); !errors.Is(err, keystore.ErrExists) {
 		t.Errorf("restored over another: %v", err)
 	}
-	if err := b.Restore(t.Context(), to, keystore.Name{Env: "no", Key: "KEY"}); !errors.Is(err, keystore.ErrNoKey) {
+	if err := b.Restore(t.Context(), "tester", to, keystore.Name{Env: "no", Key: "KEY"}); !errors.Is(err, keystore.ErrNoKey) {
 		t.Errorf("restored what is not there: %v", err)
 	}
 }
@@ -114,11 +114,11 @@ func backUp(t *testing.T, s *keystore.Store) *Backup {
 
 func restore(t *testing.T, b *Backup, s *keystore.Store) {
 	t.Helper()
-	if err := b.RestoreRetired(t.Context(), s); err != nil {
+	if err := b.RestoreRetired(t.Context(), "tester", s); err != nil {
 		t.Fatal(err)
 	}
 	for _, n := range b.Names() {
-		if err := b.Restore(t.Context(), s, n); err != nil && !errors.Is(err, keystore.ErrExists) {
+		if err := b.Restore(t.Context(), "tester", s, n); err != nil && !errors.Is(err, keystore.ErrExists) {
 			t.Fatal(err)
 		}
 	}
@@ -269,7 +269,7 @@ func TestDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Restore(t.Context(), store, b.Names()[0]); err == nil {
+	if err := b.Restore(t.Context(), "tester", store, b.Names()[0]); err == nil {
 		t.Error("a name that cannot be was restored")
 	}
 	if c, err := store.Check(t.Context()); err != nil || len(c.Ailments) > 0 || c.Keys != 1 {
