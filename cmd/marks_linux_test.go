@@ -175,7 +175,7 @@ func (h *hunt) furnish() {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	recovery, err := keys.Enrol(h.t.Context(), v, secret.New([]byte(code)))
+	recovery, err := keys.Enrol(h.t.Context(), actor(), v, secret.New([]byte(code)))
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -199,6 +199,9 @@ func rolledBack(payload []byte) string {
 	what := "the file is not the last one that was written: an older one was put in its place"
 	if c, err := decodeCatalog(payload); err == nil {
 		what += fmt.Sprintf(", that of change %d", c.Generation)
+		if c.By != "" {
+			what += " by " + c.By
+		}
 	}
 	return what
 }

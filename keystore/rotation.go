@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -159,6 +160,9 @@ func (t *transaction) rotate(k *Key, c RotationChange) error {
 // readBack reports whether an item holds what was written.
 func (t *transaction) readBack(item string, parts Parts) error {
 	got, err := t.store.parts(t.ctx, Version{Item: item})
+	if errors.Is(err, ErrNoItem) { // did a rival give it up? Then saving anything is a conflict
+		err = cmp.Or(t.save(t.change.Prepare), err)
+	}
 	if err != nil {
 		return fmt.Errorf("read back: %w", err)
 	}

@@ -121,3 +121,10 @@ func (f files) Delete(_ context.Context, name string) error {
 	}
 	return nil
 }
+
+func TestMemoryRecords(t *testing.T) {
+	keystoretest.Records(t, func(*testing.T) func() keystore.Records {
+		m := &keystoretest.MemoryRecords{}
+		return func() keystore.Records { return m }
+	})
+}
