@@ -25,7 +25,7 @@ func (r reference) String() string {
 
 // surroundings are the variables that a program is to get beside its keys.
 type surroundings struct {
-	plain []string // NAME=value; of two of one name the last holds
+	plain []secret.Value // NAME=value; of two of one name the last holds
 	refs  map[string]reference
 }
 
@@ -58,7 +58,7 @@ func look(environ []string, files []*envFile) (surroundings, error) {
 func (s *surroundings) add(name string, value secret.Value, where string) error {
 	if !keystore.IsReference(value) {
 		delete(s.refs, name)
-		s.plain = append(s.plain, name+"="+string(value.Reveal()))
+		s.plain = append(s.plain, secret.New(append([]byte(name+"="), value.Reveal()...)))
 		return nil
 	}
 	ref, err := keystore.ParseReference(value)

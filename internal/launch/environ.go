@@ -21,12 +21,12 @@ import (
 // child could receive: a name that is empty or holds "=" or NUL, a value that holds
 // NUL, two secrets of the same name. Environ only looks at its arguments; what it
 // returns holds the secrets, to be handed to the child at once.
-func Environ(base []string, drop func(name string) bool, secrets map[string]secret.Value) ([]string, error) {
+func Environ(base []secret.Value, drop func(name string) bool, secrets map[string]secret.Value) ([]string, error) {
 	return environ(base, drop, secrets, runtime.GOOS == "windows")
 }
 
 // environ is Environ for systems that do, or do not, distinguish case.
-func environ(base []string, drop func(name string) bool, secrets map[string]secret.Value, fold bool) ([]string, error) {
+func environ(base []secret.Value, drop func(name string) bool, secrets map[string]secret.Value, fold bool) ([]string, error) {
 	same := func(name string) string {
 		if fold {
 			return strings.ToUpper(name)
@@ -46,7 +46,8 @@ func environ(base []string, drop func(name string) bool, secrets map[string]secr
 	}
 
 	env := make([]string, 0, len(base)+len(names))
-	for _, entry := range slices.Backward(base) {
+	for _, v := range slices.Backward(base) {
+		entry := string(v.Reveal())
 		name, value, ok := cutEntry(entry, fold)
 		if !ok || taken[same(name)] || drop != nil && drop(name) {
 			continue

@@ -39,7 +39,7 @@ func TestEnviron(t *testing.T) {
 		{what: "case does not matter", base: []string{"Path=1", "B=2", "b=3"}, secrets: values("path", "s"), fold: true, want: []string{"b=3", "path=s"}},
 		{what: "drives", base: []string{`=C:=C:\x`, "A=1"}, fold: true, want: []string{`=C:=C:\x`, "A=1"}},
 	} {
-		got, err := environ(c.base, c.drop, c.secrets, c.fold)
+		got, err := environ(entries(c.base...), c.drop, c.secrets, c.fold)
 		if err != nil || !slices.Equal(got, c.want) {
 			t.Errorf("%s: got %q, %v; want %q", c.what, got, err, c.want)
 		}
@@ -61,7 +61,7 @@ func TestEnvironRefuses(t *testing.T) {
 		{base: []string{"NAME\x00=hidden"}, want: "NAME"},
 		{secrets: values("Name", "hidden", "NAME", "hidden"), fold: true, want: "two secrets"},
 	} {
-		env, err := environ(c.base, nil, c.secrets, c.fold)
+		env, err := environ(entries(c.base...), nil, c.secrets, c.fold)
 		if err == nil || env != nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hidden") {
 			t.Errorf("%q %v: got %q and error %v, want one with %s", c.base, c.secrets, env, err, c.want)
 		}

@@ -31,9 +31,10 @@ type Command struct {
 	// Dir is the working directory; keywright's own if empty. A relative path to
 	// the program starts here.
 	Dir string
-	// Env holds the plain variables, NAME=value, as the child shall have them.
-	Env []string
-	// Secrets are put into the environment by name; one takes the place of a plain
+	// Env holds the other variables, NAME=value, as the child shall have them. Those of a
+	// .env file may be secrets, too.
+	Env []secret.Value
+	// Secrets are put into the environment by name; one takes the place of another
 	// variable of its name.
 	Secrets map[string]secret.Value
 	// Files are delivered as files: the path is put into the variable NAME_FILE,

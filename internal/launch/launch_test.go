@@ -86,7 +86,7 @@ func child(t *testing.T, role string, args ...string) (Command, *bytes.Buffer) {
 			env = append(env, name+"="+v)
 		}
 	}
-	return Command{Argv: append([]string{self}, args...), Env: env, Stdout: &out, Stderr: &out}, &out
+	return Command{Argv: append([]string{self}, args...), Env: entries(env...), Stdout: &out, Stderr: &out}, &out
 }
 
 func within(t *testing.T, d time.Duration) context.Context {
@@ -263,7 +263,7 @@ func TestMaskedOutput(t *testing.T) {
 	var errs bytes.Buffer
 	c.Stderr = &errs
 	c.Mask, c.Secrets = true, values("SECRET", value, "SHORT", "1")
-	c.Env = append(c.Env, "PLAIN="+strings.Repeat("<"+value+">", many), "ENCODED="+base64.StdEncoding.EncodeToString([]byte(value)))
+	c.Env = append(c.Env, entries("PLAIN="+strings.Repeat("<"+value+">", many), "ENCODED="+base64.StdEncoding.EncodeToString([]byte(value)))...)
 	if got, err := Run(context.Background(), c); err != nil || got.Code != 0 {
 		t.Fatalf("got %+v, %v", got, err)
 	}
@@ -289,7 +289,7 @@ func TestSlowReader(t *testing.T) {
 	c, _ := child(t, "say", "PLAIN")
 	var w slow
 	c.Stdout = &w
-	c.Env = append(c.Env, "PLAIN="+strings.Repeat("x", 50<<10))
+	c.Env = append(c.Env, entries("PLAIN="+strings.Repeat("x", 50<<10))...)
 	if got, err := Run(context.Background(), c); err != nil || got.Code != 0 || w.n != 50<<10 {
 		t.Errorf("got %+v, %v; %d bytes", got, err, w.n)
 	}
@@ -349,9 +349,9 @@ func BenchmarkRun(b *testing.B) {
 	for name, c := range map[string]Command{
 		"plain": {}, "mask": {Mask: true, Stdout: io.Discard}, "files": {Files: values("A", "value", "B", "value")},
 	} {
-		c.Argv, c.Env = []string{"/bin/true"}, []string{}
+		c.Argv, c.Env = []string{"/bin/true"}, nil
 		if runtime.GOOS == "windows" {
-			c.Argv, c.Env = []string{self, "0"}, []string{roleVariable + "=exit"}
+			c.Argv, c.Env = []string{self, "0"}, entries(roleVariable+"=exit")
 		}
 		b.Run(name, func(b *testing.B) {
 			for b.Loop() {
@@ -361,4 +361,12 @@ func BenchmarkRun(b *testing.B) {
 			}
 		})
 	}
+}
+
+// entries are variables as a Command has them.
+func entries(plain ...string) (values []secret.Value) {
+	for _, entry := range plain {
+		values = append(values, secret.New([]byte(entry)))
+	}
+	return values
 }

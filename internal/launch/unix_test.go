@@ -109,7 +109,7 @@ func playKeywright(start func(context.Context, Command) (Result, error), args []
 		return 98
 	}
 	c := Command{
-		Argv: append([]string{self}, args[1:]...), Env: append(os.Environ(), roleVariable+"="+args[0]),
+		Argv: append([]string{self}, args[1:]...), Env: entries(append(os.Environ(), roleVariable+"="+args[0])...),
 		Secrets: map[string]secret.Value{"SECRET": secret.New([]byte(strings.Repeat("sec", 5)))},
 		Stdin:   os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Dir: os.Getenv("DIR"),
 		Started: func(p Process) error { fmt.Println("started", p.PID, p.Start); return nil },
@@ -390,7 +390,7 @@ func TestFilesForGrandchildren(t *testing.T) {
 	for way, deliver := range ways() {
 		c, out := child(t, "sh-read")
 		c.Files = values("NAME", "file content")
-		c.Env = append(c.Env, "NAME=taken away")
+		c.Env = append(c.Env, entries("NAME=taken away")...)
 		if got, err := run(context.Background(), c, deliver); err != nil || got.Code != 0 || out.String() != "file contentfile content" {
 			t.Errorf("%s: got %+v, %v, %q", way, got, err, out)
 		}
@@ -402,7 +402,7 @@ func TestFilesAreRemoved(t *testing.T) {
 	before := runtime.NumGoroutine()
 	for what, change := range map[string]func(*Command){
 		"never opened":   func(c *Command) {},
-		"child died":     func(c *Command) { c.Argv, c.Env = []string{c.Argv[0], "9"}, []string{roleVariable + "=die"} },
+		"child died":     func(c *Command) { c.Argv, c.Env = []string{c.Argv[0], "9"}, entries(roleVariable+"=die") },
 		"not found":      func(c *Command) { c.Argv = []string{"no-such-program"} },
 		"not executable": func(c *Command) { c.Argv = append(c.Argv, strings.Repeat("x", 4<<20)) },
 		"bad secret":     func(c *Command) { c.Secrets = values("", "x") },
