@@ -81,6 +81,9 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 		return result{}, errOutOfSecrets
 	}
 	notes := slices.Clone(w.j.Plan.Notes)
+	if used := w.j.Plan.LastUsed; !used.IsZero() {
+		notes = append(notes, w.whenUsed(used))
+	}
 	for _, spec := range w.key.Consumers {
 		note, err := w.look(ctx, spec)
 		if err != nil {
@@ -94,11 +97,13 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 		return result{}, err
 	}
 	if v, ok := w.p.(provider.Verifier); ok && !w.p.Info().Nonce {
-		probe, err := v.Verify(ctx, w.old)
+		probe, err := w.tryOld(ctx, v)
 		if err != nil {
 			return result{}, fmt.Errorf("try the old key: %w", err)
 		}
-		w.j.Control = probe.State.Lives()
+		if w.j.Control = probe.State.Lives(); w.j.Control && w.j.OldID == "" {
+			w.j.OldID = probe.Who.ID
+		}
 		notes = append(notes, "the old key is "+string(probe.State))
 		if err := w.key.Policy.allow(probe.Who); err != nil && probe.State.Lives() {
 			notes = append(notes, "of the old key: "+err.Error())
@@ -297,6 +302,12 @@ func (w *work) before(ctx context.Context, v provider.Verifier) (provider.Probe,
 	if w.p.Info().Nonce {
 		return provider.Probe{State: provider.Unknown}, nil
 	}
+	return w.tryOld(ctx, v)
+}
+
+// tryOld tries the old key while it is to be alive, and notes when.
+func (w *work) tryOld(ctx context.Context, v provider.Verifier) (provider.Probe, error) {
+	w.j.Tried = append(w.j.Tried, w.Now().UTC())
 	return v.Verify(ctx, w.old)
 }
 
@@ -356,7 +367,7 @@ func (w *work) parity(ctx context.Context) (result, error) {
 	if w.p.Info().Nonce || !w.j.Control || w.j.begun(Disable) || w.j.Mode == InPlace {
 		return result{skipped: true, note: "the old key cannot be asked"}, nil
 	}
-	old, err := v.Verify(ctx, w.old)
+	old, err := w.tryOld(ctx, v)
 	if err != nil || !old.State.Lives() {
 		return result{skipped: true, note: "the old key did not answer"}, nil
 	}
