@@ -141,7 +141,7 @@ func (w *work) lastUse(ctx context.Context) (result, error) {
 	if err == nil {
 		i := slices.IndexFunc(all, func(c provider.Listed) bool { return c.ID == w.j.OldID })
 		if i < 0 {
-			return result{note: "the old key is not among those that the provider lists"}, nil
+			return result{note: "the old key was not found among those that the provider lists"}, nil
 		}
 		w.j.Used = all[i].LastUsed.UTC()
 		question = askUsed(w.j.Used)

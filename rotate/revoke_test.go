@@ -76,7 +76,7 @@ func TestLastUse(t *testing.T) {
 			w.now = w.now.Add(hour)
 		}, "", "may have been keywright's look"},
 		{"not that it is told", tells, Options{Grace: 24 * hour}, func(w *world, p time.Time) { delete(w.used, "old") }, "", "the provider told of no use of the old key"},
-		{"not listed", tells, Options{Grace: 24 * hour}, func(w *world, p time.Time) { delete(w.alive, "old") }, "", "the old key is not among those"},
+		{"not listed", tells, Options{Grace: 24 * hour}, func(w *world, p time.Time) { delete(w.alive, "old") }, "", "the old key was not found among those"},
 		{"where it is not told", func(w *world) provider.Provider { return lister{issuer{fake{w}}} }, Options{Grace: 24 * hour}, func(w *world, p time.Time) {
 			w.used["old"] = p.Add(2 * hour)
 			w.fault = &fault{call: "list", err: errors.New("nobody may ask")}
