@@ -37,6 +37,7 @@ func providersPage() string {
 		for way, there := range map[string]bool{
 			"alive or dead can be told": is[provider.Verifier](p), "keys can be listed": is[provider.Lister](p),
 			"looks beforehand": is[provider.Planner](p), "an old key can be disabled first": is[provider.Disabler](p),
+			"when a key was used last is told": info.Uses,
 		} {
 			if there {
 				ways = append(ways, way)
@@ -48,6 +49,9 @@ func providersPage() string {
 		row("changes are made with", info.Admin)
 		if info.Propagation > 0 {
 			row("a change may take", info.Propagation.String())
+		}
+		if info.UseSpan > 0 {
+			row("of several uses within", info.UseSpan.String()+" the first is told")
 		}
 		if info.Nonce {
 			row("never tried while it is in use", "a call disturbs its user")

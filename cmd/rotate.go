@@ -227,6 +227,9 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 	if j.Plan.Outage != "" {
 		fmt.Fprintln(term.out, "  outage:", escaped(j.Plan.Outage))
 	}
+	if !j.Plan.LastUsed.IsZero() {
+		fmt.Fprintln(term.out, "  last used:", moment(j.Plan.LastUsed))
+	}
 	for _, n := range j.Plan.Needs {
 		fmt.Fprintln(term.out, "  needed:", escaped(n))
 	}

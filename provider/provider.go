@@ -51,6 +51,12 @@ type Info struct {
 	Propagation time.Duration
 	// Nonce says that a probe of a key that is in use may disturb its user.
 	Nonce bool
+	// Uses says that List tells when each credential was used last, if the credential that
+	// asks may know.
+	Uses bool
+	// UseSpan is how long after a use that it tells of others are not told: of several
+	// within it, LastUsed is the first. It is zero if nothing is known of that.
+	UseSpan time.Duration
 	// Others is who else issues credentials that look the same, where a probe without a
 	// host does not reach: "a server of your own". What is refused may be valid there. It is
 	// empty if there are none.
@@ -145,6 +151,9 @@ type Plan struct {
 	// Needs is what the user has to bring: "a code of the authenticator".
 	Needs []string
 	Notes []string
+	// LastUsed is when the old one was used last, as far as the provider tells. To look is
+	// a use, too, if it was done with the old one.
+	LastUsed time.Time `json:",omitzero"`
 }
 
 // Maker is a provider of which a credential is made here. What Make returns is stored

@@ -95,6 +95,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 		if j.Plan, err = planner.Plan(ctx, w.admin, w.old); err != nil {
 			return nil, fmt.Errorf("rotate %s: %w", name, err)
 		}
+		j.Tried = []time.Time{now} // it may have been asked with the old key
 	}
 	switch {
 	case j.Plan.InPlace:

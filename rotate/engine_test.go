@@ -30,6 +30,7 @@ type world struct {
 
 	alive    map[string]string // the provider's: labels by secret
 	disabled map[string]bool
+	used     map[string]time.Time // when a secret was
 	made     int
 	lag      int // probes that still say what was
 
@@ -51,7 +52,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		t: t, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), alive: map[string]string{"old": ""}, disabled: map[string]bool{},
+		t: t, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), alive: map[string]string{"old": ""}, disabled: map[string]bool{}, used: map[string]time.Time{},
 		versions: map[int]string{1: "old"}, current: 1, journals: map[string][]byte{},
 		consumers: map[string]string{"one": "old", "two": "old"},
 	}
@@ -169,6 +170,7 @@ func (f fake) Verify(_ context.Context, c provider.Credential) (p provider.Probe
 	err = f.w.call("verify", func() {
 		s := text(c.Parts)
 		_, ok := f.w.alive[s]
+		f.w.used[s] = f.w.now
 		p = provider.Probe{State: provider.Dead, Code: "401"}
 		if ok && !f.w.disabled[s] {
 			p = provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{Account: "acct", ID: "id-" + s, Scopes: []string{"read"}}}
@@ -264,6 +266,32 @@ func (f unlabelled) List(ctx context.Context, a, c provider.Credential) ([]provi
 		all[i].Label = ""
 	}
 	return all, err
+}
+
+// telling says when a key was used last.
+type telling struct{ lister }
+
+func (f telling) Info() provider.Info {
+	i := f.lister.Info()
+	i.Uses, i.UseSpan = true, 15*time.Minute
+	return i
+}
+
+func (f telling) List(ctx context.Context, a, c provider.Credential) ([]provider.Listed, error) {
+	all, err := f.lister.List(ctx, a, c)
+	for i := range all {
+		all[i].LastUsed = f.w.used[strings.TrimPrefix(all[i].ID, "id-")]
+	}
+	return all, err
+}
+
+// busy is one at which something uses the old key all the time.
+type busy struct{ telling }
+
+func (f busy) List(ctx context.Context, a, c provider.Credential) ([]provider.Listed, error) {
+	f.w.now = f.w.now.Add(2 * time.Minute)
+	f.w.used["old"] = f.w.now
+	return f.telling.List(ctx, a, c)
 }
 
 type disabler struct{ lister }
@@ -470,6 +498,9 @@ var families = []struct {
 	{"issued, no list", func(w *world) provider.Provider { return issuer{fake{w}} }, Options{}, false},
 	{"issued, leaked", func(w *world) provider.Provider { return issuer{fake{w}} }, Options{Emergency: true}, false},
 	{"disabled first", func(w *world) provider.Provider { return disabler{lister{issuer{fake{w}}}} }, Options{Emergency: true}, false},
+	{"issued, tells", func(w *world) provider.Provider { return telling{lister{issuer{fake{w}}}} }, Options{Grace: time.Hour}, false},
+	{"issued, busy", func(w *world) provider.Provider { return busy{telling{lister{issuer{fake{w}}}}} }, Options{}, false},
+	{"busy, leaked", func(w *world) provider.Provider { return busy{telling{lister{issuer{fake{w}}}}} }, Options{Emergency: true}, false},
 	{"by hand, ended by having it", func(w *world) provider.Provider { return ended{guided{w}} }, Options{}, false},
 	{"by hand", func(w *world) provider.Provider { return guided{w} }, Options{}, false},
 	{"by hand, never tried while in use", func(w *world) provider.Provider { return counting{guided{w}} }, Options{}, false},

@@ -87,6 +87,8 @@ var classes = []class{
 	{"verify", "issued", "revoke", 0, []failure{gone, dead}},
 	{"revoke", "issued", "revoke", 0, []failure{gone, broken, late, slower, refused, forbidden}},
 	{"save", "issued", "revoke", 1, []failure{full}},
+	{"list", "issued, tells", "revoke", 0, []failure{gone, forbidden}},
+	{"list", "busy, leaked", "revoke", 0, []failure{gone}},
 	{"revoke", "issued, leaked", "revoke", 0, []failure{gone, late}},
 	{"deliver three", "issued, leaked", "deliver three", 0, []failure{fails}},
 	{"verify", "issued", "prove dead", 0, []failure{gone, throttled, skewed, still, slow}},
@@ -164,7 +166,9 @@ func faulty(t *testing.T, c class, f failure, then func(w *world, id string)) (w
 	w.fault, w.answer, w.before = nil, nil, nil
 	switch stepErr := (*StepError)(nil); {
 	case err == nil:
-		where = "goes on"
+		if where = "goes on"; w.questions > 0 {
+			where += ", asks"
+		}
 	case errors.As(err, &stepErr) && stepErr.Step.String() == c.step:
 		where = "stops: " + strings.TrimPrefix(err.Error(), fmt.Sprintf("rotate prod/DB: %s: ", c.step))
 		if stepErr.Hint == "" {

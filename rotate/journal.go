@@ -144,6 +144,8 @@ type Journal struct {
 	Agreed  []string      `json:"agreed,omitempty"` // questions that were answered with yes
 	Control bool          `json:"control"`          // the old key was alive before it was revoked
 	Revoked time.Time     `json:"revoked,omitzero"` // when the provider said so
+	Tried   []time.Time   `json:"tried,omitempty"`  // the old key, by keywright: its provider may take that for uses
+	Used    time.Time     `json:"used,omitzero"`    // the old key, as its provider told when its end was at hand
 	Deaths  []Observation `json:"deaths,omitempty"` // of the old key, one after the other
 
 	Taking bool      `json:"taking_back,omitempty"` // it is being taken back
@@ -206,6 +208,16 @@ func (j *Journal) touched(s Step) (touched bool) {
 
 func (j *Journal) ended(s Step) bool {
 	return slices.ContainsFunc(j.Events, func(e Event) bool { return e.Step == s && e.What == Ended })
+}
+
+// promoted is when the new key became the current one; zero if it has not.
+func (j *Journal) promoted() (at time.Time) {
+	for _, e := range j.Events {
+		if e.Step.Name == Promote && e.What == Ended {
+			at = e.At
+		}
+	}
+	return at
 }
 
 // begun is touched for a step that concerns no consumer.

@@ -81,6 +81,9 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 		return result{}, errOutOfSecrets
 	}
 	notes := slices.Clone(w.j.Plan.Notes)
+	if used := w.j.Plan.LastUsed; !used.IsZero() {
+		notes = append(notes, w.whenUsed(used))
+	}
 	for _, spec := range w.key.Consumers {
 		note, err := w.look(ctx, spec)
 		if err != nil {
@@ -94,11 +97,13 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 		return result{}, err
 	}
 	if v, ok := w.p.(provider.Verifier); ok && !w.p.Info().Nonce {
-		probe, err := v.Verify(ctx, w.old)
+		probe, err := w.tryOld(ctx, v)
 		if err != nil {
 			return result{}, fmt.Errorf("try the old key: %w", err)
 		}
-		w.j.Control = probe.State.Lives()
+		if w.j.Control = probe.State.Lives(); w.j.Control && w.j.OldID == "" {
+			w.j.OldID = probe.Who.ID
+		}
 		notes = append(notes, "the old key is "+string(probe.State))
 		if err := w.key.Policy.allow(probe.Who); err != nil && probe.State.Lives() {
 			notes = append(notes, "of the old key: "+err.Error())
@@ -297,6 +302,12 @@ func (w *work) before(ctx context.Context, v provider.Verifier) (provider.Probe,
 	if w.p.Info().Nonce {
 		return provider.Probe{State: provider.Unknown}, nil
 	}
+	return w.tryOld(ctx, v)
+}
+
+// tryOld tries the old key while it is to be alive, and notes when.
+func (w *work) tryOld(ctx context.Context, v provider.Verifier) (provider.Probe, error) {
+	w.j.Tried = append(w.j.Tried, w.Now().UTC())
 	return v.Verify(ctx, w.old)
 }
 
@@ -356,7 +367,7 @@ func (w *work) parity(ctx context.Context) (result, error) {
 	if w.p.Info().Nonce || !w.j.Control || w.j.begun(Disable) || w.j.Mode == InPlace {
 		return result{skipped: true, note: "the old key cannot be asked"}, nil
 	}
-	old, err := v.Verify(ctx, w.old)
+	old, err := w.tryOld(ctx, v)
 	if err != nil || !old.State.Lives() {
 		return result{skipped: true, note: "the old key did not answer"}, nil
 	}
@@ -427,190 +438,6 @@ func (w *work) reload(ctx context.Context, spec string) (result, error) {
 		return result{}, err
 	}
 	return result{}, r.Reload(ctx)
-}
-
-// grace lets the old key live on until a time that is fixed when it begins.
-func (w *work) grace() (result, error) {
-	if w.j.Tries > 0 {
-		return result{}, nil // the time is over
-	}
-	return result{until: w.Now().Add(w.j.Grace), note: "the old key lives on until then"}, nil
-}
-
-func (w *work) disable(ctx context.Context, disable bool) (result, error) {
-	d, ok := w.p.(provider.Disabler)
-	if !ok {
-		return result{skipped: true}, nil
-	}
-	if err := w.begin(ctx); err != nil {
-		return result{}, err
-	}
-	if disable {
-		return result{}, d.Disable(ctx, w.admin, w.old)
-	}
-	return result{}, d.Enable(ctx, w.admin, w.old)
-}
-
-// revoke ends the old key. In an overlap everything is looked at once more first: the
-// new key, each consumer, the programs that still have the old one.
-func (w *work) revoke(ctx context.Context) (result, error) {
-	if v, ok := w.p.(provider.Verifier); ok && !w.p.Info().Nonce { // where they are, both are in use by now
-		probe, err := v.Verify(ctx, w.next)
-		if err != nil {
-			return result{}, fmt.Errorf("try the new key: %w", err)
-		}
-		if !probe.State.Lives() {
-			return result{}, fmt.Errorf("the new key is %s (%s): the old one stays", probe.State, probe.Code)
-		}
-		if !w.j.begun(Disable) && !w.again && w.j.Mode != InPlace {
-			if old, err := v.Verify(ctx, w.old); err == nil && old.State.Lives() {
-				w.j.Control = true
-			}
-		}
-	}
-	if w.j.Mode == Overlap {
-		if r, err := w.stillNeeded(ctx); err != nil || r.need != nil {
-			return r, err
-		}
-	}
-	r, ok := w.p.(provider.Revoker)
-	if !ok {
-		return w.revokeByHand(ctx)
-	}
-	if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "the old one is revoked"); err != nil {
-		return result{}, err
-	}
-	if err := w.begin(ctx); err != nil {
-		return result{}, err
-	}
-	if err := r.Revoke(ctx, w.admin, w.old, w.next); err != nil {
-		return result{}, err
-	}
-	if w.j.Revoked.IsZero() {
-		w.j.Revoked = w.Now().UTC()
-	}
-	return result{note: "the provider says that it is done"}, nil
-}
-
-// stillNeeded asks whether the old key may go while something has it.
-func (w *work) stillNeeded(ctx context.Context) (result, error) {
-	for _, spec := range w.key.Consumers {
-		c, err := w.Consumer(w.j.Key, spec)
-		if err != nil {
-			return result{}, err
-		}
-		holds, err := c.Holds(ctx)
-		switch {
-		case errors.Is(err, ErrUnreadable):
-		case err != nil:
-			return result{}, fmt.Errorf("consumer %s: %w", spec, err)
-		case !within([]byte(rand.Text()), holds, w.next.Parts):
-			return result{}, fmt.Errorf("consumer %s does not hold the new key any more: the old one stays", spec)
-		}
-	}
-	running, err := w.Running(ctx, w.j.Key, w.j.Old)
-	if err != nil || len(running) == 0 {
-		return result{}, err
-	}
-	var words []string
-	for _, p := range running {
-		words = append(words, fmt.Sprintf("%s, PID %d, since %s", p.Program, p.PID, p.Started.Local().Format(time.DateTime)))
-	}
-	question := "Still running with the old key: " + strings.Join(words, "; ") + ". Revoke it all the same?"
-	if w.yes(question) {
-		return result{}, nil
-	}
-	return result{need: &Need{Question: question}}, nil
-}
-
-// revokeByHand waits until somebody says that the old key is gone.
-func (w *work) revokeByHand(ctx context.Context) (result, error) {
-	steps := w.p.(provider.Guide).Guide(w.old)
-	if !w.again { // from now on somebody may delete it, whatever becomes of this process
-		if err := w.begin(ctx); err != nil {
-			return result{}, err
-		}
-	}
-	const question = "Is the old key deleted?"
-	if !w.yes(question) {
-		return result{need: &Need{Question: question, Steps: provider.Steps{RevokeAt: steps.RevokeAt, Revoke: steps.Revoke}}}, nil
-	}
-	w.j.Revoked = w.Now().UTC()
-	return result{note: "somebody says that it is done"}, nil
-}
-
-func (w *work) revokeNew(ctx context.Context) (result, error) {
-	if w.j.New == 0 && w.j.begun(Issue) {
-		w.again = true
-		return w.orphan(ctx)
-	}
-	r, ok := w.p.(provider.Revoker)
-	guided := is[provider.Guide](w.p) && !is[provider.Issuer](w.p) && !is[provider.Maker](w.p)
-	if !ok || w.j.New == 0 && guided { // it was made by hand, if at all, and nobody here has it
-		const question = "Is the new key deleted, if one was made?"
-		steps := w.p.(provider.Guide).Guide(w.old)
-		if !w.yes(question) {
-			return result{need: &Need{Question: question, Steps: provider.Steps{RevokeAt: steps.RevokeAt, Revoke: steps.Revoke}}}, nil
-		}
-		return result{note: "somebody says that it is done"}, nil
-	}
-	if len(w.next.Parts) == 0 && w.next.ID == "" {
-		return result{skipped: true}, nil
-	}
-	if err := w.begin(ctx); err != nil {
-		return result{}, err
-	}
-	return result{}, r.Revoke(ctx, w.admin, w.next, w.old)
-}
-
-// prove tries the old key until it was refused several times, each time with the new one
-// accepted beside it. What cannot be told is never taken for dead.
-func (w *work) prove(ctx context.Context) (result, error) {
-	v, ok := w.p.(provider.Verifier)
-	if !ok || w.p.Info().Nonce {
-		return w.proveAbsent(ctx)
-	}
-	old, err := v.Verify(ctx, w.old)
-	if err != nil {
-		return w.notYet(fmt.Sprint("the old key: ", err))
-	}
-	if old.State != provider.Dead {
-		w.j.Deaths = nil
-		return w.notYet(fmt.Sprintf("the old key is %s (%s)", old.State, old.Code))
-	}
-	next, err := v.Verify(ctx, w.next)
-	if err != nil || !next.State.Lives() {
-		return w.notYet(fmt.Sprintf("the new key is %s (%s): its answer is needed beside", next.State, next.Code))
-	}
-	w.j.Deaths = append(w.j.Deaths, Observation{w.Now().UTC(), old.Code})
-	if n := len(w.j.Deaths); n < deaths {
-		return result{until: w.Now().Add(w.apart()), note: fmt.Sprintf("refused %d of %d times (%s)", n, deaths, old.Code)}, nil
-	}
-	w.j.Grade = RefusedDead
-	if !w.j.Control { // it was never seen alive: the refusal proves less
-		w.j.Grade = Acknowledged
-	}
-	return result{note: "refused " + fmt.Sprint(deaths) + " times: " + old.Code}, nil
-}
-
-func (w *work) proveAbsent(ctx context.Context) (result, error) {
-	all, err := w.p.(provider.Lister).List(ctx, w.admin, w.next)
-	if err != nil {
-		return w.notYet(err.Error())
-	}
-	if slices.ContainsFunc(all, func(c provider.Listed) bool { return c.ID == w.j.OldID && !c.Disabled }) {
-		return w.notYet("the provider still lists the old key")
-	}
-	w.j.Grade = Absent
-	return result{}, nil
-}
-
-// notYet tries again later, and fails when that has gone on for too long.
-func (w *work) notYet(why string) (result, error) {
-	if w.since() < patience {
-		return result{until: w.Now().Add(w.apart()), note: why}, nil
-	}
-	return result{}, errors.New(why)
 }
 
 // close ends the rotation. The old secrets go; what scans find them by stays.

@@ -89,6 +89,15 @@ func (o *Original) Replace(data []byte) error {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
+	if err := o.Unchanged(); err != nil {
+		return err
+	}
+	return f.Commit()
+}
+
+// Unchanged is nil if the file is still as it was read. The error matches ErrChanged if it
+// is not, or is one of the system's if that could not be found out.
+func (o *Original) Unchanged() error {
 	now, err := Open(o.path, int64(len(o.Data())))
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, ErrLink) || errors.Is(err, ErrNames) || errors.Is(err, ErrSpecial) || errors.Is(err, ErrLarge) {
 		return fmt.Errorf("%w: %w", ErrChanged, err)
@@ -100,7 +109,7 @@ func (o *Original) Replace(data []byte) error {
 	if !os.SameFile(o.info, now.info) || o.info.Mode() != now.info.Mode() || !bytes.Equal(o.Data(), now.Data()) {
 		return ErrChanged
 	}
-	return f.Commit()
+	return nil
 }
 
 // Sweep removes what a process left beside the file that was killed while it replaced it:

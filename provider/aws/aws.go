@@ -49,10 +49,14 @@ func (p *Provider) Info() provider.Info {
 			{Name: "region", Meaning: "the region that IAM and STS are asked in", Default: region},
 		},
 		Propagation: time.Minute, // IAM is eventually consistent; Amazon names no time
+		Uses:        true,
+		UseSpan:     15 * time.Minute, // said of the credential report, which tells the same
 		Sources: []string{
 			"https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
 			"https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html",
 			"https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html",
+			"https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_getting-report.html",
+			"https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html",
 			"https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html",
 			"https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html",
 		},
@@ -218,8 +222,9 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 	return provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{Account: *who.Account, ID: id(c), Label: *who.Arn}}, nil
 }
 
-// user is the name of the user that a key is of.
-func (p *Provider) user(ctx context.Context, keys ...provider.Credential) (string, error) {
+// user is the name of the user that keys are of. One that is in use says it itself; of the
+// first, IAM may.
+func (p *Provider) user(ctx context.Context, admin provider.Credential, keys ...provider.Credential) (string, error) {
 	const doing = "find the user of the key"
 	var last error
 	for _, c := range keys {
@@ -243,9 +248,29 @@ func (p *Provider) user(ctx context.Context, keys ...provider.Credential) (strin
 		}
 		return name[strings.LastIndex(name, "/")+1:], nil
 	}
+	if used, err := p.used(ctx, admin, id(keys[0])); err == nil && aws.ToString(used.UserName) != "" {
+		return *used.UserName, nil
+	}
 	e := p.failed(doing, provider.Incomplete, "", last)
 	e.Hint = "give the key the parameter user: the name of the IAM user"
 	return "", e
+}
+
+// used is what IAM knows of a key by its id: when it was used last, and whose it is.
+func (p *Provider) used(ctx context.Context, admin provider.Credential, id string) (*iam.GetAccessKeyLastUsedOutput, error) {
+	const doing = "ask when the key was used"
+	client, err := p.iam(admin, doing)
+	if err != nil {
+		return nil, err
+	}
+	got, err := client.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &id})
+	if err != nil {
+		return nil, p.failure(doing, err)
+	}
+	if got.AccessKeyLastUsed == nil {
+		got.AccessKeyLastUsed = &types.AccessKeyLastUsed{}
+	}
+	return got, nil
 }
 
 // keys are all keys of a user.
@@ -275,7 +300,7 @@ func (p *Provider) keys(ctx context.Context, admin provider.Credential, user str
 // lineage can be shown. When one was used last needs a right of its own, and is not said
 // without it.
 func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]provider.Listed, error) {
-	user, err := p.user(ctx, c)
+	user, err := p.user(ctx, admin, c)
 	if err != nil {
 		return nil, err
 	}
@@ -283,16 +308,11 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 	if err != nil {
 		return nil, err
 	}
-	client, err := p.iam(admin, "ask when the key was used")
-	if err != nil {
-		return nil, err
-	}
 	var all []provider.Listed
 	for _, k := range keys {
 		l := provider.Listed{Disabled: k.Status != types.StatusTypeActive, Created: aws.ToTime(k.CreateDate)}
 		l.ID = *k.AccessKeyId
-		used, err := client.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: k.AccessKeyId})
-		if err == nil && used.AccessKeyLastUsed != nil {
+		if used, err := p.used(ctx, admin, l.ID); err == nil {
 			l.LastUsed = aws.ToTime(used.AccessKeyLastUsed.LastUsedDate)
 		}
 		all = append(all, l)
@@ -302,7 +322,11 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 
 // Plan looks whether there is room for another key, and who may make one.
 func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
-	user, err := p.user(ctx, old)
+	var last time.Time
+	if used, err := p.used(ctx, admin, id(old)); err == nil { // before it is asked whose it is, which is a use
+		last = aws.ToTime(used.AccessKeyLastUsed.LastUsedDate)
+	}
+	user, err := p.user(ctx, admin, old)
 	if err != nil {
 		return provider.Plan{}, err
 	}
@@ -319,7 +343,9 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 		}
 		return provider.Plan{}, e
 	}
-	return p.rights(ctx, admin, user)
+	plan, err := p.rights(ctx, admin, user)
+	plan.LastUsed = last
+	return plan, err
 }
 
 func describe(k provider.Listed) string {
@@ -374,7 +400,7 @@ func (p *Provider) rights(ctx context.Context, admin provider.Credential, user s
 
 // Issue makes another key of the same user. There is no room for a lineage.
 func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, _ string) (provider.Credential, error) {
-	user, err := p.user(ctx, old)
+	user, err := p.user(ctx, admin, old)
 	if err != nil {
 		return provider.Credential{}, err
 	}
@@ -462,9 +488,9 @@ func (p *Provider) change(ctx context.Context, admin, c, other provider.Credenti
 	if user := c.Params["user"]; user != "" {
 		return &user, client, nil
 	}
-	if used, err := client.GetAccessKeyLastUsed(ctx, &iam.GetAccessKeyLastUsedInput{AccessKeyId: &name}); err == nil && aws.ToString(used.UserName) != "" {
+	if used, err := p.used(ctx, admin, name); err == nil && aws.ToString(used.UserName) != "" {
 		return used.UserName, client, nil
 	}
-	user, err := p.user(ctx, c, other)
+	user, err := p.user(ctx, admin, c, other)
 	return &user, client, err
 }

@@ -125,7 +125,8 @@ func TestPlan(t *testing.T) {
 		{"may not ask", func(f *fake) { f.denied["SimulatePrincipalPolicy"] = true }, "", "could not be asked"},
 		{"may not ask for the last use", func(f *fake) { f.denied["GetAccessKeyLastUsed"] = true }, "", ""},
 		{"root", func(f *fake) { f.find("OLD").user = "root" }, provider.Refused, "root"},
-		{"dead", func(f *fake) { f.find("OLD").inactive = true }, provider.Incomplete, "parameter user"},
+		{"dead", func(f *fake) { f.find("OLD").inactive = true }, "", ""},
+		{"dead, and nobody knows whose", func(f *fake) { f.find("OLD").inactive = true; f.denied["GetAccessKeyLastUsed"] = true }, provider.Incomplete, "parameter user"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, url := serve(t)
@@ -150,11 +151,78 @@ func TestPlan(t *testing.T) {
 
 func TestList(t *testing.T) {
 	f, url := serve(t)
-	got, err := open(url).List(t.Context(), f.credential("ADMIN"), f.credential("OLD"))
+	old := f.credential("OLD")
+	old.Params["user"] = "app"
+	got, err := open(url).List(t.Context(), f.credential("ADMIN"), old)
 	want := provider.Listed{Created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	want.ID, want.LastUsed = "OLD", time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
 	if err != nil || !reflect.DeepEqual(got, []provider.Listed{want}) {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestUses: when a key was used last is told before it is asked itself, and with another key
+// of the same user without asking it. That it was asked counts.
+func TestUses(t *testing.T) {
+	f, url := serve(t)
+	p, admin, old := open(url), f.credential("ADMIN"), f.credential("OLD")
+	before := f.find("OLD").used
+	plan, err := p.Plan(t.Context(), admin, old)
+	if err != nil || !plan.LastUsed.Equal(before) {
+		t.Errorf("planned: %v, %v; want %v", plan.LastUsed, err, before)
+	}
+	next, err := p.Issue(t.Context(), admin, old, "keywright-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := func(id string) time.Time {
+		t.Helper()
+		all, err := p.List(t.Context(), admin, next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, l := range all {
+			if l.ID == id {
+				return l.LastUsed
+			}
+		}
+		t.Fatalf("%s is not listed", id)
+		return time.Time{}
+	}
+	f.find("OLD").used, f.find(next.ID).used = before, time.Time{}
+	if got := used("OLD"); !got.Equal(before) {
+		t.Errorf("to list it is to use it: %v", got)
+	}
+	start := time.Now().Add(-time.Second)
+	providertest.Probe(t, p, old)
+	if got := used("OLD"); got.Before(start) {
+		t.Errorf("it was used %v, %v is told", start, got)
+	}
+	first := time.Now().Add(-14 * time.Minute).UTC().Truncate(time.Second)
+	f.find("OLD").used = first
+	providertest.Probe(t, p, old)
+	if got := used("OLD"); !got.Equal(first) || p.Info().UseSpan < time.Since(got) {
+		t.Errorf("of several uses within %s the first, %v, is told; it is %v", p.Info().UseSpan, first, got)
+	}
+	f.denied["GetAccessKeyLastUsed"] = true
+	if got := used("OLD"); !got.IsZero() {
+		t.Errorf("nobody may ask, and it is %v", got)
+	}
+}
+
+// TestIssueDisabled: a key that was put out of use first has a successor all the same, also
+// if only IAM knows whose it is.
+func TestIssueDisabled(t *testing.T) {
+	f, url := serve(t)
+	p, admin, old := open(url), f.credential("ADMIN"), f.credential("OLD")
+	if err := p.Disable(t.Context(), admin, old); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := p.List(t.Context(), admin, old); err != nil || len(all) != 1 || !all[0].Disabled {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if next, err := p.Issue(t.Context(), admin, old, "keywright-1"); err != nil || f.find(next.ID).user != "app" {
+		t.Errorf("%+v, %v", next, err)
 	}
 }
 

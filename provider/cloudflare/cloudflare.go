@@ -52,6 +52,7 @@ func (p *Provider) Info() provider.Info {
 		},
 		Admin:       "a token with the permission API Tokens Write, for one that an account owns Account API Tokens Write",
 		Propagation: time.Minute, // nothing is said of it
+		Uses:        true,
 		Sources: []string{
 			"https://developers.cloudflare.com/fundamentals/api/how-to/create-via-api/",
 			"https://developers.cloudflare.com/fundamentals/api/troubleshooting/",
@@ -355,7 +356,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, err
 	}
-	plan := provider.Plan{}
+	plan := provider.Plan{LastUsed: t.Used}
 	if end := p.end(t); !end.IsZero() {
 		plan.Notes = append(plan.Notes, "the new token ends on "+end.Format(time.DateOnly))
 	}

@@ -51,6 +51,7 @@ func (p *Provider) Info() provider.Info {
 		},
 		Admin:       "a token of an administrator of the repository: a classic one with the scope repo, or a fine-grained one that may write Administration",
 		Propagation: 10 * time.Second, // nothing is said of it
+		Uses:        true,
 		Sources: []string{
 			"https://docs.github.com/en/rest/deploy-keys/deploy-keys",
 			"https://docs.github.com/en/rest/repos/repos#get-a-repository",
@@ -263,7 +264,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	case k.disabled():
 		return provider.Plan{}, failed(doing, provider.Refused, "deploy keys are disabled there by a policy")
 	}
-	plan := provider.Plan{Notes: []string{"the new key lives as long as the token that adds it: when a token is deleted, GitHub deletes the keys that it added"}}
+	plan := provider.Plan{LastUsed: k.Used, Notes: []string{"the new key lives as long as the token that adds it: when a token is deleted, GitHub deletes the keys that it added"}}
 	if !classic {
 		plan.Notes = append(plan.Notes, "whether a fine-grained token may write Administration cannot be asked")
 	}

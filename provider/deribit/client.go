@@ -122,7 +122,7 @@ func (p *Provider) done(ctx context.Context, as provider.Credential, r request, 
 	return nil
 }
 
-const byHand = "do it by hand at " + page
+const byHand = "make another at " + page + ", store it with: keywright set; then delete the old one there"
 
 func failed(doing string, kind provider.Kind, err error) *provider.Error {
 	return &provider.Error{Provider: "deribit", Doing: doing, Kind: kind, Err: err}

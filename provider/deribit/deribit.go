@@ -5,8 +5,11 @@
 // Deribit can also give a key another secret, at which the one before dies at once. That is
 // not used: a new key beside the old one leaves no gap.
 //
-// Where an account asks for a code of its authenticator to manage keys, Deribit wants one in
-// a second call. There is no way for that here: it is refused beforehand, by Plan.
+// Where an account asks for a code of its authenticator to manage keys, Deribit wants one for
+// each call that lists, makes or edits a key, to be sent with a challenge while that and the
+// code are good. A rotation takes several of those, also where nobody is there to read a
+// code. So there is no way for it here: Plan, which lists keys, is refused beforehand, and
+// says how it is done by hand.
 //
 // Deribit's lists of keys hold their secrets. They are not decoded.
 //

@@ -408,7 +408,7 @@ func TestPlan(t *testing.T) {
 		name   string
 		change func(f *fake, admin, old *fakeKey)
 		kind   provider.Kind
-		notes  []string // parts of them, in order
+		notes  []string // parts of them, in order; of an error, parts of its hint
 	}{
 		{"as it should be", func(*fake, *fakeKey, *fakeKey) {}, "", nil},
 		{"withdraws", func(_ *fake, a, o *fakeKey) {
@@ -421,7 +421,7 @@ func TestPlan(t *testing.T) {
 		{"does not read", func(_ *fake, a, _ *fakeKey) { a.scope = "trade:read_write" }, provider.Forbidden, nil},
 		{"fewer scopes", func(_ *fake, a, _ *fakeKey) { a.scope = "account:read_write trade:read" }, provider.Forbidden, nil},
 		{"unknown", func(f *fake, _, _ *fakeKey) { f.drop("admin") }, provider.Forbidden, nil},
-		{"a code is asked for", func(f *fake, _, _ *fakeKey) { f.tfa = true }, provider.Forbidden, nil},
+		{"a code is asked for", func(f *fake, _, _ *fakeKey) { f.tfa = true }, provider.Forbidden, []string{"make another at"}},
 		{"full", func(f *fake, _, _ *fakeKey) { f.fill(8) }, provider.NoSlot, nil},
 		{"busy", func(f *fake, _, _ *fakeKey) { f.fault(list, say(429, 10028)) }, provider.Busy, nil},
 		{"login is down", func(f *fake, _, _ *fakeKey) { f.fault("public/auth", providertest.Text(500, marked)) }, provider.Unreached, nil},
@@ -435,7 +435,12 @@ func TestPlan(t *testing.T) {
 				t.Errorf("changes: %v", f.calls)
 			}
 			if c.kind != "" {
-				providertest.Quiet(t, err, c.kind)
+				e := providertest.Quiet(t, err, c.kind)
+				for _, part := range c.notes {
+					if !strings.Contains(e.Hint, part) {
+						t.Errorf("the hint %q does not say %q", e.Hint, part)
+					}
+				}
 				return
 			}
 			if err != nil || got.InPlace || got.Outage != "" || len(got.Notes) != len(c.notes) {

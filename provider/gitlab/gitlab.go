@@ -46,6 +46,8 @@ func (p *Provider) Info() provider.Info {
 		},
 		Admin:       "a personal access token with the scope api, of a maintainer of the project or an owner of the group",
 		Propagation: 10 * time.Second, // tokens are looked up in the database; nothing is said of replicas
+		Uses:        true,
+		UseSpan:     10 * time.Minute, // in GitLab's source; a day in old versions
 		Sources: []string{
 			"https://docs.gitlab.com/api/project_access_tokens/",
 			"https://docs.gitlab.com/api/group_access_tokens/",
@@ -53,6 +55,7 @@ func (p *Provider) Info() provider.Info {
 			"https://docs.gitlab.com/api/members/",
 			"https://docs.gitlab.com/api/rest/troubleshooting/",
 			"https://docs.gitlab.com/user/project/settings/project_access_tokens/",
+			"https://gitlab.com/gitlab-org/gitlab/-/blob/master/app/services/personal_access_tokens/last_used_service.rb",
 		},
 		Tested: "a fake of the documentation and of GitLab's source",
 	}
@@ -285,7 +288,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	case !slices.Contains(with.Scopes, "api"):
 		return provider.Plan{}, failed(doing, provider.Forbidden, "the token to make changes with lacks the scope api")
 	}
-	plan := provider.Plan{Notes: []string{"the new token gets a user of its own: where the old one's was let in besides, let in the new one's"}}
+	plan := provider.Plan{LastUsed: t.Used, Notes: []string{"the new token gets a user of its own: where the old one's was let in besides, let in the new one's"}}
 	if end := p.end(t); end != "" {
 		plan.Notes = append(plan.Notes, "the new token ends on "+end)
 	} else {

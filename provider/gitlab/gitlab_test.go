@@ -43,11 +43,15 @@ type fakeToken struct {
 	scopes                    []string
 	created, expires          string
 	personal, revoked, hidden bool
+	used                      time.Time
 }
 
 func (t *fakeToken) json(more map[string]any) map[string]any {
 	m := map[string]any{"id": t.id, "name": t.name, "user_id": t.user, "scopes": t.scopes, "active": !t.revoked, "revoked": t.revoked,
 		"created_at": t.created, "last_used_at": nil, "expires_at": nil}
+	if !t.used.IsZero() {
+		m["last_used_at"] = t.used
+	}
 	if t.expires != "" {
 		m["expires_at"] = t.expires
 	}
@@ -93,6 +97,9 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 	if as.revoked {
 		answer(w, 401, map[string]string{"error": "invalid_token", "error_description": "Token was revoked. You have to re-authorize from the user."})
 		return
+	}
+	if now := time.Now().UTC(); now.Sub(as.used) >= 10*time.Minute {
+		as.used = now
 	}
 	path := r.URL.EscapedPath()
 	if path == "/api/v4/personal_access_tokens/self" {
@@ -217,9 +224,47 @@ func TestConformance(t *testing.T) {
 func TestVerify(t *testing.T) {
 	f := serve(t)
 	got, err := gitlab.New(nil).Verify(t.Context(), f.credential(2))
-	want := provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{ID: "2", Label: "ci", Scopes: []string{"read_api", "read_repository"}, Expires: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC)}}
+	want := provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{ID: "2", Label: "ci", Scopes: []string{"read_api", "read_repository"}, Expires: time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC), LastUsed: f.tokens[1].used}}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
+	}
+}
+
+// TestUses: when a token was used last is told to others, who do not use it with that. That it
+// was asked counts.
+func TestUses(t *testing.T) {
+	f := serve(t)
+	p, admin, old := gitlab.New(nil), f.credential(1), f.credential(2)
+	used := func() time.Time {
+		t.Helper()
+		all, err := p.List(t.Context(), admin, old)
+		i := slices.IndexFunc(all, func(l provider.Listed) bool { return l.ID == old.ID })
+		if err != nil || i < 0 {
+			t.Fatalf("%+v, %v", all, err)
+		}
+		return all[i].LastUsed
+	}
+	if got := used(); !got.IsZero() {
+		t.Errorf("it was never used, and is told to be used %v", got)
+	}
+	before := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	f.tokens[1].used = before
+	if plan, err := p.Plan(t.Context(), admin, old); err != nil || !plan.LastUsed.Equal(before) {
+		t.Errorf("planned: %v, %v; want %v", plan.LastUsed, err, before)
+	}
+	if got := used(); !got.Equal(before) {
+		t.Errorf("to list it is to use it: %v", got)
+	}
+	start := time.Now()
+	providertest.Probe(t, p, old)
+	if got := used(); got.Before(start) {
+		t.Errorf("it was used %v, %v is told", start, got)
+	}
+	first := time.Now().Add(-9 * time.Minute).UTC()
+	f.tokens[1].used = first
+	providertest.Probe(t, p, old)
+	if got := used(); !got.Equal(first) || p.Info().UseSpan < time.Since(got) {
+		t.Errorf("of several uses within %s the first, %v, is told; it is %v", p.Info().UseSpan, first, got)
 	}
 }
 

@@ -2,7 +2,8 @@
 // are the app's, so that a new secret may do what the old one may.
 //
 // Okta puts no secret out of use that is the only one in use. So there is no Disabler: where
-// a secret is to be out of use at once, another has to be made first all the same.
+// a secret is to be out of use at once, another has to be made first all the same, and where
+// there is another already, there is no room for a new one.
 package okta
 
 import (
@@ -250,6 +251,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	return provider.Plan{Notes: []string{
 		"whether the token to make changes with may make any could not be asked",
 		"tokens that were got with the old secret go on being valid until they end",
+		"Okta puts no secret out of use that is the only one: in an emergency, too, a new one is made first",
 	}}, nil
 }
 

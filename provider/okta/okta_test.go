@@ -205,6 +205,7 @@ func TestPlan(t *testing.T) {
 		says   string
 	}{
 		{"room", func(*fake, *provider.Credential, *provider.Credential) {}, "", "could not be asked"},
+		{"in an emergency", func(*fake, *provider.Credential, *provider.Credential) {}, "", "a new one is made first"},
 		{"by an access token", func(_ *fake, a, _ *provider.Credential) {
 			a.Parts = map[string]secret.Value{"token": secret.New([]byte("a." + providertest.Marked + ".c"))}
 		}, "", ""},

@@ -114,6 +114,9 @@ func (s Subject) info(t *testing.T) {
 			t.Errorf("a source that cannot be looked up: %q", source)
 		}
 	}
+	if _, lists := s.Provider.(provider.Lister); i.Uses && !lists || i.UseSpan != 0 && !i.Uses || i.UseSpan < 0 {
+		t.Errorf("uses are told: %v, of several within %s; listed: %v", i.Uses, i.UseSpan, lists)
+	}
 	var names []string
 	secrets := 0
 	for _, p := range i.Parts {

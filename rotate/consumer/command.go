@@ -70,6 +70,8 @@ func (p *program) run(ctx context.Context, within time.Duration, input []byte) e
 	switch {
 	case err == nil:
 		return nil
+	case c.Process == nil:
+		return fmt.Errorf("%w: %w", ErrNotStarted, bare(err))
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case limited.Err() != nil:
@@ -99,12 +101,16 @@ func (c *command) Deliver(ctx context.Context, _, to map[string]secret.Value) er
 	input, err := c.input(to)
 	defer clear(input)
 	if err != nil {
-		return c.fail(err)
+		return &rotate.Untouched{Err: c.fail(err)}
 	}
-	if err := c.program.run(ctx, c.limits.command, input); err != nil {
-		return c.fail(err)
+	err = c.program.run(ctx, c.limits.command, input)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, ErrNotStarted):
+		return &rotate.Untouched{Err: c.fail(err)}
 	}
-	return nil
+	return c.fail(err)
 }
 
 // input is what the program reads: a part as it is, or several as JSON.

@@ -182,15 +182,19 @@ func TestCommandTroubles(t *testing.T) {
 		limits     limits
 		want       string
 		is         error
+		untouched  bool
 	}{
-		{"fails", commandLine(t, "fail"), patient, "exit status 3", nil},
-		{"does not end", commandLine(t, "sleep"), quick, "did not end in time", ErrStopped},
-		{"is not there", none, patient, "deliver to " + none, os.ErrNotExist},
+		{"fails", commandLine(t, "fail"), patient, "exit status 3", nil, false},
+		{"does not end", commandLine(t, "sleep"), quick, "did not end in time", ErrStopped, false},
+		{"is not there", none, patient, "deliver to " + none, os.ErrNotExist, true},
 	} {
 		err := opensWith(t, c.limits, "command:"+c.line).Deliver(t.Context(), nil, pair("marked-id", "marked-secret"))
 		var ours *Error
 		if !errors.As(err, &ours) || !strings.Contains(err.Error(), c.want) || c.is != nil && !errors.Is(err, c.is) || strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), "marked") {
 			t.Errorf("%s: %v", c.name, err)
+		}
+		if said := errors.As(err, new(*rotate.Untouched)); said != c.untouched {
+			t.Errorf("%s: it says that nothing has changed: %v", c.name, said)
 		}
 	}
 	// What is large and is not read is an affair of the program's.
@@ -204,7 +208,7 @@ func TestCommandTroubles(t *testing.T) {
 func TestCommandInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	time.AfterFunc(50*time.Millisecond, cancel)
-	if err := opensWith(t, patient, "command:"+commandLine(t, "sleep")).Deliver(ctx, nil, pair("a", "b")); !errors.Is(err, context.Canceled) {
+	if err := opensWith(t, patient, "command:"+commandLine(t, "sleep")).Deliver(ctx, nil, pair("a", "b")); !errors.Is(err, context.Canceled) || errors.As(err, new(*rotate.Untouched)) {
 		t.Error(err)
 	}
 }

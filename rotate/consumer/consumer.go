@@ -90,9 +90,10 @@ func (e *Error) Unwrap() error { return e.Err }
 
 // The errors of this package.
 var (
-	ErrNoPart   = errors.New("the key has no such part")
-	ErrNotReady = errors.New("it did not become ready")
-	ErrStopped  = errors.New("it did not end in time, and was stopped")
+	ErrNoPart     = errors.New("the key has no such part")
+	ErrNotStarted = errors.New("it could not be started")
+	ErrNotReady   = errors.New("it did not become ready")
+	ErrStopped    = errors.New("it did not end in time, and was stopped")
 )
 
 // World is what consumers work with.

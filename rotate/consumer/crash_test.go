@@ -6,12 +6,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/internal/durable/durabletest"
+	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -27,6 +29,7 @@ func (f form) crashText(n string) string { return f.text("id-"+n, strings.Repeat
 type faulty struct {
 	durable.Machine
 	at, n int
+	late  bool // a file is renamed all the same
 	err   error
 }
 
@@ -44,10 +47,15 @@ func (d *faulty) CreateTemp(dir, pattern string) (durable.Handle, error) {
 }
 
 func (d *faulty) Rename(from, to string) error {
-	if d.fails() {
-		return d.err
+	if !d.fails() {
+		return d.Machine.Rename(from, to)
 	}
-	return d.Machine.Rename(from, to)
+	if d.late {
+		if err := d.Machine.Rename(from, to); err != nil {
+			return err
+		}
+	}
+	return d.err
 }
 
 func (d *faulty) SyncDir(path string) error {
@@ -105,12 +113,12 @@ func only(t *testing.T, path string) {
 // over, and the next attempt succeeds.
 func TestFileFaults(t *testing.T) {
 	broken := errors.New("no space left on device")
-	for _, f := range forms() {
-		failed := 0
+	for i, f := range slices.Concat(forms(), forms()) {
+		late, failed, written := i >= len(forms()), 0, 0
 		for at := 1; ; at++ {
 			path := filepath.Join(t.TempDir(), "file")
 			write(t, path, f.crashText("1"))
-			disk := &faulty{at: at, err: broken}
+			disk := &faulty{at: at, late: late, err: broken}
 			err := opens(t, durable.On(disk), f.spec(path)).Deliver(t.Context(), crashPair("1"), crashPair("2"))
 			if disk.n < at {
 				if err != nil {
@@ -123,8 +131,15 @@ func TestFileFaults(t *testing.T) {
 			if !errors.As(err, &ours) || !errors.Is(err, broken) || strings.Contains(err.Error(), "s1s1") || strings.Contains(err.Error(), "s2s2") {
 				t.Errorf("%s: operation %d: %v", f.name, at, err)
 			}
-			if got := read(t, path); got != f.crashText("1") && got != f.crashText("2") {
+			got := read(t, path)
+			if got != f.crashText("1") && got != f.crashText("2") {
 				t.Errorf("%s: operation %d left %q", f.name, at, got)
+			}
+			if said := errors.As(err, new(*rotate.Untouched)); said != (got == f.crashText("1")) {
+				t.Errorf("%s: operation %d left %q, and that nothing has changed is said: %v", f.name, at, got, said)
+			}
+			if got == f.crashText("2") {
+				written++
 			}
 			only(t, path)
 			if err := opens(t, durable.Disk{}, f.spec(path)).Deliver(t.Context(), crashPair("1"), crashPair("2")); err != nil {
@@ -133,6 +148,9 @@ func TestFileFaults(t *testing.T) {
 			if got := read(t, path); got != f.crashText("2") {
 				t.Errorf("%s: after operation %d: %q", f.name, at, got)
 			}
+		}
+		if want := map[bool]int{false: 1, true: 2}[late]; written != want { // the directory; and the name
+			t.Errorf("%s: %d operations failed that had written it, want %d", f.name, written, want)
 		}
 		if failed < 6 { // create, mode, write, synchronise, close, rename, directory
 			t.Errorf("%s: only %d operations", f.name, failed)

@@ -3,6 +3,7 @@ package consumer
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 
 	"github.com/keywright/keywright/internal/durable"
@@ -79,40 +80,57 @@ func (f *file) Holds(ctx context.Context) (map[string]secret.Value, error) {
 }
 
 // Deliver implements rotate.Consumer. Of a key's parts it looks at those that the spec
-// names.
+// names. If the file could not be replaced, it is looked at once more whether it was.
 func (f *file) Deliver(ctx context.Context, from, to map[string]secret.Value) error {
 	const doing = "deliver to"
 	for _, field := range f.fields {
 		for _, parts := range []map[string]secret.Value{from, to} {
 			if parts[field.Part].IsZero() {
-				return f.fail(doing, field.Name, fmt.Errorf("%w: %s", ErrNoPart, field.Part))
+				return &rotate.Untouched{Err: f.fail(doing, field.Name, fmt.Errorf("%w: %s", ErrNoPart, field.Part))}
 			}
 		}
 	}
 	o, err := f.open(ctx, doing)
 	if err != nil {
-		return err
+		return &rotate.Untouched{Err: err}
 	}
 	defer o.wipe()
+	next, err := f.next(o, from, to)
+	defer clear(next)
+	if err != nil {
+		return &rotate.Untouched{Err: err}
+	}
+	if next == nil {
+		return nil
+	}
+	err = o.original.Replace(next)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, edit.ErrChanged) || o.original.Unchanged() == nil: // who changed it was somebody else
+		return &rotate.Untouched{Err: f.fail(doing, "", err)}
+	}
+	return f.fail(doing, "", err)
+}
+
+// next is what the file is to be; nil if it is that already.
+func (f *file) next(o *opened, from, to map[string]secret.Value) ([]byte, error) {
+	const doing = "deliver to"
 	there, err := f.compare(o, from, to)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := f.sweep(o, from, to); err != nil {
-		return f.fail(doing, "", err)
+		return nil, f.fail(doing, "", err)
 	}
 	if there {
-		return nil
+		return nil, nil
 	}
 	next, err := o.content.Put(f.values(to))
 	if err != nil {
-		return f.fail(doing, "", err)
+		return nil, f.fail(doing, "", err)
 	}
-	defer clear(next)
-	if err := o.original.Replace(next); err != nil {
-		return f.fail(doing, "", err)
-	}
-	return nil
+	return next, nil
 }
 
 // values are the parts by the names of the fields.

@@ -248,7 +248,7 @@ func TestFileTroubles(t *testing.T) {
 			consumer := opens(t, durable.Disk{}, c.kind+":"+path+",id=ID,secret=SECRET")
 			err := consumer.Deliver(t.Context(), pair(old, old), pair(next, next))
 			var ours *Error
-			if !errors.As(err, &ours) || !c.is(err) || !strings.Contains(err.Error(), c.text2) || !strings.Contains(err.Error(), path) {
+			if !errors.As(err, new(*rotate.Untouched)) || !errors.As(err, &ours) || !c.is(err) || !strings.Contains(err.Error(), c.text2) || !strings.Contains(err.Error(), path) {
 				t.Errorf("got %v", err)
 			}
 			_, held := consumer.Holds(t.Context())
@@ -284,7 +284,7 @@ func TestFileChangedMeanwhile(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "file")
 		write(t, path, "ID=a\nSECRET=b\n")
 		c := opens(t, durable.On(meanwhile{do: func() { write(t, path, others) }}), "env:"+path+",id=ID,secret=SECRET")
-		if err := c.Deliver(t.Context(), pair("a", "b"), pair("c", "d")); !errors.Is(err, edit.ErrChanged) {
+		if err := c.Deliver(t.Context(), pair("a", "b"), pair("c", "d")); !errors.Is(err, edit.ErrChanged) || !errors.As(err, new(*rotate.Untouched)) {
 			t.Error(err)
 		}
 		if got := read(t, path); got != others {

@@ -128,8 +128,8 @@ func (s suite) refusals(t *testing.T) {
 				continue
 			}
 			known := e.Kind != provider.Unclear && e.Kind != provider.Malformed
-			if untouched := errors.As(err, new(*rotate.Untouched)); untouched != (!writes || known && !p.Apart) {
-				t.Errorf("%s, written %v: it says that nothing has changed: %v", r.name, writes, untouched)
+			if said := untouched(err); said != (!writes || known && !p.Apart) {
+				t.Errorf("%s, written %v: it says that nothing has changed: %v", r.name, writes, said)
 			}
 			if r.status == 429 && e.After != 7*time.Second {
 				t.Errorf("%s: it may be asked again after %v", r.name, e.After)
@@ -164,7 +164,7 @@ func (s suite) lostAnswers(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	} else if !errors.As(err, &e) || e.Kind != provider.Unclear || errors.As(err, new(*rotate.Untouched)) {
+	} else if !errors.As(err, &e) || e.Kind != provider.Unclear || untouched(err) {
 		t.Errorf("the answer was lost: %v", err)
 	}
 	quiet(t, err)

@@ -1,0 +1,60 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/keywright/keywright/provider"
+)
+
+// prove tries the old key until it was refused several times, each time with the new one
+// accepted beside it. What cannot be told is never taken for dead.
+func (w *work) prove(ctx context.Context) (result, error) {
+	v, ok := w.p.(provider.Verifier)
+	if !ok || w.p.Info().Nonce {
+		return w.proveAbsent(ctx)
+	}
+	old, err := v.Verify(ctx, w.old)
+	if err != nil {
+		return w.notYet(fmt.Sprint("the old key: ", err))
+	}
+	if old.State != provider.Dead {
+		w.j.Deaths = nil
+		return w.notYet(fmt.Sprintf("the old key is %s (%s)", old.State, old.Code))
+	}
+	next, err := v.Verify(ctx, w.next)
+	if err != nil || !next.State.Lives() {
+		return w.notYet(fmt.Sprintf("the new key is %s (%s): its answer is needed beside", next.State, next.Code))
+	}
+	w.j.Deaths = append(w.j.Deaths, Observation{w.Now().UTC(), old.Code})
+	if n := len(w.j.Deaths); n < deaths {
+		return result{until: w.Now().Add(w.apart()), note: fmt.Sprintf("refused %d of %d times (%s)", n, deaths, old.Code)}, nil
+	}
+	w.j.Grade = RefusedDead
+	if !w.j.Control { // it was never seen alive: the refusal proves less
+		w.j.Grade = Acknowledged
+	}
+	return result{note: "refused " + fmt.Sprint(deaths) + " times: " + old.Code}, nil
+}
+
+func (w *work) proveAbsent(ctx context.Context) (result, error) {
+	all, err := w.p.(provider.Lister).List(ctx, w.admin, w.next)
+	if err != nil {
+		return w.notYet(err.Error())
+	}
+	if slices.ContainsFunc(all, func(c provider.Listed) bool { return c.ID == w.j.OldID && !c.Disabled }) {
+		return w.notYet("the provider still lists the old key")
+	}
+	w.j.Grade = Absent
+	return result{}, nil
+}
+
+// notYet tries again later, and fails when that has gone on for too long.
+func (w *work) notYet(why string) (result, error) {
+	if w.since() < patience {
+		return result{until: w.Now().Add(w.apart()), note: why}, nil
+	}
+	return result{}, errors.New(why)
+}

@@ -1,0 +1,221 @@
+package rotate
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keywright/keywright/provider"
+)
+
+// grace lets the old key live on until a time that is fixed when it begins.
+func (w *work) grace() (result, error) {
+	if w.j.Tries > 0 {
+		return result{}, nil // the time is over
+	}
+	return result{until: w.Now().Add(w.j.Grace), note: "the old key lives on until then"}, nil
+}
+
+func (w *work) disable(ctx context.Context, disable bool) (result, error) {
+	d, ok := w.p.(provider.Disabler)
+	if !ok {
+		return result{skipped: true}, nil
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	if disable {
+		return result{}, d.Disable(ctx, w.admin, w.old)
+	}
+	return result{}, d.Enable(ctx, w.admin, w.old)
+}
+
+// revoke ends the old key. In an overlap everything is looked at once more first: the
+// new key, each consumer, the programs that still have the old one, and when that was used.
+func (w *work) revoke(ctx context.Context) (result, error) {
+	v, tries := w.p.(provider.Verifier)
+	tries = tries && !w.p.Info().Nonce // where they are, both are in use by now
+	if tries {
+		probe, err := v.Verify(ctx, w.next)
+		if err != nil {
+			return result{}, fmt.Errorf("try the new key: %w", err)
+		}
+		if !probe.State.Lives() {
+			return result{}, fmt.Errorf("the new key is %s (%s): the old one stays", probe.State, probe.Code)
+		}
+	}
+	if w.j.Mode == Overlap {
+		if r, err := w.stillNeeded(ctx); err != nil || r.need != nil {
+			return r, err
+		}
+	}
+	used, err := w.lastUse(ctx)
+	if err != nil || used.need != nil {
+		return used, err
+	}
+	if tries && !w.j.begun(Disable) && !w.again && w.j.Mode != InPlace { // not before: it may count as a use
+		if old, err := w.tryOld(ctx, v); err == nil && old.State.Lives() {
+			w.j.Control = true
+		}
+	}
+	r, ok := w.p.(provider.Revoker)
+	if !ok {
+		return w.revokeByHand(ctx, used.note)
+	}
+	if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "the old one is revoked"); err != nil {
+		return result{}, err
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	if err := r.Revoke(ctx, w.admin, w.old, w.next); err != nil {
+		return result{}, err
+	}
+	if w.j.Revoked.IsZero() {
+		w.j.Revoked = w.Now().UTC()
+	}
+	return result{note: joined(used.note, "the provider says that it is done")}, nil
+}
+
+func joined(notes ...string) string {
+	return strings.Join(slices.DeleteFunc(notes, func(n string) bool { return n == "" }), "; ")
+}
+
+// stillNeeded asks whether the old key may go while something has it.
+func (w *work) stillNeeded(ctx context.Context) (result, error) {
+	for _, spec := range w.key.Consumers {
+		c, err := w.Consumer(w.j.Key, spec)
+		if err != nil {
+			return result{}, err
+		}
+		holds, err := c.Holds(ctx)
+		switch {
+		case errors.Is(err, ErrUnreadable):
+		case err != nil:
+			return result{}, fmt.Errorf("consumer %s: %w", spec, err)
+		case !within([]byte(rand.Text()), holds, w.next.Parts):
+			return result{}, fmt.Errorf("consumer %s does not hold the new key any more: the old one stays", spec)
+		}
+	}
+	running, err := w.Running(ctx, w.j.Key, w.j.Old)
+	if err != nil || len(running) == 0 {
+		return result{}, err
+	}
+	var words []string
+	for _, p := range running {
+		words = append(words, fmt.Sprintf("%s, PID %d, since %s", p.Program, p.PID, p.Started.Local().Format(time.DateTime)))
+	}
+	question := "Still running with the old key: " + strings.Join(words, "; ") + ". Revoke it all the same?"
+	if w.yes(question) {
+		return result{}, nil
+	}
+	return result{need: &Need{Question: question}}, nil
+}
+
+// skew is how much a provider's clock may differ from ours.
+const skew = time.Minute
+
+// lastUse says when the old key was used last. It asks whether that may go if something
+// used it after everything had the new one; in an emergency it goes, and when it was used
+// is evidence. Nobody is asked what a revocation that was begun does not change any more.
+func (w *work) lastUse(ctx context.Context) (result, error) {
+	switch {
+	case w.j.Mode == InPlace || w.j.irrevocable():
+		return result{}, nil
+	case !w.p.Info().Uses:
+		return result{note: "the provider does not tell when the old key was last used"}, nil
+	case !w.j.Used.IsZero() && w.answer.Yes == askUsed(w.j.Used) && w.yes(w.answer.Yes):
+		return result{note: w.whenUsed(w.j.Used)}, nil // without another look, or a busy key is asked about for ever
+	}
+	// The old key is not shown to it: a provider that asks with it whose it is would count that.
+	all, err := w.p.(provider.Lister).List(ctx, w.admin, w.next)
+	if err != nil && ctx.Err() != nil {
+		return result{}, err
+	}
+	question := "When the old key was last used could not be asked. Revoke it all the same?"
+	r := result{note: fmt.Sprint("when the old key was last used could not be asked: ", err)}
+	if err == nil {
+		i := slices.IndexFunc(all, func(c provider.Listed) bool { return c.ID == w.j.OldID })
+		if i < 0 {
+			return result{note: "the old key was not found among those that the provider lists"}, nil
+		}
+		w.j.Used = all[i].LastUsed.UTC()
+		question = askUsed(w.j.Used)
+		r.note = w.whenUsed(w.j.Used)
+		if !w.j.Used.After(w.j.promoted().Add(skew)) || w.ours(w.j.Used) {
+			return r, nil
+		}
+	}
+	if w.j.Mode != Emergency && !w.yes(question) {
+		r.need = &Need{Question: question}
+	}
+	return r, nil
+}
+
+func askUsed(at time.Time) string {
+	return fmt.Sprintf("The old key was used at %s, after everything had the new one, and not by this rotation. Revoke it all the same?", at.Local().Format(time.DateTime))
+}
+
+// whenUsed says when the old key was used last, and what that does not say.
+func (w *work) whenUsed(at time.Time) string {
+	if at.IsZero() {
+		return "the provider told of no use of the old key"
+	}
+	text := "the old key was last used at " + at.Local().Format(time.DateTime)
+	if w.ours(at) {
+		text += ", which may have been keywright's look"
+	}
+	if span := w.p.Info().UseSpan; span > 0 {
+		text += fmt.Sprintf(", and perhaps again within %s: that is not told", span)
+	}
+	return text
+}
+
+// ours reports whether a use may have been by keywright.
+func (w *work) ours(at time.Time) bool {
+	return slices.ContainsFunc(w.j.Tried, func(tried time.Time) bool { return at.Sub(tried).Abs() <= skew })
+}
+
+// revokeByHand waits until somebody says that the old key is gone.
+func (w *work) revokeByHand(ctx context.Context, used string) (result, error) {
+	steps := w.p.(provider.Guide).Guide(w.old)
+	if !w.again { // from now on somebody may delete it, whatever becomes of this process
+		if err := w.begin(ctx); err != nil {
+			return result{}, err
+		}
+	}
+	const question = "Is the old key deleted?"
+	if !w.yes(question) {
+		return result{note: used, need: &Need{Question: question, Steps: provider.Steps{RevokeAt: steps.RevokeAt, Revoke: steps.Revoke}}}, nil
+	}
+	w.j.Revoked = w.Now().UTC()
+	return result{note: "somebody says that it is done"}, nil
+}
+
+func (w *work) revokeNew(ctx context.Context) (result, error) {
+	if w.j.New == 0 && w.j.begun(Issue) {
+		w.again = true
+		return w.orphan(ctx)
+	}
+	r, ok := w.p.(provider.Revoker)
+	guided := is[provider.Guide](w.p) && !is[provider.Issuer](w.p) && !is[provider.Maker](w.p)
+	if !ok || w.j.New == 0 && guided { // it was made by hand, if at all, and nobody here has it
+		const question = "Is the new key deleted, if one was made?"
+		steps := w.p.(provider.Guide).Guide(w.old)
+		if !w.yes(question) {
+			return result{need: &Need{Question: question, Steps: provider.Steps{RevokeAt: steps.RevokeAt, Revoke: steps.Revoke}}}, nil
+		}
+		return result{note: "somebody says that it is done"}, nil
+	}
+	if len(w.next.Parts) == 0 && w.next.ID == "" {
+		return result{skipped: true}, nil
+	}
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
+	}
+	return result{}, r.Revoke(ctx, w.admin, w.next, w.old)
+}
