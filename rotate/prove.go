@@ -39,7 +39,12 @@ func (w *work) prove(ctx context.Context) (result, error) {
 	return result{note: "refused " + fmt.Sprint(deaths) + " times: " + old.Code}, nil
 }
 
+// proveAbsent looks whether the old key is gone from the provider's list. Without its id
+// that shows nothing.
 func (w *work) proveAbsent(ctx context.Context) (result, error) {
+	if w.j.OldID == "" {
+		return result{skipped: true, note: "the old key cannot be told from others in a list: its id is not known"}, nil
+	}
 	all, err := w.p.(provider.Lister).List(ctx, w.admin, w.next)
 	if err != nil {
 		return w.notYet(err.Error())
