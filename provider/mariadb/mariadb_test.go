@@ -85,7 +85,7 @@ func at(addr string, c provider.Credential) (provider.Provider, provider.Credent
 func testConformance(t *testing.T, s *server) {
 	subject := providertest.Subject{
 		Provider: mariadb.Provider{}, Admin: s.admin, Accepts: s.accepts, DeadCode: "1045", ByID: true,
-		Addr: net.JoinHostPort(host, s.port), At: at,
+		Addr: net.JoinHostPort(host, s.port), At: at, Wire: true,
 	}
 	t.Run("two users", func(t *testing.T) {
 		subject.New = s.two

@@ -106,7 +106,7 @@ func at(addr string, c provider.Credential) (provider.Provider, provider.Credent
 func testConformance(t *testing.T, b bench) {
 	subject := providertest.Subject{
 		Provider: postgres.Provider{}, Admin: b.admin, Accepts: b.accepts, DeadCode: "28P01", ByID: true,
-		Addr: net.JoinHostPort(b.Host, b.Port), At: at,
+		Addr: net.JoinHostPort(b.Host, b.Port), At: at, Wire: true,
 	}
 	t.Run("two roles", func(t *testing.T) {
 		subject.New = b.two

@@ -51,6 +51,10 @@ type Subject struct {
 	// with an address in place of that. Both are needed for tests of a bad network.
 	Addr string
 	At   func(addr string, c provider.Credential) (provider.Provider, provider.Credential)
+	// Wire says that it is not over HTTP, or not all of it.
+	Wire bool
+	// Page is its section of docs/deviations.md, if that is not called as the provider is.
+	Page string
 	// Faults are those of this kind of server, besides those of every network.
 	Faults []Fault
 }
@@ -94,6 +98,9 @@ func Provider(t *testing.T, s Subject) {
 	if s.At != nil {
 		t.Run("faults", s.faults)
 		t.Run("cut off", s.cutOff)
+		if !s.Wire {
+			t.Run("answers", func(t *testing.T) { Answers(t, s) })
+		}
 	}
 }
 

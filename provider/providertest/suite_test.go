@@ -260,7 +260,7 @@ func conform(t *testing.T, broken string) {
 			k := b.keys[c.ID]
 			return k != nil && !k.disabled && k.secret == string(c.Part("secret").Reveal())
 		},
-		Addr: server.Listener.Addr().String(),
+		Addr: server.Listener.Addr().String(), Wire: true, // it speaks as no service does
 		At: func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
 			return fake{"http://" + addr, broken}, c
 		},

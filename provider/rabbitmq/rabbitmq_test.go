@@ -69,7 +69,7 @@ func at(addr string, c provider.Credential) (provider.Provider, provider.Credent
 func testConformance(t *testing.T, s *server) {
 	subject := providertest.Subject{
 		Provider: rabbitmq.New(nil), Admin: s.admin, Accepts: s.accepts, DeadCode: "403 ACCESS_REFUSED", ByID: true,
-		Addr: s.addr, At: at, New: s.two,
+		Addr: s.addr, At: at, New: s.two, Wire: true,
 	}
 	t.Run("two users", func(t *testing.T) { providertest.Provider(t, subject) })
 	subject.InPlace, subject.New, subject.At = true, s.one, nil

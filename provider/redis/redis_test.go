@@ -47,7 +47,7 @@ func TestConformance(t *testing.T) {
 		s := start(t, "config file")
 		providertest.Provider(t, providertest.Subject{
 			Provider: ours.Provider{}, Admin: s.admin(), New: s.one, Accepts: s.accepts, DeadCode: "WRONGPASS",
-			Addr: "127.0.0.1:" + s.port, At: at,
+			Addr: "127.0.0.1:" + s.port, At: at, Wire: true,
 			Faults: []providertest.Fault{
 				{Name: "a long text is announced", Serve: says("$2000000000\r\n"), Kind: provider.Malformed},
 				{Name: "many elements are announced", Serve: says("*2000000000\r\n"), Kind: provider.Malformed},
@@ -62,7 +62,7 @@ func TestConformance(t *testing.T) {
 		s := start(t, "acl file")
 		providertest.Provider(t, providertest.Subject{
 			Provider: ours.Provider{}, Admin: s.admin(), New: s.two, Accepts: s.accepts, DeadCode: "WRONGPASS", ByID: true,
-			Addr: "127.0.0.1:" + s.port, At: at,
+			Addr: "127.0.0.1:" + s.port, At: at, Wire: true,
 		})
 	})
 	t.Run("TLS", func(t *testing.T) {

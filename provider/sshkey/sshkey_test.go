@@ -209,7 +209,7 @@ func TestConformance(t *testing.T) {
 	providertest.Provider(t, providertest.Subject{
 		Provider: sshkey.Provider{}, Admin: admin, Accepts: s.accepts, DeadCode: "publickey", ByID: true, Wrong: wrong(t),
 		New:  func(t *testing.T) provider.Credential { return s.one(t, "") },
-		Addr: "127.0.0.1:" + s.port,
+		Addr: "127.0.0.1:" + s.port, Wire: true,
 		At: func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
 			c.Params = maps.Clone(c.Params)
 			if c.Params != nil {

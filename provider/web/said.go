@@ -2,7 +2,6 @@ package web
 
 import (
 	"encoding/json"
-	"net/http"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,22 +98,18 @@ func (c Code) of(status int, s Said) (word string, ok bool) {
 // holds. The state of one without any is empty if it is good: what is in it, the caller
 // knows. What is bad and has no code is Unknown.
 func (a *Answer) Probe(codes []Code) (provider.Probe, Said, error) {
-	probe := provider.Probe{Code: strconv.Itoa(a.Status)}
-	switch {
-	case a.Status == http.StatusTooManyRequests:
-		probe.State = provider.Throttled
-		return probe, nil, nil
-	case !a.OK() && (a.Status < 400 || a.Status >= 500 || a.Status == http.StatusRequestTimeout):
-		return provider.Probe{}, nil, a.Refusal()
+	bare, err := a.Bare()
+	if !a.OK() && (err != nil || bare.State == provider.Throttled) {
+		return bare, nil, err
 	}
 	var said Said
 	if err := a.JSON(&said); err != nil {
 		if a.OK() {
 			return provider.Probe{}, nil, err
 		}
-		probe.State = provider.Unknown // a proxy, or a login page
-		return probe, nil, nil
+		return bare, nil, nil // a proxy, or a login page
 	}
+	probe := provider.Probe{Code: strconv.Itoa(a.Status)}
 	for _, c := range codes {
 		if word, ok := c.of(a.Status, said); ok {
 			probe.State, probe.Code = c.State, strings.TrimSpace(probe.Code+" "+word)

@@ -283,6 +283,31 @@ func (a Answer) Refusal() error {
 	return a.Failure(provider.Unclear, "", nil)
 }
 
+// Done is the error of an answer to what ends something, whose status says alone that it was
+// done: of another status, or of a page, which is what something in between shows, it is
+// Malformed.
+func (a Answer) Done(status int) error {
+	if a.OK() && (a.Status != status || strings.HasPrefix(a.Header.Get("Content-Type"), "text/html")) {
+		return a.Failure(provider.Malformed, "", errors.New("it does not say that it was done"))
+	}
+	return a.Refusal()
+}
+
+// Bare is what the status alone says of the credential that asked. A refusal says nothing: it
+// may be that of a proxy.
+func (a Answer) Bare() (provider.Probe, error) {
+	probe := provider.Probe{State: provider.Unknown, Code: strconv.Itoa(a.Status)}
+	switch {
+	case a.Status == http.StatusTooManyRequests:
+		probe.State = provider.Throttled
+	case a.OK():
+		return provider.Probe{}, a.Failure(provider.Malformed, "", errors.New("it says nothing of the credential"))
+	case a.Status < 400 || a.Status >= 500 || a.Status == http.StatusRequestTimeout:
+		return provider.Probe{}, a.Refusal()
+	}
+	return probe, nil
+}
+
 // Beforehand is the error of a call that reads only, made on the way to one that changes
 // something: whatever became of it, nothing has happened.
 func Beforehand(err error) error {

@@ -371,6 +371,46 @@ func TestRetryAfter(t *testing.T) {
 	}
 }
 
+// answered is an answer of a status, in words or none.
+func answered(t *testing.T, status int, kind, body string) web.Answer {
+	t.Helper()
+	client := web.New("test", &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(strings.NewReader(body))}, nil
+	})})
+	a, err := client.Do(t.Context(), call("https://api.example.com"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// Only the status that is documented, and no page, says that it was done.
+func TestDone(t *testing.T) {
+	if err := answered(t, 204, "", "").Done(204); err != nil {
+		t.Error(err)
+	}
+	if err := answered(t, 200, "application/json", "{}").Done(200); err != nil {
+		t.Error(err)
+	}
+	known(t, answered(t, 200, "", "").Done(204), provider.Malformed)
+	known(t, answered(t, 200, "text/html; charset=utf-8", marked).Done(200), provider.Malformed)
+	known(t, answered(t, 404, "", marked).Done(204), provider.Refused)
+	known(t, answered(t, 500, "", marked).Done(204), provider.Unclear)
+}
+
+// The status alone says that a credential is dead never.
+func TestBare(t *testing.T) {
+	for status, want := range map[int]provider.State{400: provider.Unknown, 401: provider.Unknown, 403: provider.Unknown, 409: provider.Unknown, 429: provider.Throttled} {
+		if got, err := answered(t, status, "", marked).Bare(); err != nil || got.State != want || got.Code != fmt.Sprint(status) {
+			t.Errorf("%d: %+v, %v", status, got, err)
+		}
+	}
+	for status, want := range map[int]provider.Kind{200: provider.Malformed, 302: provider.Refused, 408: provider.Unclear, 500: provider.Unclear} {
+		_, err := answered(t, status, "", marked).Bare()
+		known(t, err, want)
+	}
+}
+
 // What was decoded is in the fields of a secret, and nowhere else.
 func TestSecret(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
