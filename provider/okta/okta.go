@@ -117,10 +117,8 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 			probe.State, probe.Code = provider.Blocked, code+" network zones"
 		}
 		return probe, nil
-	case http.StatusTooManyRequests:
-		return provider.Probe{State: provider.Throttled, Code: code}, nil
 	}
-	return provider.Probe{}, a.Refusal()
+	return a.Bare()
 }
 
 // client is what Okta says of a secret. The secret itself is shown to whoever may list
@@ -301,7 +299,7 @@ func refused(a web.Answer) error {
 	return a.Failure(provider.Refused, "", nil)
 }
 
-// change makes a call that changes a secret.
+// change takes a secret out of use, or deletes it.
 func (p *Provider) change(ctx context.Context, admin, c provider.Credential, doing, method, path string) error {
 	a, err := p.send(ctx, admin, c, doing, method, path)
 	switch {
@@ -309,8 +307,20 @@ func (p *Provider) change(ctx context.Context, admin, c provider.Credential, doi
 		return err
 	case a.Status == http.StatusBadRequest:
 		return refused(a)
+	case method == http.MethodDelete:
+		return a.Done(http.StatusNoContent)
 	}
-	return a.Refusal()
+	if err := a.Refusal(); err != nil {
+		return err
+	}
+	var is client
+	if err := a.JSON(&is); err != nil {
+		return err
+	}
+	if is.Status != "INACTIVE" {
+		return a.Failure(provider.Malformed, "", errors.New("it does not say that the secret is out of use"))
+	}
+	return nil
 }
 
 // Revoke takes a secret out of use, without which it cannot be deleted, and deletes it. Tokens that were got with it
