@@ -4,10 +4,14 @@
 package aws
 
 import (
+	"bytes"
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -77,8 +81,37 @@ type sender struct {
 	doing string
 }
 
-// Do sends a request, once.
-func (s sender) Do(r *http.Request) (*http.Response, error) { return s.web.Send(r, s.doing) }
+// Do sends a request, once. What says that it was done is looked at here: of most answers
+// the SDK reads the status alone.
+func (s sender) Do(r *http.Request) (*http.Response, error) {
+	resp, err := s.web.Send(r, s.doing)
+	if err != nil || resp.StatusCode != http.StatusOK {
+		return resp, err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body = io.NopCloser(bytes.NewReader(body))
+	if !documented(body) {
+		return nil, &provider.Error{Provider: "aws", Doing: s.doing, Kind: provider.Malformed, Code: "200", Err: errors.New("it is not what AWS documents")}
+	}
+	return resp, nil
+}
+
+// documented reports whether an answer begins as those of the query protocol do: with an
+// element that is called after the action.
+func documented(body []byte) bool {
+	for d := xml.NewDecoder(bytes.NewReader(body)); ; {
+		token, err := d.Token()
+		if err != nil {
+			return false
+		}
+		if e, ok := token.(xml.StartElement); ok {
+			return strings.HasSuffix(e.Name.Local, "Response")
+		}
+	}
+}
 
 // config is how the SDK works in the name of a credential.
 func (p *Provider) config(as provider.Credential, doing string) (aws.Config, error) {
@@ -214,6 +247,14 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 		if s, known := state(word, message); known {
 			return provider.Probe{State: s, Code: word}, nil
 		}
+		if answered := (*smithyhttp.ResponseError)(nil); errors.As(err, &answered) { // in words that are not AWS's
+			switch status := answered.HTTPStatusCode(); {
+			case status == http.StatusTooManyRequests:
+				return provider.Probe{State: provider.Throttled, Code: strconv.Itoa(status)}, nil
+			case status >= 400 && status < 500 && status != http.StatusRequestTimeout:
+				return provider.Probe{State: provider.Unknown, Code: strconv.Itoa(status)}, nil
+			}
+		}
 		return provider.Probe{}, p.failure(doing, err)
 	}
 	if aws.ToString(who.Account) == "" || aws.ToString(who.Arn) == "" {
@@ -284,13 +325,13 @@ func (p *Provider) keys(ctx context.Context, admin provider.Credential, user str
 	for pages := iam.NewListAccessKeysPaginator(client, &iam.ListAccessKeysInput{UserName: &user}); pages.HasMorePages(); {
 		page, err := pages.NextPage(ctx)
 		if err != nil {
-			return nil, p.failure(doing, err)
+			return nil, web.Beforehand(p.failure(doing, err))
 		}
 		all = append(all, page.AccessKeyMetadata...)
 	}
 	for _, k := range all {
 		if aws.ToString(k.AccessKeyId) == "" {
-			return nil, p.failed(doing, provider.Malformed, "", errors.New("a key without an id"))
+			return nil, p.failed(doing, provider.Unreached, "", errors.New("a key without an id"))
 		}
 	}
 	return all, nil
@@ -364,11 +405,17 @@ func (p *Provider) rights(ctx context.Context, admin provider.Credential, user s
 	const doing = "look whether the key to make changes with may make them"
 	probe, err := p.Verify(ctx, admin)
 	if err != nil {
-		return provider.Plan{}, err
+		return provider.Plan{}, web.Beforehand(err)
 	}
 	client, err := p.iam(admin, doing)
 	if err != nil {
 		return provider.Plan{}, err
+	}
+	switch {
+	case probe.State == provider.Throttled:
+		return provider.Plan{}, p.failed(doing, provider.Busy, probe.Code, nil)
+	case probe.State != provider.Alive:
+		return provider.Plan{Notes: []string{"what the key to make changes with may do could not be asked: it is " + string(probe.State) + " (" + probe.Code + ")"}}, nil
 	}
 	arn := strings.SplitN(probe.Who.Label, ":", 6)
 	if len(arn) != 6 || !strings.HasPrefix(arn[5], "user/") {
@@ -382,7 +429,7 @@ func (p *Provider) rights(ctx context.Context, admin provider.Credential, user s
 	if err != nil {
 		var e *provider.Error
 		if errors.As(p.failure(doing, err), &e) && e.Kind != provider.Forbidden && e.Kind != provider.Refused {
-			return provider.Plan{}, e
+			return provider.Plan{}, web.Beforehand(e)
 		}
 		return provider.Plan{Notes: []string{"whether the key to make changes with may make and delete keys could not be asked: it may not iam:SimulatePrincipalPolicy"}}, nil
 	}
