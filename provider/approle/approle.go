@@ -141,10 +141,8 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 			probe.State, probe.Code = provider.Blocked, probe.Code+" source address"
 		}
 		return probe, nil
-	case http.StatusTooManyRequests:
-		return provider.Probe{State: provider.Throttled, Code: "429"}, nil
 	}
-	return provider.Probe{}, a.Refusal()
+	return a.Bare()
 }
 
 // leave revokes the token that a login gave.
@@ -419,5 +417,5 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	if err != nil {
 		return err
 	}
-	return a.Refusal()
+	return a.Done(http.StatusNoContent)
 }
