@@ -83,6 +83,7 @@ type request struct {
 	client    string // the field of whose that says which client the token is of, if the body needs it
 	done      int    // the status of a good answer
 	yes       string // a field that is true in a good answer, where the status does not say it
+	says      string // a field that stands in every good answer
 }
 
 // identity is where the answer says whose a token is.
@@ -223,19 +224,7 @@ func (p *Provider) Revoke(ctx context.Context, _, c, _ provider.Credential) erro
 	if err != nil {
 		return err
 	}
-	refusal := a.Refusal()
-	if a.OK() && a.Status != p.end.done {
-		refusal = a.Failure(provider.Malformed, "", errors.New("it is not what "+p.title+" answers"))
-	}
-	if p.end.yes != "" && a.Status == p.end.done {
-		var said web.Said
-		if err := a.JSON(&said); err != nil {
-			return err
-		}
-		if said.Text(p.end.yes) != "true" {
-			refusal = a.Failure(provider.Refused, "", errors.New("it did not revoke it"))
-		}
-	}
+	refusal := p.ended(a)
 	if refusal == nil || a.Status == http.StatusTooManyRequests || a.Status >= 500 {
 		return refusal
 	}
@@ -244,6 +233,24 @@ func (p *Provider) Revoke(ctx context.Context, _, c, _ provider.Credential) erro
 		return nil
 	}
 	return refusal
+}
+
+// ended is the error of an answer that does not say that the token was revoked.
+func (p *Provider) ended(a web.Answer) error {
+	if err := a.Done(p.end.done); err != nil || p.end.says == "" {
+		return err
+	}
+	var said web.Said
+	if err := a.JSON(&said); err != nil {
+		return err
+	}
+	switch {
+	case said.Text(p.end.says) == "":
+		return a.Failure(provider.Malformed, "", errors.New("it does not say that it was revoked"))
+	case p.end.yes != "" && said.Text(p.end.yes) != "true":
+		return a.Failure(provider.Refused, "", errors.New("it did not revoke it"))
+	}
+	return nil
 }
 
 // Guide says how a token like the old one is made.

@@ -162,7 +162,7 @@ func slack() service {
 			says(provider.Dead, "token_revoked", "token_expired", "account_inactive"), says(provider.Throttled, "ratelimited"),
 			says(provider.Unknown, "invalid_auth", "not_authed", "*"),
 		},
-		end:     request{method: http.MethodPost, path: "/api/auth.revoke", done: http.StatusOK, yes: "revoked"},
+		end:     request{method: http.MethodPost, path: "/api/auth.revoke", done: http.StatusOK, says: "ok", yes: "revoked"},
 		warning: "With its last token, an app is no longer installed in the workspace.",
 		steps: provider.Steps{
 			IssueAt:  page,
@@ -201,7 +201,7 @@ func vercel() service {
 		whose: request{method: http.MethodGet, path: "/v2/user", done: http.StatusOK},
 		says:  identity{account: "user.username"},
 		codes: []web.Code{{Status: 403, Field: "error.invalidToken", Words: []string{"true"}, State: provider.Dead}},
-		end:   request{method: http.MethodDelete, path: "/v3/user/tokens/current", done: http.StatusOK},
+		end:   request{method: http.MethodDelete, path: "/v3/user/tokens/current", done: http.StatusOK, says: "tokenId"},
 		steps: provider.Steps{
 			IssueAt:  page,
 			Issue:    []string{"Choose the scope of the old token, one team and no more, and an expiration.", "Choose “Create” and copy it: it is shown once."},
