@@ -232,7 +232,8 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 		err = a.Refusal()
 	}
 	var repo struct {
-		Archived    bool `json:"archived"`
+		ID          int64 `json:"id"`
+		Archived    bool  `json:"archived"`
 		Permissions *struct {
 			Admin bool `json:"admin"`
 		} `json:"permissions"`
@@ -246,6 +247,8 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	scopes := strings.Split(strings.ReplaceAll(a.Header.Get("X-Oauth-Scopes"), " ", ""), ",")
 	classic := len(a.Header.Values("X-Oauth-Scopes")) > 0
 	switch {
+	case repo.ID == 0:
+		return provider.Plan{}, failed(doing, provider.Unreached, "what came is not about a repository")
 	case repo.Permissions == nil || !repo.Permissions.Admin:
 		return provider.Plan{}, failed(doing, provider.Forbidden, "whose the token to make changes with is, is no administrator of the repository")
 	case repo.Archived:
@@ -343,8 +346,14 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 		return nil
 	}
 	a, err := p.send(ctx, admin, c, web.Call{Doing: doing, Method: http.MethodDelete, Path: fmt.Sprintf("/keys/%d", k.ID)})
-	if err != nil || a.Status == http.StatusNotFound {
-		return err // it was there, and is gone
+	if err != nil {
+		return err
 	}
-	return a.Refusal()
+	if a.Status == http.StatusNotFound { // also what a token gets that may not delete it
+		keys, err := p.keys(ctx, admin, c)
+		if _, is := find(keys, fingerprint); err == nil && !is {
+			return nil
+		}
+	}
+	return a.Done(http.StatusNoContent)
 }

@@ -25,7 +25,7 @@ var (
 
 func TestConformance(t *testing.T) {
 	f := serve(t)
-	providertest.Provider(t, providertest.Subject{
+	subject := providertest.Subject{
 		Provider: deploykey.New(nil),
 		Admin:    token(),
 		New: func(t *testing.T) provider.Credential {
@@ -43,12 +43,20 @@ func TestConformance(t *testing.T) {
 		},
 		DeadCode: "publickey",
 		ByID:     true,
+		Wire:     true,
 		Addr:     f.addr,
 		At: func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
 			c.Params = f.params(addr)
 			return deploykey.New(nil), c
 		},
-	})
+	}
+	providertest.Provider(t, subject)
+	subject.At = func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
+		c.Params = f.params(f.addr)
+		c.Params["url"] = "http://" + addr
+		return deploykey.New(nil), c
+	}
+	t.Run("answers", func(t *testing.T) { providertest.Answers(t, subject) })
 }
 
 func TestVerify(t *testing.T) {
