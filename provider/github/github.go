@@ -123,12 +123,8 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 		}
 		state, word := refusal(a, body.Message)
 		return provider.Probe{State: state, Code: strings.TrimSpace(code + " " + word)}, nil
-	case a.Status == http.StatusTooManyRequests:
-		return provider.Probe{State: provider.Throttled, Code: code}, nil
-	case a.Status == http.StatusNotFound: // another service than GitHub
-		return provider.Probe{State: provider.Unknown, Code: code}, nil
 	}
-	return provider.Probe{}, a.Refusal()
+	return a.Bare()
 }
 
 // refusal tells what GitHub means by a 401 or a 403. What it says is compared, not shown.
@@ -197,10 +193,6 @@ func (p *Provider) Revoke(ctx context.Context, _, c, other provider.Credential) 
 	switch {
 	case err != nil:
 		return err
-	case a.Status == http.StatusAccepted:
-		return nil
-	case a.OK():
-		return a.Failure(provider.Malformed, "", errors.New("it is not what GitHub answers"))
 	case a.Status == http.StatusUnauthorized && itself:
 		var body struct{ Message string }
 		if a.JSON(&body) == nil {
@@ -213,7 +205,7 @@ func (p *Provider) Revoke(ctx context.Context, _, c, other provider.Credential) 
 	case a.Status == http.StatusUnprocessableEntity:
 		return a.Failure(provider.Refused, "", errors.New("GitHub takes it for no token of its own, or was asked too often"))
 	}
-	return a.Refusal()
+	return a.Done(http.StatusAccepted)
 }
 
 // Guide says how a token like the old one is made. The pages take nothing that could be

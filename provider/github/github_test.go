@@ -135,11 +135,12 @@ func quiet(t *testing.T, err error) *provider.Error {
 }
 
 func TestConformance(t *testing.T) {
-	for _, path := range []string{"", "/api/v3"} {
+	for path, page := range map[string]string{"": "github", "/api/v3": "github, a server of one's own"} {
 		f, url := serve(t)
 		n := 0
 		providertest.Provider(t, providertest.Subject{
 			Provider: github.New(nil),
+			Page:     page,
 			New: func(t *testing.T) provider.Credential {
 				f.mu.Lock()
 				defer f.mu.Unlock()
