@@ -161,10 +161,8 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 			state, word = refusal(a.Status, r)
 		}
 		return provider.Probe{State: state, Code: strings.TrimSpace(strconv.Itoa(a.Status) + " " + word)}, nil
-	case http.StatusTooManyRequests:
-		return provider.Probe{State: provider.Throttled, Code: "429"}, nil
 	}
-	return provider.Probe{}, a.Refusal()
+	return a.Bare()
 }
 
 // refusal tells what GitLab means. A token that was deleted with its user is not known any
@@ -281,6 +279,8 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 		return provider.Plan{}, err
 	}
 	switch {
+	case with.ID == 0:
+		return provider.Plan{}, failed(doing, provider.Unreached, "what came does not say which the token to make changes with is")
 	case with.ID == t.ID:
 		e := failed(doing, provider.Forbidden, "with the token of a project or group none is made")
 		e.Hint = "name a personal access token to make changes with: keywright edit --admin"
@@ -295,7 +295,8 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 		plan.Notes = append(plan.Notes, "the old token has no end; if the server wants one, it sets that of the new one")
 	}
 	var member struct {
-		Level int `json:"access_level"`
+		User  int64 `json:"id"`
+		Level int   `json:"access_level"`
 	}
 	_, err = p.read(ctx, admin, old, doing, fmt.Sprintf("%s/members/all/%d", path, with.User), "", &member)
 	var e *provider.Error
@@ -304,6 +305,8 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 		plan.Notes = append(plan.Notes, "whose the token to make changes with is, is no member: only an administrator may do it")
 	case err != nil:
 		return provider.Plan{}, err
+	case member.User != with.User:
+		return provider.Plan{}, failed(doing, provider.Unreached, "what came is not about whose the token to make changes with is")
 	case member.Level < max(needs, t.Level):
 		return provider.Plan{}, failed(doing, provider.Forbidden, fmt.Sprintf("whose the token to make changes with is, has the access level %d, and it takes %d", member.Level, max(needs, t.Level)))
 	}
@@ -398,7 +401,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	if (a.Status == http.StatusNotFound || a.Status == http.StatusBadRequest) && p.gone(ctx, admin, c, path, id) {
 		return nil
 	}
-	return a.Refusal()
+	return a.Done(http.StatusNoContent)
 }
 
 // gone reports whether a token is known to be no more.
