@@ -116,12 +116,8 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 			probe.Who = who
 		}
 		return probe, nil
-	case http.StatusTooManyRequests:
-		return provider.Probe{State: provider.Throttled, Code: code}, nil
-	case http.StatusNotFound:
-		return provider.Probe{State: provider.Unknown, Code: code}, nil
 	}
-	return provider.Probe{}, a.Refusal()
+	return a.Bare()
 }
 
 // refusal tells what OpenAI means. What it says quotes the key; it is compared, not shown.
@@ -400,7 +396,17 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	if a.Status == http.StatusNotFound {
 		return p.gone(ctx, c, a.Refusal())
 	}
-	return a.Refusal()
+	if err := a.Refusal(); err != nil {
+		return err
+	}
+	var did struct{ Deleted bool }
+	if err := a.JSON(&did); err != nil {
+		return err
+	}
+	if !did.Deleted {
+		return a.Failure(provider.Malformed, "", errors.New("it does not say that it was deleted"))
+	}
+	return nil
 }
 
 // gone is nil if a key whose service account was not found is dead: it may be of another
