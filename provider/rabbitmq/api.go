@@ -110,6 +110,9 @@ func (p *Provider) put(ctx context.Context, as provider.Credential, doing, who, 
 	if err == nil && !found {
 		err = a.Failure(provider.Refused, "", errors.New("there is no such address: the url is that of the management plugin, without /api"))
 	}
+	if err == nil && a.Status != http.StatusCreated { // which is what it is if the user was not there
+		err = a.Done(http.StatusNoContent)
+	}
 	return err
 }
 

@@ -158,7 +158,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 		}
 	}
 	err = p.end(ctx, as, doing, who)
-	if e := (*provider.Error)(nil); errors.As(err, &e) && e.Kind == provider.Unreached {
+	if e := (*provider.Error)(nil); errors.As(err, &e) {
 		half := *e // the password is gone by now
 		half.Kind = provider.Unclear
 		return &half
@@ -207,14 +207,14 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 		return provider.Plan{}, err
 	}
 	if err := p.administrator(ctx, as, doing); err != nil {
-		return provider.Plan{}, err
+		return provider.Plan{}, web.Beforehand(err)
 	}
 	u, err := p.user(ctx, as, doing, from)
 	if err == nil && u == nil {
 		err = noUser(doing, from)
 	}
 	if err != nil {
-		return provider.Plan{}, err
+		return provider.Plan{}, web.Beforehand(err)
 	}
 	if from == to {
 		return provider.Plan{InPlace: true,
@@ -222,14 +222,14 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 			Notes:  []string{"all connections of " + from + " are closed then, as the broker does not say in time when they began"}}, nil
 	}
 	if err := p.alike(ctx, as, doing, u, to); err != nil {
-		return provider.Plan{}, err
+		return provider.Plan{}, web.Beforehand(err)
 	}
 	open, err := p.connections(ctx, as, doing, to)
 	if err == nil && open > 0 {
 		err = &provider.Error{Provider: name, Doing: doing, Kind: provider.Refused, Err: fmt.Errorf("%s is in use: %d connections are open", to, open),
 			Hint: "its password would change; stop what uses it, or keep the key that is in use"}
 	}
-	return provider.Plan{}, err
+	return provider.Plan{}, web.Beforehand(err)
 }
 
 // alike refuses a successor that is not there, or can do other things than the one before.

@@ -72,6 +72,12 @@ func testConformance(t *testing.T, s *server) {
 		Addr: s.addr, At: at, New: s.two, Wire: true,
 	}
 	t.Run("two users", func(t *testing.T) { providertest.Provider(t, subject) })
+	subject.At = func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
+		c.Params = maps.Clone(c.Params)
+		c.Params["url"] = "http://" + addr
+		return rabbitmq.New(nil), c
+	}
+	t.Run("answers", func(t *testing.T) { providertest.Answers(t, subject) })
 	subject.InPlace, subject.New, subject.At = true, s.one, nil
 	t.Run("in place", func(t *testing.T) { providertest.Provider(t, subject) })
 }
