@@ -146,12 +146,8 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 			return p.mail(ctx, c)
 		}
 		return provider.Probe{State: provider.Unknown, Code: code}, nil
-	case http.StatusTooManyRequests:
-		return provider.Probe{State: provider.Throttled, Code: code}, nil
-	case http.StatusForbidden, http.StatusNotFound: // a block by address is said by 403, too
-		return provider.Probe{State: provider.Unknown, Code: code}, nil
 	}
-	return provider.Probe{}, a.Refusal()
+	return a.Bare() // a block by address is said by 403, too
 }
 
 // mail tries to send nothing to nobody.
@@ -166,14 +162,8 @@ func (p *Provider) mail(ctx context.Context, c provider.Credential) (provider.Pr
 		return provider.Probe{State: provider.Dead, Code: code + " " + revoked}, nil
 	case a.Status == http.StatusBadRequest: // it got as far as to the mail
 		return provider.Probe{State: provider.Narrow, Code: code, Who: provider.Identity{ID: id(c)}}, nil
-	case a.Status == http.StatusTooManyRequests:
-		return provider.Probe{State: provider.Throttled, Code: code}, nil
-	case a.Status >= 400 && a.Status < 500 && a.Status != http.StatusRequestTimeout:
-		return provider.Probe{State: provider.Unknown, Code: code}, nil
-	case a.OK():
-		return provider.Probe{}, a.Failure(provider.Malformed, "", errors.New("a mail without anything was taken"))
 	}
-	return provider.Probe{}, a.Refusal()
+	return a.Bare()
 }
 
 // key is what SendGrid says of one.
@@ -228,6 +218,9 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	var may struct{ Scopes []string }
 	if err := p.read(ctx, admin, old, doing, "/scopes", &may); err != nil {
 		return provider.Plan{}, err
+	}
+	if len(may.Scopes) == 0 {
+		return provider.Plan{}, failed(doing, provider.Unreached, "what came does not say what the key to make changes with may do")
 	}
 	var missing []string
 	for _, s := range []string{"api_keys.create", "api_keys.read", "api_keys.delete"} {
@@ -311,7 +304,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	if a.Status == http.StatusNotFound && p.gone(ctx, c) {
 		return nil
 	}
-	return a.Refusal()
+	return a.Done(http.StatusNoContent)
 }
 
 // gone reports whether a key that was not found is none: one of another user is not found
