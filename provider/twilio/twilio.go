@@ -143,10 +143,8 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 			probe.State = provider.Dead
 		}
 		return probe, nil
-	case http.StatusTooManyRequests:
-		return provider.Probe{State: provider.Throttled, Code: code}, nil
 	}
-	return provider.Probe{}, a.Refusal()
+	return a.Bare()
 }
 
 // key is what Twilio says of one.
@@ -290,7 +288,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	if a.Status == http.StatusNotFound && p.gone(ctx, c) {
 		return nil
 	}
-	return a.Refusal()
+	return a.Done(http.StatusNoContent)
 }
 
 // gone reports whether a key that was not found is none: one of another account is not
