@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -102,6 +103,56 @@ func TestProvidersPage(t *testing.T) {
 	if have, err := os.ReadFile(path); err != nil || string(have) != providersPage() {
 		t.Errorf("%s is not up to date: go test ./cmd -run ProvidersPage -update (%v)", path, err)
 	}
+}
+
+// TestDeviationsPage: docs/deviations.md speaks of every provider, in their order, and the
+// tests that it names are there. What it says is compared by each provider's own tests.
+func TestDeviationsPage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "deviations.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for n, section := range strings.Split(string(text), "\n## ") {
+		head, body, _ := strings.Cut(section, "\n")
+		if n < 2 { // what the page is, and the standard
+			continue
+		}
+		if strings.TrimSpace(body) == "" {
+			t.Errorf("it says nothing of %s", head)
+		}
+		name, _, variant := strings.Cut(head, ", ")
+		if !variant {
+			names = append(names, name)
+		} else if len(names) == 0 || names[len(names)-1] != name {
+			t.Errorf("%s does not come after %s", head, name)
+		}
+		for _, test := range regexp.MustCompile("`([Tt]est[A-Z][A-Za-z]*)`").FindAllStringSubmatch(body, -1) {
+			if !hasTest(t, name, test[1]) {
+				t.Errorf("%s has no test %s", name, test[1])
+			}
+		}
+	}
+	var want []string
+	for _, p := range providers() {
+		want = append(want, p.Info().Name)
+	}
+	if !slices.Equal(names, want) {
+		t.Errorf("it speaks of %v, want %v", names, want)
+	}
+}
+
+// hasTest reports whether a provider's package has a test of this name.
+func hasTest(t *testing.T, provider, test string) bool {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("..", "provider", provider, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return slices.ContainsFunc(files, func(name string) bool {
+		text, err := os.ReadFile(name)
+		return err == nil && strings.Contains(string(text), "\nfunc "+test+"(t *testing.T")
+	})
 }
 
 // TestProviders: their names are in order, and each says all that is to be known.

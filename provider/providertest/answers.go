@@ -340,7 +340,7 @@ func table(rows []row) string {
 func (p page) compare(name string, seen map[row]bool) (wrong []string) {
 	listed, ok := p.deviations[name]
 	if !ok {
-		return nil // not yet
+		return []string{"there is no such section"}
 	}
 	var missing []row
 	for r := range seen {

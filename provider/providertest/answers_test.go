@@ -80,6 +80,7 @@ func TestCompare(t *testing.T) {
 		{"some", without(row{"disable", "404", "no error"}), []string{"it gives no reason: list", "it says what does not happen: disable meets 404"}},
 		{"another", nil, nil},
 		{"another", all, []string{"it does not say:\n| disable | 404; 500, and it was done | no error |  |\n| revoke |"}},
+		{"nobody", nil, []string{"there is no such section"}},
 	} {
 		got := p.compare(c.section, c.seen)
 		slices.Sort(got)

@@ -307,6 +307,26 @@ func TestProgramGoesOn(t *testing.T) {
 	}
 }
 
+// Removing a key's line ends no session that was opened with it, as Plan says.
+func TestSessionsGoOn(t *testing.T) {
+	s, p := start(t), sshkey.Provider{}
+	old, other := s.one(t, ""), s.one(t, "")
+	client, err := s.dial(old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if plan, err := p.Plan(t.Context(), other, old); err != nil || !strings.Contains(strings.Join(plan.Notes, ";"), "sessions that are open go on") {
+		t.Error(plan, err)
+	}
+	if err := p.Revoke(t.Context(), other, old, provider.Credential{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := client.SendRequest("keepalive@openssh.com", true, nil); err != nil || s.accepts(t, old) {
+		t.Errorf("the session has ended, or the key is accepted: %v", err)
+	}
+}
+
 // What is no answer of the right host is not taken for one, and what cannot be done says
 // why.
 func TestRefusals(t *testing.T) {
