@@ -19,7 +19,7 @@ var updateDocs = flag.Bool("update", false, "write docs/providers.md anew")
 func providersPage() string {
 	var b strings.Builder
 	b.WriteString("# Where keys are replaced\n\n<!-- made by: go test ./cmd -run ProvidersPage -update -->\n\n" +
-		"What keywright can do at each service, and what it was run against. How a key is\nreplaced, and what each word here means, is in [rotate.md](rotate.md).\n")
+		"What keywright can do at each service, and what it was run against. How a key is\nreplaced, and what each word here means, is in [rotate.md](rotate.md); where one takes\na failure otherwise than the rest, in [deviations.md](deviations.md).\n")
 	for _, p := range providers() {
 		info := p.Info()
 		fmt.Fprintf(&b, "\n## %s\n\n%s. A new key is %s; an old one is %s.\n\n", info.Name, info.Title, howNew(p), ended(p))

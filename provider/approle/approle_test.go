@@ -1,7 +1,6 @@
 package approle_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -322,14 +321,4 @@ func TestRevokeElsewhere(t *testing.T) {
 	if len(f.ids) != 1 {
 		t.Error("it was destroyed")
 	}
-}
-
-func TestIssueFaults(t *testing.T) {
-	providertest.IssueFaults(t, "POST /v1/"+at+"/secret-id", func(t *testing.T) (*providertest.HTTP, func(context.Context) error) {
-		f := serve(t)
-		return f.HTTP, func(ctx context.Context) error {
-			_, err := approle.New(nil).Issue(ctx, admin(), f.credential(f.ids[0]), "keywright-1")
-			return err
-		}
-	})
 }

@@ -1,7 +1,6 @@
 package cloudflare_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -352,14 +351,4 @@ func TestRevokeElsewhere(t *testing.T) {
 	if f.find("old") == nil {
 		t.Error("it was deleted")
 	}
-}
-
-func TestIssueFaults(t *testing.T) {
-	providertest.IssueFaults(t, "POST /user/tokens", func(t *testing.T) (*providertest.HTTP, func(context.Context) error) {
-		f := serve(t, "/user/tokens")
-		return f.HTTP, func(ctx context.Context) error {
-			_, err := f.provider().Issue(ctx, f.credential("admin"), f.credential("old"), "keywright-1")
-			return err
-		}
-	})
 }

@@ -1,7 +1,6 @@
 package gitlab_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -415,14 +414,4 @@ func TestRevokeElsewhere(t *testing.T) {
 	if f.tokens[1].revoked {
 		t.Error("it was deleted")
 	}
-}
-
-func TestIssueFaults(t *testing.T) {
-	providertest.IssueFaults(t, "POST /api/v4/projects/team/app/access_tokens", func(t *testing.T) (*providertest.HTTP, func(context.Context) error) {
-		f := serve(t)
-		return f.HTTP, func(ctx context.Context) error {
-			_, err := gitlab.New(nil).Issue(ctx, f.credential(1), f.credential(2), "keywright-1")
-			return err
-		}
-	})
 }

@@ -1,7 +1,6 @@
 package okta_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -283,14 +282,4 @@ func TestRevokeElsewhere(t *testing.T) {
 	if n := f.Count("DELETE"); n != 0 {
 		t.Errorf("%d deletions", n)
 	}
-}
-
-func TestIssueFaults(t *testing.T) {
-	providertest.IssueFaults(t, "POST /api/v1/apps/app1/credentials/secrets", func(t *testing.T) (*providertest.HTTP, func(context.Context) error) {
-		f := serve(t)
-		return f.HTTP, func(ctx context.Context) error {
-			_, err := okta.New(nil).Issue(ctx, admin(), f.credential("app1", f.apps["app1"][0]), "")
-			return err
-		}
-	})
 }

@@ -1,7 +1,6 @@
 package openai_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -298,14 +297,4 @@ func TestRevokeElsewhere(t *testing.T) {
 	if len(f.keys) != 2 {
 		t.Error("it was deleted")
 	}
-}
-
-func TestIssueFaults(t *testing.T) {
-	providertest.IssueFaults(t, "POST "+base+"/service_accounts", func(t *testing.T) (*providertest.HTTP, func(context.Context) error) {
-		f := serve(t)
-		return f.HTTP, func(ctx context.Context) error {
-			_, err := open(f.URL).Issue(ctx, admin(), credential(f.keys[0]), "keywright-1")
-			return err
-		}
-	})
 }

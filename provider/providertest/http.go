@@ -2,7 +2,6 @@ package providertest
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -196,48 +195,4 @@ func Replies(t *testing.T, s *HTTP, v provider.Verifier, c provider.Credential, 
 		}
 	}
 	s.Answer = nil
-}
-
-// IssueFaults has a credential issued by a service that does not do it well, and looks what
-// is known then: whoever made one must not be told that none was. Start returns a new fake,
-// and what asks it for one; create is the call that makes it.
-func IssueFaults(t *testing.T, create string, start func(t *testing.T) (*HTTP, func(ctx context.Context) error)) {
-	words := fmt.Sprintf(`{"message":%q,"error":{"message":%q,"code":%q},"errors":[{"message":%q}]}`, Marked, Marked, Marked, Marked)
-	for _, c := range []struct {
-		name   string
-		answer Answer
-		kind   provider.Kind
-	}{
-		{"not valid", Text(401, words), provider.Forbidden},
-		{"may not", Text(403, words), provider.Forbidden},
-		{"not there", Text(404, words), provider.Refused},
-		{"too many", Text(429, words), provider.Busy},
-		{"500", After(Text(500, words)), provider.Unclear},
-		{"503, a page", After(Text(503, "<html>"+Marked)), provider.Unclear},
-		{"no answer", After(HangUp), provider.Unclear},
-		{"a page", After(Text(200, "<html>"+Marked)), provider.Malformed},
-		{"half", After(Text(200, `{"id":"`+Marked)), provider.Malformed},
-		{"nothing", After(Text(200, "")), provider.Malformed},
-		{"nothing in it", After(Text(200, "{}")), provider.Malformed},
-		{"moved", Text(307, ""), provider.Refused},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			s, issue := start(t)
-			n := 0
-			s.Answer = func(w http.ResponseWriter, r *http.Request, done func()) bool {
-				if r.Method+" "+r.URL.Path != create {
-					return false
-				}
-				n++
-				c.answer(w, done)
-				return true
-			}
-			Quiet(t, issue(t.Context()), c.kind)
-			s.Lock()
-			defer s.Unlock()
-			if n != 1 {
-				t.Errorf("asked for %d times", n)
-			}
-		})
-	}
 }

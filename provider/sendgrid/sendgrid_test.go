@@ -1,7 +1,6 @@
 package sendgrid_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -263,14 +262,4 @@ func TestRevokeElsewhere(t *testing.T) {
 	providertest.Quiet(t, sendgrid.New(nil).Revoke(t.Context(), f.credential("admin"), old, old), provider.Refused)
 	old.ID = "other"
 	providertest.Quiet(t, sendgrid.New(nil).Revoke(t.Context(), f.credential("admin"), old, provider.Credential{}), provider.Refused)
-}
-
-func TestIssueFaults(t *testing.T) {
-	providertest.IssueFaults(t, "POST /v3/api_keys", func(t *testing.T) (*providertest.HTTP, func(context.Context) error) {
-		f := serve(t)
-		return f.HTTP, func(ctx context.Context) error {
-			_, err := sendgrid.New(nil).Issue(ctx, f.credential("admin"), f.credential("old"), "keywright-1")
-			return err
-		}
-	})
 }

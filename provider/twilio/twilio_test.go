@@ -1,7 +1,6 @@
 package twilio_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -268,14 +267,4 @@ func TestRevokeElsewhere(t *testing.T) {
 		return r.Method == http.MethodDelete
 	}
 	providertest.Quiet(t, p.Revoke(t.Context(), admin, old, provider.Credential{}), provider.Refused)
-}
-
-func TestIssueFaults(t *testing.T) {
-	providertest.IssueFaults(t, "POST /v1/Keys", func(t *testing.T) (*providertest.HTTP, func(context.Context) error) {
-		f := serve(t)
-		return f.HTTP, func(ctx context.Context) error {
-			_, err := open(f.URL).Issue(ctx, f.credential(admins), f.credential(olds), "keywright-1")
-			return err
-		}
-	})
 }
