@@ -226,8 +226,9 @@ func (p Provider) Enable(ctx context.Context, admin, c provider.Credential) erro
 }
 
 // Revoke implements provider.Revoker. A role that is not the other's loses its password
-// and its login; it stays, as things may be its own. Of the same role only sessions are
-// ended, those that began before its password changed.
+// and its login; it stays, as things may be its own. One that has got another password since
+// is left as it is. Of the same role only sessions are ended, those that began before its
+// password changed.
 func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	if provider.User(c) == provider.User(other) {
 		return p.change(ctx, "end the sessions of "+provider.User(c), admin, c, func(ctx context.Context, s *session, role string) error {
@@ -235,11 +236,26 @@ func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credentia
 		})
 	}
 	return p.change(ctx, "end "+provider.User(c), admin, c, func(ctx context.Context, s *session, role string) error {
+		if another, err := p.another(ctx, s, c); err != nil || another {
+			return err
+		}
 		if err := s.exec(ctx, "ALTER ROLE %I NOLOGIN PASSWORD NULL", role); err != nil {
 			return ignore(err, undefinedObject)
 		}
 		return s.end(ctx, role, time.Time{})
 	})
+}
+
+// another reports whether a role is known to have another password than a credential's: it
+// may log in, and that one is refused, though it has not expired. Hashes are shown to
+// superusers alone.
+func (p Provider) another(ctx context.Context, s *session, c provider.Credential) (bool, error) {
+	rows, err := s.query(ctx, "SELECT FROM pg_roles WHERE rolname = $1 AND rolcanlogin AND COALESCE(rolvaliduntil > now(), true)", provider.User(c))
+	if err != nil || len(rows) == 0 || c.Part(password).IsZero() {
+		return false, err
+	}
+	probe, err := p.Verify(ctx, c)
+	return err == nil && probe.State == provider.Dead && probe.Code == invalidPassword, nil
 }
 
 // change does something to a credential's role.

@@ -46,6 +46,7 @@ func TestPostgres(t *testing.T) {
 		{"a program goes on", testProgramGoesOn},
 		{"sessions in place", testSessionsInPlace},
 		{"by itself", testByItself},
+		{"another has come", testAnotherHasCome},
 		{"plan", testPlan},
 		{"in use", testInUse},
 		{"valid days", testValidDays},
@@ -346,6 +347,39 @@ func testByItself(t *testing.T, b bench) {
 	never := must(p.Make(t.Context(), old))(t)
 	if err := p.Apply(t.Context(), old, old, never); kind(err) != provider.Forbidden {
 		t.Errorf("by a password that is gone: %v", err)
+	}
+}
+
+// Who has got another password since is left alone; who merely has an old one is not.
+func testAnotherHasCome(t *testing.T, b bench) {
+	p := postgres.Provider{}
+	old := b.two(t)
+	next := must(p.Make(t.Context(), old))(t)
+	if err := p.Apply(t.Context(), b.admin, old, next); err != nil {
+		t.Fatal(err)
+	}
+	newer := b.credential(old.ID, rand.Text())
+	b.Exec(t, "ALTER ROLE "+old.ID+" PASSWORD '"+reveal(newer)+"'")
+	session := b.Connect(t, old.ID, reveal(newer))
+	for _, other := range []provider.Credential{next, {}} {
+		if err := p.Revoke(t.Context(), b.admin, old, other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !b.accepts(t, newer) || b.accepts(t, old) {
+		t.Error("the server accepts the wrong one")
+	}
+	if err := session.Exec(t.Context(), "SELECT 1").Close(); err != nil {
+		t.Errorf("a session of the newer password was ended: %v", err)
+	}
+	// One that has expired is refused as a wrong one is, and is the role's own.
+	b.Exec(t, "ALTER ROLE "+old.ID+" VALID UNTIL '2001-01-01'")
+	if err := p.Revoke(t.Context(), b.admin, newer, provider.Credential{}); err != nil {
+		t.Fatal(err)
+	}
+	b.Exec(t, "ALTER ROLE "+old.ID+" VALID UNTIL 'infinity'")
+	if b.accepts(t, newer) {
+		t.Error("an expired password was left to its role")
 	}
 }
 
