@@ -29,7 +29,7 @@ func runBeginAnew(ctx context.Context, term *terminal, yes bool) error {
 		fmt.Fprintf(term.err, "keywright: %s\n", escaped(what))
 	}
 	if !yes {
-		yes, err = term.askYes(wrong.question())
+		yes, err = term.askYes(ctx, wrong.question())
 		switch {
 		case errors.Is(err, errNobody):
 			return usageError{err, "to begin anew without asking: keywright doctor --begin-anew --yes"}

@@ -376,7 +376,7 @@ func runAuditErase(ctx context.Context, term *terminal, before time.Time, yes bo
 	e := environmentEntry("erase", audit.Granted, "")
 	e.Reason = fmt.Sprintf("%s before %s", entries(n), until)
 	if !yes {
-		yes, err = term.askYes("Erase what " + e.Reason + " say, for good?")
+		yes, err = term.askYes(ctx, "Erase what "+e.Reason+" say, for good?")
 		switch {
 		case errors.Is(err, errNobody):
 			return usageError{err, "to erase without asking: --yes"}

@@ -58,7 +58,7 @@ func runBackup(ctx context.Context, term *terminal, o lockOptions, file string) 
 	if _, err := os.Lstat(file); err == nil {
 		return usagef("move it away, or choose another name", "%s is there already", quote(file))
 	}
-	to, err := o.backupRecipient(term)
+	to, err := o.backupRecipient(ctx, term)
 	if err != nil {
 		return err
 	}
@@ -94,7 +94,7 @@ func runBackup(ctx context.Context, term *terminal, o lockOptions, file string) 
 	return nil
 }
 
-func (o lockOptions) backupRecipient(term *terminal) (age.Recipient, error) {
+func (o lockOptions) backupRecipient(ctx context.Context, term *terminal) (age.Recipient, error) {
 	if o.recipient != "" {
 		r, err := age.ParseX25519Recipient(o.recipient)
 		if err != nil {
@@ -102,7 +102,7 @@ func (o lockOptions) backupRecipient(term *terminal) (age.Recipient, error) {
 		}
 		return r, nil
 	}
-	phrase, err := o.phrase(term, true)
+	phrase, err := o.phrase(ctx, term, true)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,7 @@ func (o lockOptions) backupRecipient(term *terminal) (age.Recipient, error) {
 	return r, nil
 }
 
-func (o lockOptions) phrase(term *terminal, fresh bool) (secret.Value, error) {
+func (o lockOptions) phrase(ctx context.Context, term *terminal, fresh bool) (secret.Value, error) {
 	if o.passphrase != "" {
 		v, err := readLine(o.passphrase)
 		if err != nil {
@@ -121,7 +121,7 @@ func (o lockOptions) phrase(term *terminal, fresh bool) (secret.Value, error) {
 		}
 		return v, nil
 	}
-	v, err := term.askPassphraseOf("the backup", fresh)
+	v, err := term.askPassphraseOf(ctx, "the backup", fresh)
 	if errors.Is(err, errNobody) {
 		return v, usageError{err, "give a passphrase with --passphrase-file"}
 	}
@@ -160,7 +160,7 @@ func runRestore(ctx context.Context, term *terminal, o lockOptions, file string)
 	if err != nil {
 		return usageError{fmt.Errorf("restore %s: %w", quote(file), bare(err)), "check the path"}
 	}
-	with, err := o.restoreIdentity(term)
+	with, err := o.restoreIdentity(ctx, term)
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func (k *keyring) citeLog(ctx context.Context, checkpoint string) error {
 	return k.append(ctx, e)
 }
 
-func (o lockOptions) restoreIdentity(term *terminal) (age.Identity, error) {
+func (o lockOptions) restoreIdentity(ctx context.Context, term *terminal) (age.Identity, error) {
 	if o.identity != "" {
 		data, err := os.ReadFile(o.identity)
 		if err != nil {
@@ -229,7 +229,7 @@ func (o lockOptions) restoreIdentity(term *terminal) (age.Identity, error) {
 		}
 		return all[0], nil
 	}
-	phrase, err := o.phrase(term, false)
+	phrase, err := o.phrase(ctx, term, false)
 	if err != nil {
 		return nil, err
 	}

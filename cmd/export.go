@@ -74,7 +74,7 @@ func runExport(ctx context.Context, term *terminal, o exportOptions, env string)
 		return err
 	}
 	if !asked && !o.yes {
-		yes, err := term.askYes(r.what + "?")
+		yes, err := term.askYes(ctx, r.what+"?")
 		switch {
 		case errors.Is(err, errNobody):
 			return usageError{err, "to export without being asked: --yes-plaintext"}

@@ -129,7 +129,7 @@ func (o getOptions) agree(ctx context.Context, keys *keyring, ref keystore.Ref) 
 	if err != nil || asked || o.copy || !term.outTTY {
 		return err
 	}
-	yes, err := term.askYes(r.what + "?")
+	yes, err := term.askYes(ctx, r.what+"?")
 	switch {
 	case errors.Is(err, errNobody):
 		return usageError{err, "pipe it where it is wanted"}

@@ -1,13 +1,11 @@
 package cmd
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -15,8 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"golang.org/x/term"
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
@@ -208,11 +204,11 @@ func opener(t *terminal, dir string, may asking) agefile.Opener {
 	if file := os.Getenv(envIdentity); file != "" {
 		return agefile.IdentityFile(file)
 	}
-	ask := func(_ context.Context, fresh bool) (secret.Value, error) {
+	ask := func(ctx context.Context, fresh bool) (secret.Value, error) {
 		if !may {
 			return secret.Value{}, agefile.ErrNotAsked
 		}
-		return t.askPassphraseOf("the keys", fresh)
+		return t.askPassphraseOf(ctx, "the keys", fresh)
 	}
 	if file := os.Getenv(envPassphrase); file != "" {
 		ask = func(context.Context, bool) (secret.Value, error) { return readLine(file) }
@@ -229,94 +225,6 @@ func readLine(file string) (secret.Value, error) {
 	defer clear(data)
 	line, _, _ := bytes.Cut(data, []byte("\n"))
 	return secret.New(bytes.TrimSuffix(line, []byte("\r"))), nil
-}
-
-var errNobody = errors.New("there is no terminal to ask at")
-
-// askPassphraseOf asks at the controlling terminal; for a fresh passphrase twice.
-func (t *terminal) askPassphraseOf(what string, fresh bool) (secret.Value, error) {
-	if !fresh {
-		return t.askSecret("Passphrase of " + what + ": ")
-	}
-	for {
-		first, err := t.askSecret("New passphrase for " + what + ": ")
-		if err != nil {
-			return first, err
-		}
-		again, err := t.askSecret("Once more: ")
-		if err != nil {
-			return again, err
-		}
-		if key := []byte("passphrase"); first.Digest(key) == again.Digest(key) {
-			return first, nil
-		}
-		fmt.Fprintln(t.err, "keywright: the two differ")
-	}
-}
-
-// askSecret asks for a secret at the controlling terminal, without echo.
-func (t *terminal) askSecret(prompt string) (secret.Value, error) {
-	tty, err := openTTY()
-	if err != nil {
-		return secret.Value{}, err
-	}
-	defer tty.close()
-	fmt.Fprint(tty.out, prompt)
-	b, err := term.ReadPassword(int(tty.in.Fd()))
-	fmt.Fprintln(tty.out)
-	if err != nil {
-		return secret.Value{}, fmt.Errorf("read from the terminal: %w", err)
-	}
-	defer clear(b)
-	return secret.New(b), nil
-}
-
-// askYes asks a question at the controlling terminal; only y and yes are a yes.
-func (t *terminal) askYes(question string) (bool, error) {
-	tty, err := openTTY()
-	if err != nil {
-		return false, err
-	}
-	defer tty.close()
-	fmt.Fprint(tty.out, question+" [y/N] ")
-	answer, err := bufio.NewReader(io.LimitReader(tty.in, 1024)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return false, fmt.Errorf("read from the terminal: %w", err)
-	}
-	word := strings.ToLower(strings.TrimSpace(answer))
-	return word == "y" || word == "yes", nil
-}
-
-// tty is the terminal that the user sits at, whatever the streams are.
-type tty struct{ in, out *os.File }
-
-// openTTY opens the controlling terminal. On Windows its two directions have names of
-// their own. The error is errNobody if there is none.
-func openTTY() (tty, error) {
-	if !isWindows {
-		f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-		if err != nil {
-			return tty{}, errNobody
-		}
-		return tty{f, f}, nil
-	}
-	in, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
-	if err != nil {
-		return tty{}, errNobody
-	}
-	out, err := os.OpenFile("CONOUT$", os.O_RDWR, 0)
-	if err != nil {
-		in.Close()
-		return tty{}, errNobody
-	}
-	return tty{in, out}, nil
-}
-
-func (t tty) close() {
-	t.in.Close()
-	if t.out != t.in {
-		t.out.Close()
-	}
 }
 
 // actor is who acts, for the metadata.

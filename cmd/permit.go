@@ -1,13 +1,10 @@
 package cmd
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -48,7 +45,7 @@ func (k *keyring) permit(ctx context.Context, r request) (asked bool, err error)
 		k.reason = cmp.Or(k.reason, "unlocked: "+p.Unlock.Reason)
 		return false, nil
 	}
-	k.reason, err = k.term.askReason(r)
+	k.reason, err = k.term.askReason(ctx, r)
 	switch {
 	case errors.Is(err, errNobody):
 		k.refuse(ctx, r, "protected, and nobody to ask")
@@ -97,29 +94,14 @@ func (k *keyring) refuse(ctx context.Context, r request, why string) {
 }
 
 // askReason asks for a reason; for a yes if one was given. None is a no.
-func (t *terminal) askReason(r request) (string, error) {
+func (t *terminal) askReason(ctx context.Context, r request) (string, error) {
 	question := r.env + " is protected. " + r.what + "?"
 	if r.reason == "" {
-		return t.askLine(question + "\nReason (empty: no): ")
+		return t.askLine(ctx, question+"\nReason (empty: no): ")
 	}
-	yes, err := t.askYes(question)
+	yes, err := t.askYes(ctx, question)
 	if !yes {
 		return "", err
 	}
 	return r.reason, err
-}
-
-// askLine asks for a line of text at the controlling terminal.
-func (t *terminal) askLine(prompt string) (string, error) {
-	tty, err := openTTY()
-	if err != nil {
-		return "", err
-	}
-	defer tty.close()
-	fmt.Fprint(tty.out, prompt)
-	line, err := bufio.NewReader(io.LimitReader(tty.in, 1024)).ReadString('\n')
-	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read from the terminal: %w", err)
-	}
-	return strings.TrimSpace(line), nil
 }

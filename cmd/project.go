@@ -138,7 +138,7 @@ func (k *keyring) trust(ctx context.Context, o runOptions, a asks) error {
 		for _, line := range a.lines {
 			text += "\n  " + escaped(line)
 		}
-		yes, err := k.term.askYes(text + "\nHand that over, until the file changes?")
+		yes, err := k.term.askYes(ctx, text+"\nHand that over, until the file changes?")
 		if errors.Is(err, errNobody) {
 			fmt.Fprintln(k.term.err, text)
 			err = hintedError{fmt.Errorf("nobody has said yes to what %s asks for", quote(a.path)), "if it is right, say yes: " + o.trusting()}

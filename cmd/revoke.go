@@ -118,7 +118,7 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 		fmt.Fprintln(term.out, " ", text)
 	}
 	if !o.yes {
-		yes, err := term.askYes("Whatever uses it stops working, for good. Revoke it?")
+		yes, err := term.askYes(ctx, "Whatever uses it stops working, for good. Revoke it?")
 		switch {
 		case errors.Is(err, errNobody):
 			return usageError{err, "to revoke it without a question: --yes"}

@@ -50,7 +50,7 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool, reason str
 		return err
 	}
 	if !asked && !yes {
-		yes, err = term.askYes(r.what + "?")
+		yes, err = term.askYes(ctx, r.what+"?")
 		switch {
 		case errors.Is(err, errNobody):
 			return usageError{err, "to remove it without asking: keywright rm --yes " + name.String()}

@@ -265,7 +265,7 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 			fmt.Fprintf(k.term.out, "rotation %s is over\n", id)
 			return nil
 		case o.Need != nil:
-			if answer, err = k.answer(o); err != nil {
+			if answer, err = k.answer(ctx, o); err != nil {
 				return hintedError{fmt.Errorf("rotation %s: %s: %w", id, o.Step, err), "keywright rotate resume " + id}
 			}
 		case !o.Until.IsZero():
@@ -292,7 +292,7 @@ func (k *keyring) say(o rotate.Outcome) {
 }
 
 // answer asks for what the engine needs.
-func (k *keyring) answer(o rotate.Outcome) (a rotate.Answer, err error) {
+func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer, err error) {
 	var lines []string
 	add := func(at string, steps []string) {
 		if at != "" {
@@ -311,7 +311,7 @@ func (k *keyring) answer(o rotate.Outcome) (a rotate.Answer, err error) {
 		fmt.Fprintln(k.term.out, escaped(l))
 	}
 	if o.Need.Question != "" {
-		yes, err := k.term.askYes(escaped(o.Need.Question))
+		yes, err := k.term.askYes(ctx, escaped(o.Need.Question))
 		switch {
 		case err != nil:
 			return a, err
@@ -322,7 +322,7 @@ func (k *keyring) answer(o rotate.Outcome) (a rotate.Answer, err error) {
 	}
 	a.Parts = map[string]secret.Value{}
 	for _, p := range o.Need.Parts {
-		if a.Parts[p], err = k.term.askSecret("New " + p + ": "); err != nil {
+		if a.Parts[p], err = k.term.askValue(ctx, "New "+p+": "); err != nil {
 			return a, err
 		}
 		if a.Parts[p].IsZero() {

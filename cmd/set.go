@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -103,7 +104,7 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 			return err
 		}
 	}
-	parts, err := term.readParts(name, known.PartNames())
+	parts, err := term.readParts(ctx, name, known.PartNames())
 	if err != nil {
 		return err
 	}
@@ -158,7 +159,7 @@ func (o setOptions) known(ctx context.Context, keys *keyring, name keystore.Name
 }
 
 // readParts reads the secrets of a key from standard input, or asks for them.
-func (t *terminal) readParts(name keystore.Name, names []string) (keystore.Parts, error) {
+func (t *terminal) readParts(ctx context.Context, name keystore.Name, names []string) (keystore.Parts, error) {
 	if !t.inTTY {
 		return readParts(t.in, names)
 	}
@@ -168,7 +169,10 @@ func (t *terminal) readParts(name keystore.Name, names []string) (keystore.Parts
 		if len(names) == 1 {
 			prompt = name.String() + ": "
 		}
-		v, err := t.askSecret(prompt)
+		v, err := t.askValue(ctx, prompt)
+		if errors.Is(err, errLines) {
+			return nil, usageError{err, "nothing was stored; a value of several lines is read from a file: keywright set " + name.String() + " <FILE"}
+		}
 		if err != nil {
 			return nil, err
 		}

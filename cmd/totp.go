@@ -88,7 +88,7 @@ func runEnrol(ctx context.Context, term *terminal) error {
 	}
 	v := keystore.NewTOTP()
 	defer v.Wipe()
-	code, err := term.introduce(v)
+	code, err := term.introduce(ctx, v)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func runEnrol(ctx context.Context, term *terminal) error {
 }
 
 // introduce shows a secret to whoever sits at the terminal, and asks for a first code.
-func (t *terminal) introduce(v secret.Value) (code secret.Value, err error) {
+func (t *terminal) introduce(ctx context.Context, v secret.Value) (code secret.Value, err error) {
 	address, typed, err := keystore.TOTPAddress(v, actor())
 	if err != nil {
 		return code, err
@@ -129,7 +129,7 @@ func (t *terminal) introduce(v secret.Value) (code secret.Value, err error) {
 	if err != nil {
 		return code, err
 	}
-	return t.askSecret("The code that it shows: ")
+	return t.askSecret(ctx, "The code that it shows: ")
 }
 
 func (t *terminal) showRecovery(codes []secret.Value) error {
@@ -154,14 +154,14 @@ func runDisable(ctx context.Context, term *terminal) error {
 	var code secret.Value
 	switch err := keys.CheckTOTP(ctx); {
 	case errors.Is(err, keystore.ErrSecretGone):
-		yes, err := term.askYes("The authenticator's secret is gone. Forget it?")
+		yes, err := term.askYes(ctx, "The authenticator's secret is gone. Forget it?")
 		if err != nil || !yes {
 			return cmp.Or[error](err, errDeclined)
 		}
 	case err != nil:
 		return fmt.Errorf("forget the authenticator: %w", err)
 	default:
-		if code, err = term.askSecret("Code: "); err != nil {
+		if code, err = term.askSecret(ctx, "Code: "); err != nil {
 			return err
 		}
 	}
@@ -180,7 +180,7 @@ func (k *keyring) askCode(ctx context.Context, catalog *keystore.Catalog) error 
 	if catalog.TOTP == nil {
 		return nil
 	}
-	code, err := k.term.askSecret("Code of the authenticator: ")
+	code, err := k.term.askSecret(ctx, "Code of the authenticator: ")
 	if err != nil {
 		return err
 	}
