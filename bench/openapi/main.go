@@ -126,7 +126,6 @@ func read(path string) (*openapi3.T, error) {
 		return nil, err
 	}
 	loader := openapi3.NewLoader()
-	loader.IsExternalRefsAllowed = true
 	loader.ReadFromURIFunc = openapi3.ReadFromFile
 	var old openapi2.T
 	if json.Unmarshal(text, &old) == nil && old.Swagger != "" {
