@@ -51,7 +51,7 @@ func serve(t *testing.T) (*fake, string) {
 		{id: "ADMIN", secret: marked + "a", user: "admin"},
 		{id: "OLD", secret: marked + "o", user: "app", created: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), used: time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)},
 	}}
-	s := httptest.NewServer(f)
+	s := httptest.NewServer(providertest.Recorded(t, f))
 	t.Cleanup(s.Close)
 	return f, s.URL
 }

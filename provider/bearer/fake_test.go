@@ -13,6 +13,7 @@ import (
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/bearer"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -150,7 +151,7 @@ func serve(t *testing.T, c contract) (*fake, string) {
 		c.endHost = c.host
 	}
 	f := &fake{contract: c, tokens: map[string]bool{}}
-	s := httptest.NewServer(f)
+	s := httptest.NewServer(providertest.Recorded(t, f))
 	t.Cleanup(s.Close)
 	return f, strings.TrimPrefix(s.URL, "http://")
 }

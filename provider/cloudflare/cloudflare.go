@@ -112,17 +112,32 @@ func rights(policies []policy) ([]string, error) {
 	return slices.Compact(all), nil
 }
 
-// addresses are those that a token may be used from.
-func (t token) addresses() []string {
+// addresses are those that a token may be used from, all if there are none, and those among
+// them that it may not be used from. The documentation calls the condition request.ip, the
+// SDK request_ip.
+func (t token) addresses() (in, not []string) {
+	type list struct {
+		In  []string `json:"in"`
+		Not []string `json:"not_in"`
+	}
 	var c struct {
-		IP struct {
-			In []string `json:"in"`
-		} `json:"request_ip"`
+		SDK list `json:"request_ip"`
+		Doc list `json:"request.ip"`
 	}
 	if len(t.Condition) > 0 && json.Unmarshal(t.Condition, &c) != nil {
-		return nil
+		return nil, nil
 	}
-	return slices.Sorted(slices.Values(c.IP.In))
+	return slices.Sorted(slices.Values(append(c.SDK.In, c.Doc.In...))), append(c.SDK.Not, c.Doc.Not...)
+}
+
+// wider reports whether a token may be used from addresses that another may not.
+func (t token) wider(than token) bool {
+	in, not := t.addresses()
+	from, never := than.addresses()
+	lacks := func(all, some []string) bool {
+		return slices.ContainsFunc(some, func(address string) bool { return !slices.Contains(all, address) })
+	}
+	return len(from) > 0 && (len(in) == 0 || lacks(from, in)) || lacks(not, never)
 }
 
 // family is where tokens of a sort are.
@@ -341,8 +356,9 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 	}
 	var all []provider.Listed
 	for _, t := range tokens {
+		from, _ := t.addresses()
 		all = append(all, provider.Listed{
-			Identity: provider.Identity{ID: t.ID, Label: t.Name, IPs: t.addresses(), Expires: t.Expires, LastUsed: t.Used},
+			Identity: provider.Identity{ID: t.ID, Label: t.Name, IPs: from, Expires: t.Expires, LastUsed: t.Used},
 			Created:  t.Issued, Disabled: t.Status != "active",
 		})
 	}
@@ -432,7 +448,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	}
 	may, _ := rights(t.Policies)
 	got, err := rights(made.Policies)
-	if err != nil || slices.ContainsFunc(got, func(right string) bool { return !slices.Contains(may, right) }) || len(t.addresses()) > 0 && len(made.addresses()) == 0 {
+	if err != nil || slices.ContainsFunc(got, func(right string) bool { return !slices.Contains(may, right) }) || made.wider(t) {
 		return provider.Credential{}, r.Failure(provider.Malformed, "", errors.New("the new token may do something else than the old one"))
 	}
 	return provider.Credential{ID: made.ID, Parts: map[string]secret.Value{"value": made.Value.Value}, Params: old.Params}, nil

@@ -34,6 +34,8 @@ type fake struct {
 	page   int  // tokens on a page, if that is less than asked for
 	mute   bool // it does not say how many tokens there are
 	widen  bool // it gives more than it was asked for
+	loose  bool // it takes no notice of conditions, but sets one of its own
+	its    any
 }
 
 type fakeToken struct {
@@ -185,6 +187,9 @@ func (f *fake) create(w http.ResponseWriter, r *http.Request, fail func(int, int
 	if f.widen {
 		t.policies = append(t.policies, policies("9=API Tokens Write")...)
 	}
+	if f.loose {
+		t.condition = f.its
+	}
 	f.tokens = append(f.tokens, t)
 	answer(w, t.json(map[string]any{"value": t.value}), 0)
 }
@@ -324,6 +329,31 @@ func TestParity(t *testing.T) {
 	f.widen = true
 	_, err := f.provider().Issue(t.Context(), f.credential("admin"), f.credential("old"), "keywright-2")
 	providertest.Quiet(t, err, provider.Malformed)
+}
+
+// By either name that Cloudflare documents, a condition is copied, and one that the new token
+// did not get is missed.
+func TestConditions(t *testing.T) {
+	for _, name := range []string{"request_ip", "request.ip"} {
+		for _, list := range []string{"in", "not_in"} {
+			f := serve(t, "/user/tokens")
+			p, admin, old := f.provider(), f.credential("admin"), f.credential("old")
+			f.find("old").condition = map[string]any{name: map[string]any{list: []any{"192.0.2.0/24"}}}
+			all, err := p.List(t.Context(), admin, old)
+			if err != nil || (list == "in") != slices.Equal(all[1].IPs, []string{"192.0.2.0/24"}) {
+				t.Errorf("%s: %+v, %v", name, all, err)
+			}
+			if _, err := p.Issue(t.Context(), admin, old, "keywright-1"); err != nil || !reflect.DeepEqual(f.find("new1").condition, f.find("old").condition) {
+				t.Errorf("%s %s: %v, %+v", name, list, err, f.find("new1"))
+			}
+			f.loose = true
+			for n, its := range []any{nil, map[string]any{name: map[string]any{list: []string{"198.51.100.0/24"}}}} {
+				f.its = its
+				_, err = p.Issue(t.Context(), admin, old, fmt.Sprint("keywright-2", n))
+				providertest.Quiet(t, err, provider.Malformed)
+			}
+		}
+	}
 }
 
 func TestPages(t *testing.T) {

@@ -48,7 +48,7 @@ type owner struct {
 
 func serve(t *testing.T) (*fake, string) {
 	f := &fake{tokens: map[string]owner{}, dying: map[string]bool{}}
-	s := httptest.NewServer(f)
+	s := httptest.NewServer(providertest.Recorded(t, f))
 	t.Cleanup(s.Close)
 	return f, s.URL
 }

@@ -80,7 +80,7 @@ type fake struct {
 }
 
 func serve(t *testing.T, h http.Handler) (addr string) {
-	s := httptest.NewServer(h)
+	s := httptest.NewServer(providertest.Recorded(t, h))
 	t.Cleanup(s.Close)
 	return strings.TrimPrefix(s.URL, "http://")
 }

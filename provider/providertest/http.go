@@ -32,16 +32,11 @@ type HTTP struct {
 	calls []string
 }
 
-// Serve starts a fake, which ends with the test. KEYWRIGHT_RECORD names a directory that
-// what is asked for is written to, for bench/openapi.
+// Serve starts a fake, which ends with the test. What is asked for is recorded.
 func Serve(t *testing.T, h http.HandlerFunc) *HTTP {
 	t.Helper()
 	s := &HTTP{}
-	record := os.Getenv("KEYWRIGHT_RECORD")
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if record != "" {
-			note(t, record, r)
-		}
+	server := httptest.NewServer(Recorded(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.Lock()
 		defer s.Unlock()
 		s.calls = append(s.calls, r.Method+" "+r.URL.Path)
@@ -49,10 +44,23 @@ func Serve(t *testing.T, h http.HandlerFunc) *HTTP {
 			return
 		}
 		h(w, r)
-	}))
+	})))
 	t.Cleanup(server.Close)
 	s.URL = server.URL
 	return s
+}
+
+// Recorded is a fake of which what is asked for is written, for bench/openapi, to the
+// directory that KEYWRIGHT_RECORD names, if it names one.
+func Recorded(t *testing.T, h http.Handler) http.Handler {
+	record := os.Getenv("KEYWRIGHT_RECORD")
+	if record == "" {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		note(t, record, r)
+		h.ServeHTTP(w, r)
+	})
 }
 
 // note writes a request down, without what it is authenticated with.

@@ -21,6 +21,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/rotate/consumer"
 	"github.com/keywright/keywright/rotate/consumer/consumertest"
@@ -265,7 +266,7 @@ func newWire() *consumertest.Wire {
 
 func (f *fake) world(t *testing.T, wire *consumertest.Wire) consumer.World {
 	t.Helper()
-	server := httptest.NewServer(f)
+	server := httptest.NewServer(providertest.Recorded(t, f))
 	t.Cleanup(server.Close)
 	return consumer.World{
 		HTTP: &http.Client{Transport: wire},

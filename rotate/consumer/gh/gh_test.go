@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/nacl/box"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/rotate/consumer"
 	"github.com/keywright/keywright/rotate/consumer/consumertest"
@@ -150,7 +151,7 @@ func (f *fake) put(w http.ResponseWriter, r *http.Request, name string) {
 
 func (f *fake) world(t *testing.T, wire *consumertest.Wire) consumer.World {
 	t.Helper()
-	server := httptest.NewServer(f)
+	server := httptest.NewServer(providertest.Recorded(t, f))
 	t.Cleanup(server.Close)
 	return consumer.World{
 		HTTP: &http.Client{Transport: wire},

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/rotate/consumer"
 	"github.com/keywright/keywright/rotate/consumer/consumertest"
@@ -120,7 +121,7 @@ func (f *fake) find(key string) *kept {
 
 func (f *fake) world(t *testing.T, wire *consumertest.Wire) consumer.World {
 	t.Helper()
-	server := httptest.NewServer(f)
+	server := httptest.NewServer(providertest.Recorded(t, f))
 	t.Cleanup(server.Close)
 	return consumer.World{
 		HTTP: &http.Client{Transport: wire},

@@ -28,6 +28,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/rotate/consumer"
 	"github.com/keywright/keywright/rotate/consumer/consumertest"
@@ -170,7 +171,7 @@ func opens(t *testing.T, w consumer.World, path, rest string) rotate.Consumer {
 func TestConformance(t *testing.T) {
 	consumertest.Run(t, []string{"id", "secret"}, func(t *testing.T, held map[string]string) consumertest.Place {
 		f := newFake(map[string]string{"bot-id": held["id"], "bot.secret": held["secret"], "other": "stays"})
-		server := httptest.NewServer(f)
+		server := httptest.NewServer(providertest.Recorded(t, f))
 		t.Cleanup(server.Close)
 		names := map[string]string{"id": "bot-id", "secret": "bot.secret"}
 		wire := &consumertest.Wire{}
@@ -228,7 +229,7 @@ func client(t *testing.T) (cert, key []byte, pool *x509.CertPool) {
 func TestKubeconfig(t *testing.T) {
 	f := newFake(map[string]string{"A": "old"})
 	cert, key, pool := client(t)
-	server := httptest.NewUnstartedServer(f)
+	server := httptest.NewUnstartedServer(providertest.Recorded(t, f))
 	server.TLS = &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool}
 	server.Config.ErrorLog = log.New(io.Discard, "", 0) // refused handshakes
 	server.StartTLS()
@@ -330,7 +331,7 @@ func TestRefused(t *testing.T) {
 	} {
 		f := newFake(map[string]string{"A": "old"})
 		c.set(f)
-		server := httptest.NewServer(f)
+		server := httptest.NewServer(providertest.Recorded(t, f))
 		p := opens(t, consumer.World{}, configure(t, server.URL, "", "token: "+token), "p="+c.field)
 		_, held := p.Holds(t.Context())
 		err := p.Deliver(t.Context(), secrets("p", "old"), secrets("p", "new"))
@@ -342,7 +343,7 @@ func TestRefused(t *testing.T) {
 	}
 	f := newFake(map[string]string{"A": "old"})
 	f.owners = []map[string]any{{"kind": "ConfigMap", "name": "x"}}
-	server := httptest.NewServer(f)
+	server := httptest.NewServer(providertest.Recorded(t, f))
 	defer server.Close()
 	if err := opens(t, consumer.World{}, configure(t, server.URL, "", "token: "+token), "p=A").Deliver(t.Context(), secrets("p", "old"), secrets("p", "new")); err != nil {
 		t.Errorf("one that is cleared away with another: %v", err)

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/rotate/consumer"
 	"github.com/keywright/keywright/rotate/consumer/consumertest"
@@ -93,7 +94,7 @@ func (f *fake) write(w http.ResponseWriter, r *http.Request, metadata m) {
 
 func (f *fake) world(t *testing.T, wire *consumertest.Wire) consumer.World {
 	t.Helper()
-	server := httptest.NewServer(f)
+	server := httptest.NewServer(providertest.Recorded(t, f))
 	t.Cleanup(server.Close)
 	return consumer.World{
 		HTTP: &http.Client{Transport: wire},
