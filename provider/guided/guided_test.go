@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/guided"
@@ -336,6 +337,7 @@ func TestKraken(t *testing.T) {
 		},
 		DeadCode: "200 EAPI:Invalid key", WrongCode: "200 EAPI:Invalid signature", Addr: addr,
 		At: func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
+			time.Sleep(5 * time.Millisecond) // another process would not begin in the same millisecond, which its nonces are
 			return at(t, "kraken", addr), c
 		},
 	})
