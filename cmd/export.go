@@ -86,16 +86,16 @@ func runExport(ctx context.Context, term *terminal, o exportOptions, env string)
 			return outcome(exitFailed)
 		}
 	}
-	values, uses, err := keys.gather(ctx, "export", wanted{env: env, only: o.only, text: true})
+	got, err := keys.gather(ctx, "export", wanted{env: env, only: o.only, text: true})
 	if err != nil {
 		return err
 	}
-	text, err := edit.Write(o.format, values)
+	text, err := edit.Write(o.format, got.values)
 	defer clear(text)
 	if err != nil {
 		return usageError{err, "choose another --format, or leave it out with --only"}
 	}
-	if err := keys.append(ctx, uses...); err != nil {
+	if err := keys.append(ctx, got.uses...); err != nil {
 		return err
 	}
 	if o.output == "" {

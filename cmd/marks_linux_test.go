@@ -313,7 +313,7 @@ func (h *hunt) errands() map[string][]errand {
 			ok("run", "--env", "dev", "--mask", "--", "sh", "-c", `printf '%s\n' "$A"; printf %s "$LOCAL" | base64 -w0; env >&2`),
 			ok("run", "--env", "prod", "--files", "--mask", "--", "sh", "-c", `cat "$PAIR_ID_FILE" "$PAIR_SECRET_FILE"`),
 			ends(3, "run", "--env", "dev", "--trust", "--env-file", h.prop("secret.env"), "--mask", "--", "sh", "-c", `echo "$X" >&2; exit 3`),
-			ends(125, "run", "--env", "dev", "--env-file", h.prop("secret.env"), "--", "true"), ends(exitUsage, "run", "--env", "dev", "--env-file", h.prop("env"), "--", "true"),
+			ends(125, "run", "--env", "dev", "--env-file", h.prop("secret.env"), "--", "true"), ends(125, "run", "--env", "dev", "--env-file", h.prop("env"), "--", "true"),
 			ends(125, "run", "--env", "safe", "--mask", "--", "true"), ends(127, "run", "--env", "dev", "--mask", "--", "/nonexistent"),
 		},
 		"status":           {ok("status"), ok("status", "--format", "json", "--within", "365d"), ends(exitFindings, "status", "--fail")},

@@ -25,8 +25,24 @@ func (r reference) String() string {
 
 // surroundings are the variables that a program is to get beside its keys.
 type surroundings struct {
-	plain []secret.Value // NAME=value; of two of one name the last holds
-	refs  map[string]reference
+	inherited []variable
+	files     []variable // which go before those; of two of one name the last holds
+	refs      map[string]reference
+}
+
+// variable is one that is no reference.
+type variable struct {
+	name  string
+	value secret.Value
+}
+
+// without are the variables as NAME=value, without those inherited ones whose names are
+// others'.
+func (s surroundings) without(others map[string]bool) (env []secret.Value) {
+	for _, v := range slices.Concat(slices.DeleteFunc(slices.Clone(s.inherited), func(v variable) bool { return others[v.name] || isWindows && others[strings.ToUpper(v.name)] }), s.files) {
+		env = append(env, secret.New(append([]byte(v.name+"="), v.value.Reveal()...)))
+	}
+	return env
 }
 
 // look sorts the variables of an environment, and of files that come after it.
@@ -34,7 +50,7 @@ func look(environ []string, files []*envFile) (surroundings, error) {
 	s := surroundings{refs: map[string]reference{}}
 	for _, entry := range withoutOurs(environ) {
 		name, value, _ := strings.Cut(entry, "=")
-		if err := s.add(name, secret.New([]byte(value)), "the environment"); err != nil {
+		if err := s.add(&s.inherited, variable{name, secret.New([]byte(value))}, "the environment"); err != nil {
 			return s, err
 		}
 	}
@@ -47,7 +63,7 @@ func look(environ []string, files []*envFile) (surroundings, error) {
 			if len(withoutOurs([]string{v.Name})) == 0 {
 				continue
 			}
-			if err := s.add(v.Name, v.Value, where); err != nil {
+			if err := s.add(&s.files, variable{v.Name, v.Value}, where); err != nil {
 				return s, err
 			}
 		}
@@ -55,17 +71,17 @@ func look(environ []string, files []*envFile) (surroundings, error) {
 	return s, nil
 }
 
-func (s *surroundings) add(name string, value secret.Value, where string) error {
-	if !keystore.IsReference(value) {
-		delete(s.refs, name)
-		s.plain = append(s.plain, secret.New(append([]byte(name+"="), value.Reveal()...)))
+func (s *surroundings) add(to *[]variable, v variable, where string) error {
+	if !keystore.IsReference(v.value) {
+		delete(s.refs, v.name)
+		*to = append(*to, v)
 		return nil
 	}
-	ref, err := keystore.ParseReference(value)
+	ref, err := keystore.ParseReference(v.value)
 	if err != nil {
-		return usageError{fmt.Errorf("%s: %s: %w", where, name, err), "a reference is written " + keystore.Scheme + "ENV/NAME, for a part of a key ENV/NAME#part"}
+		return usageError{fmt.Errorf("%s: %s: %w", where, v.name, err), "a reference is written " + keystore.Scheme + "ENV/NAME, for a part of a key ENV/NAME#part"}
 	}
-	s.refs[name] = reference{name, ref, where}
+	s.refs[v.name] = reference{v.name, ref, where}
 	return nil
 }
 

@@ -54,9 +54,12 @@ gets those and no others, unless --all says otherwise. What that file and a
 .env file with references ask for is shown once, and again when they have
 changed; without a terminal --trust is the answer.
 
+A variable that a key of another environment would go into is taken from the
+program, unless it comes from a .env file or one of its own keys.
+
 The program's exit status is keywright's. Before it starts, keywright's own
-are 125 if the keys cannot be had, 126 if the program cannot be executed, 127
-if it is not there.
+are 126 if the program cannot be executed, 127 if it is not there, and 125 for
+every other reason.
 `
 
 func newRun(term *terminal) *cobra.Command {
@@ -69,11 +72,12 @@ func newRun(term *terminal) *cobra.Command {
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkEmpty(c.Flags()); err != nil {
-				return err
+				return ownFailure(term, err)
 			}
-			return runRun(c.Context(), term, o, args)
+			return ownFailure(term, runRun(c.Context(), term, o, args))
 		},
 	}
+	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return ownFailure(term, flagError(c, err)) })
 	f := c.Flags()
 	f.SetInterspersed(false)
 	f.SortFlags = false
@@ -102,17 +106,17 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	for _, path := range o.envFiles {
 		f, err := readEnvFile(path)
 		if err != nil {
-			return ownFailure(term, err)
+			return err
 		}
 		files = append(files, f)
 	}
 	around, err := look(os.Environ(), files)
 	if err != nil {
-		return ownFailure(term, err)
+		return err
 	}
 	project, err := o.project()
 	if err != nil {
-		return ownFailure(term, err)
+		return err
 	}
 	keys, err := openKeys(term, mayAsk)
 	if err != nil {
@@ -120,20 +124,21 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	}
 	refs := around.sorted()
 	if err := keys.checkRefs(ctx, "run", o.env, o.only, refs); err != nil {
-		return ownFailure(term, err)
+		return err
 	}
 	if err := keys.checkTrust(ctx, o, project, files); err != nil {
-		return ownFailure(term, err)
+		return err
 	}
 	if _, err := keys.permit(ctx, request{verb: "run", env: o.env, what: "Run " + quote(args[0]) + " with its keys", reason: o.reason, unattended: true}); err != nil {
-		return ownFailure(term, err)
+		return err
 	}
-	values, uses, err := keys.gather(ctx, "run", wanted{env: o.env, only: o.only, refs: refs, project: project})
+	got, err := keys.gather(ctx, "run", wanted{env: o.env, only: o.only, refs: refs, project: project})
 	if err != nil {
-		return ownFailure(term, err)
+		return err
 	}
+	values, uses := got.values, got.uses
 	command := launch.Command{
-		Argv: args, Env: around.plain, Mask: o.mask, Secrets: values,
+		Argv: args, Env: around.without(got.others), Mask: o.mask, Secrets: values,
 		Stdin: term.in, Stdout: term.out, Stderr: term.err, Inherit: term.limits.Inherit,
 	}
 	if o.files {
@@ -143,7 +148,7 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 		warnUnmasked(term, values)
 	}
 	if err := keys.recordRun(ctx, &command, uses); err != nil {
-		return ownFailure(term, err)
+		return err
 	}
 	// The program gets the signals: what ended with the first interrupt would end it.
 	result, err := launch.Exec(context.WithoutCancel(ctx), command)
@@ -167,10 +172,14 @@ func warnUnmasked(term *terminal, values map[string]secret.Value) {
 	}
 }
 
-// ownFailure says why nothing was started.
+// ownFailure says why nothing was started, with a code that programs leave to what starts
+// them. What has been said already, and an interrupt, keep theirs.
 func ownFailure(term *terminal, err error) error {
-	if conclude(term, err) == exitUsage {
-		return outcome(exitUsage)
+	if errors.As(err, new(outcome)) {
+		return err
+	}
+	if conclude(term, err) == exitInterrupted {
+		return outcome(exitInterrupted)
 	}
 	return outcome(launch.CodeOwn)
 }
@@ -253,36 +262,51 @@ func (w wanted) refersTo(k *keystore.Key) bool {
 	return slices.ContainsFunc(w.refs, func(r reference) bool { return r.ref.Name == k.Name })
 }
 
-// gather reads the keys that are wanted, by variable, and makes the entries that go on
-// record. What refers to a key says where it goes; else the key does.
-func (k *keyring) gather(ctx context.Context, verb string, w wanted) (map[string]secret.Value, []audit.Entry, error) {
-	opened, err := k.Select(ctx, func(key *keystore.Key) bool { return w.names(key) || w.refersTo(key) })
+// gathered are keys on their way to a program.
+type gathered struct {
+	values map[string]secret.Value // by variable
+	uses   []audit.Entry           // that go on record
+	others map[string]bool         // the variables that keys of other environments go into
+}
+
+// gather reads the keys that are wanted. What refers to a key says where it goes; else the
+// key does.
+func (k *keyring) gather(ctx context.Context, verb string, w wanted) (gathered, error) {
+	others := map[string]bool{}
+	opened, err := k.Select(ctx, func(key *keystore.Key) bool {
+		for _, p := range key.Parts {
+			if key.Env != w.env {
+				others[variableOf(key, p)] = true
+			}
+		}
+		return w.names(key) || w.refersTo(key)
+	})
 	if err != nil {
-		return nil, nil, err
+		return gathered{}, err
 	}
 	if i := slices.IndexFunc(opened, func(o keystore.Opened) bool { return w.text && !o.Key.MayReveal() }); i >= 0 {
 		defer wipe(opened)
-		return nil, nil, k.hidden(ctx, verb, opened[i].Key)
+		return gathered{}, k.hidden(ctx, verb, opened[i].Key)
 	}
 	for _, name := range w.only {
 		if !slices.ContainsFunc(opened, func(o keystore.Opened) bool { return o.Key.Name.Key == name }) {
-			return nil, nil, usagef("'keywright ls "+w.env+"' names those there are", "--only: there is no key %s/%s", w.env, name)
+			return gathered{}, usagef("'keywright ls "+w.env+"' names those there are", "--only: there is no key %s/%s", w.env, name)
 		}
 	}
 	if lacks := w.lacks(opened); len(lacks) > 0 {
-		return nil, nil, lackError(lacks)
+		return gathered{}, lackError(lacks)
 	}
 	values, of := map[string]secret.Value{}, map[string]keystore.Name{}
 	for _, r := range w.refs {
 		if values[r.variable], err = r.resolve(opened); err != nil {
-			return nil, nil, err
+			return gathered{}, err
 		}
 	}
 	if len(opened) == 0 && w.project != nil {
-		return nil, nil, usagef("--all hands over keys that it does not declare", "the project of %s needs no key of %s", quote(w.project.file), w.env)
+		return gathered{}, usagef("--all hands over keys that it does not declare", "the project of %s needs no key of %s", quote(w.project.file), w.env)
 	}
 	if len(opened) == 0 {
-		return nil, nil, usagef("'keywright ls' names the keys there are", "there is no key in %s", w.env)
+		return gathered{}, usagef("'keywright ls' names the keys there are", "there is no key in %s", w.env)
 	}
 	var uses []audit.Entry
 	for _, o := range opened {
@@ -297,13 +321,13 @@ func (k *keyring) gather(ctx context.Context, verb string, w wanted) (map[string
 				continue
 			}
 			if other, taken := of[variable]; taken {
-				return nil, nil, usagef("give one of them another: keywright edit "+o.Key.Name.String()+" --variable "+p.Name+"=NAME",
+				return gathered{}, usagef("give one of them another: keywright edit "+o.Key.Name.String()+" --variable "+p.Name+"=NAME",
 					"%s and %s both go into the variable %s", other, o.Key.Name, variable)
 			}
 			values[variable], of[variable] = o.Parts[p.Name], o.Key.Name
 		}
 	}
-	return values, uses, nil
+	return gathered{values, uses, others}, nil
 }
 
 // variableOf is the variable that a part of a key goes into.
