@@ -3,6 +3,7 @@ package cmd
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,7 +117,11 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 		return err
 	}
 	key, err := keys.Put(ctx, actor(), name, parts, func(k *keystore.Key) error {
-		k.Expires = time.Time{} // that was the old version's
+		k.Expires = time.Time{}    // that was the old version's
+		order := known.PartNames() // in which they were asked for
+		slices.SortFunc(k.Parts, func(a, b keystore.Part) int {
+			return cmp.Compare(slices.Index(order, a.Name), slices.Index(order, b.Name))
+		})
 		return describe(k)
 	})
 	if err != nil {
