@@ -21,7 +21,7 @@ func runBeginAnew(ctx context.Context, term *terminal, yes bool) error {
 	if err != nil {
 		return err
 	}
-	if wrong.metadata == nil && wrong.log == nil {
+	if wrong == (untrusted{}) {
 		fmt.Fprintln(term.err, "keywright: metadata and audit log are in order: there is nothing to give up")
 		return nil
 	}
@@ -40,6 +40,16 @@ func runBeginAnew(ctx context.Context, term *terminal, yes bool) error {
 			return outcome(exitFailed)
 		}
 	}
+	if wrong.file != nil {
+		aside, err := keys.items.(setAsider).SetAside(ctx)
+		if err != nil {
+			return fmt.Errorf("begin anew: %w", err)
+		}
+		fmt.Fprintln(term.err, "keywright: what it held is in", quote(aside))
+		if wrong, err = keys.untrusted(ctx); err != nil {
+			return err
+		}
+	}
 	if err := keys.recordBeginning(ctx, wrong); err != nil {
 		return err
 	}
@@ -56,14 +66,25 @@ func runBeginAnew(ctx context.Context, term *terminal, yes bool) error {
 
 // untrusted is what cannot be trusted any more; nil for what can.
 type untrusted struct {
+	file     *keystore.BackendError // then nothing is known of the others
 	metadata *keystore.TamperError
 	log      *audit.Fault
 }
 
+// setAsider is a backend that is a file, which can be damaged as a whole.
+type setAsider interface {
+	SetAside(ctx context.Context) (aside string, err error)
+}
+
 // untrusted looks for it. The error is any other trouble.
 func (k *keyring) untrusted(ctx context.Context) (u untrusted, err error) {
-	if _, err := k.Catalog(ctx); err != nil && !errors.As(err, &u.metadata) {
-		return u, err
+	_, isFile := k.items.(setAsider)
+	switch _, err := k.Catalog(ctx); {
+	case err == nil, errors.As(err, &u.metadata):
+	case isFile && errors.As(err, &u.file) && u.file.Trouble == keystore.Damaged:
+		return u, nil
+	default:
+		return untrusted{}, err
 	}
 	if _, err := k.log.Verify(ctx); err != nil && !errors.As(err, &u.log) {
 		return u, err
@@ -72,6 +93,9 @@ func (k *keyring) untrusted(ctx context.Context) (u untrusted, err error) {
 }
 
 func (u untrusted) words() (all []string) {
+	if u.file != nil {
+		all = append(all, u.file.Error())
+	}
 	if u.metadata != nil {
 		all = append(all, u.metadata.Error())
 	}
@@ -82,7 +106,7 @@ func (u untrusted) words() (all []string) {
 }
 
 func (u untrusted) question() string {
-	if u.metadata == nil {
+	if u.metadata == nil && u.file == nil {
 		return "Begin a new audit log?"
 	}
 	return "Begin anew, without any key? What another directory keeps in this backend is given up, too."

@@ -64,6 +64,9 @@ func runDoctor(ctx context.Context, term *terminal) error {
 	if err := d.audit(ctx, keys); err != nil {
 		return err
 	}
+	if os.Getenv(envKeystore) == "agefile" {
+		d.note("an older copy of the whole directory in its place would not be noticed:", "keep 'keywright audit checkpoint' elsewhere, for 'audit verify --against'")
+	}
 	if d.wrong > 0 {
 		return outcome(exitFailed)
 	}
@@ -78,6 +81,12 @@ type doctor struct {
 
 func (d *doctor) say(format string, args ...any) {
 	fmt.Fprintln(d.term.out, "ok     ", escaped(fmt.Sprintf(format, args...)))
+}
+
+// note says what cannot be checked.
+func (d *doctor) note(what, hint string) {
+	fmt.Fprintln(d.term.out, "note   ", what)
+	fmt.Fprintln(d.term.out, "       ", hint)
 }
 
 func (d *doctor) complain(hint, format string, args ...any) {

@@ -69,7 +69,7 @@ func (d *details) apply(now time.Time) (func(*keystore.Key) error, error) {
 		return nil, err
 	}
 	days := 0
-	if d.rotateEvery != "" {
+	if d.rotateEvery != "" && d.rotateEvery != none {
 		if days, err = parseDays("--rotate-every", d.rotateEvery); err != nil {
 			return nil, err
 		}
@@ -82,20 +82,14 @@ func (d *details) apply(now time.Time) (func(*keystore.Key) error, error) {
 		if d.expires != "" {
 			k.Expires = expires
 		}
-		if days > 0 {
+		if d.rotateEvery != "" {
 			k.RotateEvery = keystore.Days(days)
 		}
-		if len(d.scopes) > 0 {
-			k.Scopes = d.scopes
-		}
-		if len(d.forbid) > 0 {
-			k.Forbidden = slices.DeleteFunc(slices.Clone(d.forbid), func(s string) bool { return s == "none" })
-		}
+		setList(&k.Scopes, d.scopes)
+		setList(&k.Tags, d.tags)
+		setList(&k.Forbidden, d.forbid)
 		if d.requireIPs != "" {
 			k.RequireIPs, _ = strconv.ParseBool(d.requireIPs) // it was parsed before
-		}
-		if len(d.tags) > 0 {
-			k.Tags = d.tags
 		}
 		if d.admin != "" {
 			k.Admin = d.admin
@@ -194,10 +188,24 @@ func isVariable(name string) bool {
 	return name != ""
 }
 
+// none is given for a field that is to be forgotten.
+const none = "none"
+
 // set replaces a field if something was given for it.
 func set(field *string, given string) {
-	if given != "" {
+	switch given {
+	case "":
+	case none:
+		*field = ""
+	default:
 		*field = given
+	}
+}
+
+// setList is set for a list.
+func setList(field *[]string, given []string) {
+	if len(given) > 0 {
+		*field = slices.DeleteFunc(slices.Clone(given), func(s string) bool { return s == none })
 	}
 }
 
@@ -208,6 +216,8 @@ audit log cannot be written. If 'keywright totp' knows an authenticator, they
 want its code. To end that, with --protected=false, is asked for
 in the same way. This is a confirmation against slips, not a lock: code that
 runs as you can ask the keychain itself.
+
+Where a flag takes a word, 'none' forgets what was said: --owner none.
 
 A key whose use is 'run' is handed to programs, by 'keywright run' and when it is
 rotated; get and export refuse it. A program can show what it is handed, and a

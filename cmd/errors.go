@@ -167,7 +167,7 @@ var troubleHints = map[keystore.Trouble]string{
 	keystore.Dismissed: "try again, and answer what is asked",
 	keystore.Silent:    "it may be waiting for a password in another window",
 	keystore.Full:      "make room, or store less",
-	keystore.Damaged:   "put it back from a backup",
+	keystore.Damaged:   "put it back from a copy; if there is none: keywright doctor --begin-anew",
 }
 
 // explainRepository knows the errors that mean "what was asked cannot be, here".

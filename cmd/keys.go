@@ -65,6 +65,7 @@ const (
 // keyring is the user's keys, and the record of what is done with them.
 type keyring struct {
 	*keystore.Store
+	items  keystore.Items
 	log    *audit.Log
 	term   *terminal
 	shapes shapes
@@ -86,7 +87,7 @@ func openKeys(t *terminal, ask asking) (*keyring, error) {
 		return nil, err
 	}
 	store := keystore.OpenOn(t.disk, dir, items).WithDigester(held.Digest)
-	return &keyring{store, audit.OpenOn(t.disk, filepath.Join(dir, "audit"), keeper{items}), t, newShapes(), ""}, nil
+	return &keyring{store, items, audit.OpenOn(t.disk, filepath.Join(dir, "audit"), keeper{items}), t, newShapes(), ""}, nil
 }
 
 // keeper is a backend as the audit log sees it.

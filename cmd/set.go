@@ -232,7 +232,7 @@ func readParts(in io.Reader, names []string) (keystore.Parts, error) {
 
 // parseExpiry reads a number of days, or a date: the end of that day, UTC.
 func parseExpiry(s string, now time.Time) (time.Time, error) {
-	if s == "" {
+	if s == "" || s == none {
 		return time.Time{}, nil
 	}
 	if days, err := parseDays("--expires", s); err == nil {

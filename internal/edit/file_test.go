@@ -52,7 +52,7 @@ func TestReadAndRewrite(t *testing.T) {
 			[]string{"1 é=ü", "2 \U0001F511=key", "3 b=x\ny\n", "6 c=z"},
 			"\xEF\xBB\xBFé: 'K0#id'\r\n\"\U0001F511\": K1#id\r\nb: K2#id\r\nc: K3#id\r\n"},
 		{"YAML that refers", FormatYAML, "a: &x hunter\nb: *x\nc: !!str 12\nd: &m\n  e: f\ng:\n  <<: *m\nh: !!binary aGk=\ni: |2\n   x\nj: a\n  b\n? [k]\n: v\n",
-			[]string{"5 d.e=f", "line 1: a: it has an anchor", "line 3: c: it has a tag", "line 8: h: it has a tag", "line 9: i: it is written in a way", "line 11: j: it is written in a way", "line 13: it holds something"},
+			[]string{"5 d.e=f", "line 1: a: it has an anchor", "line 2: b: it refers to another place", "line 3: c: it has a tag", "line 7: g.<<: it refers to another place", "line 8: h: it has a tag", "line 9: i: it is written in a way", "line 11: j: it is written in a way", "line 13: it holds something"},
 			"a: &x hunter\nb: *x\nc: !!str 12\nd: &m\n  e: K0#id\ng:\n  <<: *m\nh: !!binary aGk=\ni: |2\n   x\nj: a\n  b\n? [k]\n: v\n"},
 		{"YAML documents", FormatYAML, "---\na: 1\n---\nb: 2\n",
 			[]string{"2 a=1", "line 3: it is in a further document of the file"}, "---\na: K0#id\n---\nb: 2\n"},

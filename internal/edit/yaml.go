@@ -101,7 +101,8 @@ func (w *yamlWalk) walk(path string, n *yaml.Node) {
 		}
 	case yaml.ScalarNode:
 		w.scalar(path, n)
-	case yaml.AliasNode: // what it stands for is told where that is
+	case yaml.AliasNode:
+		w.problem(n.Line, path, "it refers to another place of the file")
 	}
 }
 

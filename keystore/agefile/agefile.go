@@ -8,6 +8,7 @@ package agefile
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -200,6 +201,34 @@ func (f *File) write(ctx context.Context, c *content) error {
 		}
 		return e.Close()
 	}, filePerm)
+}
+
+// SetAside gives a file that is damaged another name, so that there is none, and returns
+// that. The error is nil only if it was damaged.
+func (f *File) SetAside(ctx context.Context) (aside string, err error) {
+	const doing = "set it aside"
+	unlock, err := durable.Lock(ctx, f.path+lockExt)
+	if err != nil {
+		return "", f.trouble(doing, err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	var known *problem
+	switch c, err := f.read(ctx); {
+	case err == nil:
+		c.wipe()
+		return "", f.trouble(doing, errors.New("it is not damaged"))
+	case !errors.As(err, &known) || known.trouble != keystore.Damaged:
+		return "", f.trouble(doing, err)
+	}
+	dir, name := filepath.Split(f.path)
+	aside = filepath.Join(dir, "old-"+name+"-"+rand.Text())
+	if err := f.disk.Rename(f.path, aside); err != nil {
+		return "", f.trouble(doing, err)
+	}
+	if err := f.disk.SyncDir(dir); err != nil {
+		return "", f.trouble(doing, err)
+	}
+	return aside, nil
 }
 
 // unlock asks for the identity once.

@@ -208,3 +208,41 @@ func TestProcesses(t *testing.T) {
 		return New(filepath.Join(dir, "keys.age"), IdentityFile(identity))
 	})
 }
+
+// What is in order, or cannot be opened, is not set aside.
+func TestSetAside(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.age")
+	open := func() *File {
+		id, err := age.GenerateX25519Identity()
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(t.TempDir(), "identity")
+		if err := os.WriteFile(file, []byte(id.String()), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return New(path, IdentityFile(file))
+	}
+	f := open()
+	if err := f.Put(t.Context(), "a", secret.New([]byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	for what, f := range map[string]*File{"in order": f, "another's": open()} {
+		if aside, err := f.SetAside(t.Context()); err == nil {
+			t.Errorf("%s: set aside as %s", what, aside)
+		}
+	}
+	if err := os.Truncate(path, 300); err != nil {
+		t.Fatal(err)
+	}
+	aside, err := f.SetAside(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(aside); err != nil || info.Size() != 300 {
+		t.Errorf("%v, %v", info, err)
+	}
+	if _, err := f.Get(t.Context(), "a"); !errors.Is(err, keystore.ErrNoItem) {
+		t.Errorf("afterwards: %v", err)
+	}
+}
