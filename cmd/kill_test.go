@@ -325,6 +325,31 @@ func killAtEveryWrite(t *testing.T, dir string) {
 		return fmt.Sprintf("value %d %s", values, strings.Repeat("x", values%2*3000))
 	}
 	without := func(name string) change { return removing(name) }
+	id, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	identity, saved := filepath.Join(dir, "for-backups"), filepath.Join(dir, "keys.backup")
+	if err := os.WriteFile(identity, []byte(id.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	backup := func(file string) change {
+		return change{verb{args: []string{"backup", file, "--recipient", id.Recipient().String()}}, func(holdings) bool { return true }}
+	}
+	kept := holdings{}
+	for _, name := range []string{"rest/A", "rest/B"} {
+		for _, c := range []change{setting(name, value()), setting(name, value()), backup(saved)} {
+			_ = os.Remove(saved)
+			c.apply(kept)
+			scr := newScreen()
+			scr.in = strings.NewReader(c.stdin)
+			if code := run(t.Context(), &scr.terminal, c.args); code != exitOK {
+				t.Fatalf("%q: exit %d, %s", c.args, code, scr.stderr.String())
+			}
+		}
+	}
+	restore := change{verb{args: []string{"restore", saved, "--identity", identity}, many: true}, func(h holdings) bool { maps.Copy(h, kept); return true }}
+	protect := change{verb{args: []string{"edit", "lab", "--protected"}}, func(holdings) bool { return true }}
 	for _, trial := range []struct {
 		what  string
 		first []change // what must be done for it to mean something; it may fail
@@ -339,6 +364,9 @@ func killAtEveryWrite(t *testing.T, dir string) {
 		{"import", []change{without("dev/X"), without("dev/Y"), without("dev/Z")}, func() change { return importing("dev", file, "X=1", "Y=2", "Z=3") }},
 		{"get", nil, func() change { return getting("prod/A") }},
 		{"rm", []change{setting("dev/C", "x")}, func() change { return removing("dev/C") }},
+		{"restore", []change{without("rest/A"), without("rest/B")}, func() change { return restore }},
+		{"backup", nil, func() change { return backup(filepath.Join(dir, fmt.Sprint("backup", rand.Int()))) }},
+		{"protect", nil, func() change { return protect }},
 	} {
 		kills, writes := 0, 0
 		step := every(37)
