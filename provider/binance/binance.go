@@ -152,7 +152,7 @@ func (p *Provider) test(host string) bool {
 // probe tries a key in one environment: where there are no calls about keys, by one that says
 // nothing of it.
 func (p *Provider) probe(ctx context.Context, c provider.Credential, e Environment) (probe provider.Probe, unheard bool, err error) {
-	r := request{doing: "ask what the key is", host: e.URL, path: "/sapi/v1/account/apiRestrictions"}
+	r := request{doing: "ask what the key is", host: e.URL, path: restrictions}
 	if e.Test {
 		r.path = "/api/v3/account"
 	}
@@ -165,24 +165,48 @@ func (p *Provider) probe(ctx context.Context, c provider.Credential, e Environme
 		return probe, got.unheard(), nil
 	}
 	var said map[string]any
-	if json.Unmarshal(got.body, &said) != nil {
-		return provider.Probe{}, false, got.answer.Failure(provider.Malformed, "", errors.New("it is not about a key"))
+	err = json.Unmarshal(got.body, &said)
+	who, about := identity(c, said)
+	if err != nil || !about && !e.Test {
+		return provider.Probe{}, false, got.answer.Failure(provider.Malformed, "", errNotAbout)
 	}
-	probe.State, probe.Who = provider.Alive, provider.Identity{ID: name(c)}
 	if e.Test {
-		return probe, false, nil
+		who = provider.Identity{ID: name(c)}
 	}
-	if _, about := said["ipRestrict"].(bool); !about {
-		return provider.Probe{}, false, got.answer.Failure(provider.Malformed, "", errors.New("it is not about a key"))
-	}
+	return provider.Probe{State: provider.Alive, Code: probe.Code, Who: who}, false, nil
+}
+
+const restrictions = "/sapi/v1/account/apiRestrictions"
+
+var errNotAbout = errors.New("it is not about a key")
+
+// identity is what a key says of itself, each thing that is true, and whether it is a key
+// that says it.
+func identity(c provider.Credential, said map[string]any) (who provider.Identity, about bool) {
+	who.ID = name(c)
 	for flag, value := range said {
 		if value == true {
-			probe.Who.Scopes = append(probe.Who.Scopes, flag)
+			who.Scopes = append(who.Scopes, flag)
 		}
 	}
-	slices.Sort(probe.Who.Scopes)
-	probe.Who.Withdraw = slices.Contains(probe.Who.Scopes, "enableWithdrawals")
-	return probe, false, nil
+	slices.Sort(who.Scopes)
+	who.Withdraw = slices.Contains(who.Scopes, "enableWithdrawals")
+	_, about = said["ipRestrict"].(bool)
+	return who, about
+}
+
+// master asks what the master's key may do, with it.
+func (p *Provider) master(ctx context.Context, host string, admin provider.Credential) (provider.Identity, error) {
+	r := request{doing: "ask what the master's key is", host: host, path: restrictions}
+	var said map[string]any
+	if err := p.done(ctx, admin, r, &said); err != nil {
+		return provider.Identity{}, web.Beforehand(err)
+	}
+	who, about := identity(admin, said)
+	if !about {
+		return provider.Identity{}, web.Beforehand(failed(r.doing, provider.Malformed, errNotAbout))
+	}
+	return who, nil
 }
 
 // email is the address of the sub-account of a key: of the first that says it.
@@ -291,13 +315,11 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, err
 	}
-	with := admin
-	with.Params = old.Params
-	master, err := p.Verify(ctx, with)
+	master, err := p.master(ctx, host(old), admin)
 	switch {
 	case err != nil:
-		return provider.Plan{}, web.Beforehand(err)
-	case !slices.Contains(master.Who.Scopes, "enableSpotAndMarginTrading"):
+		return provider.Plan{}, err
+	case !slices.Contains(master.Scopes, "enableSpotAndMarginTrading"):
 		e := failed(doing, provider.Forbidden, errors.New("the master's key may not trade, which is what it takes to issue keys"))
 		e.Hint = page
 		return provider.Plan{}, e
@@ -306,7 +328,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, web.Beforehand(err)
 	}
-	return provider.Plan{Notes: notes(master.Who, was.Who, k, ips)}, nil
+	return provider.Plan{Notes: notes(master, was.Who, k, ips)}, nil
 }
 
 // same are the names under which a key says of itself what the master account lists.
