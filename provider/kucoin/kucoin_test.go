@@ -189,7 +189,8 @@ func TestPlan(t *testing.T) {
 			"of another master":         func(f *fake, _, _ *fakeKey) { f.Fault(subs, providertest.Text(200, `{"code":"200000","data":[]}`)) },
 			"nothing to give":           func(_ *fake, _, o *fakeKey) { o.Rights = []string{"Earn"} },
 		},
-		provider.Busy: {"busy": func(f *fake, _, _ *fakeKey) { f.Fault(self, say(429, "429000")) }},
+		provider.Busy:      {"busy": func(f *fake, _, _ *fakeKey) { f.Fault(self, say(429, "429000")) }},
+		provider.Unreached: {"no list": func(f *fake, _, _ *fakeKey) { f.Fault(subs, providertest.Text(500, marked)) }},
 	})
 }
 

@@ -226,7 +226,8 @@ func TestPlan(t *testing.T) {
 				f.Add(&fakeKey{Key: providertest.Key{ID: fmt.Sprint("k", i), Account: "1001"}})
 			}
 		}},
-		provider.Busy: {"busy": func(f *fake, _, _ *fakeKey) { f.Fault(config, say(429, "50011")) }},
+		provider.Busy:      {"busy": func(f *fake, _, _ *fakeKey) { f.Fault(config, say(429, "50011")) }},
+		provider.Unreached: {"no list": func(f *fake, _, _ *fakeKey) { f.Fault(create, providertest.Text(500, marked)) }},
 	})
 }
 
