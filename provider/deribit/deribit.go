@@ -161,13 +161,25 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 	return w.Verify(ctx, host(c))
 }
 
-// probe tries a key in one world: by a login, of which the token is thrown away.
-func (p *Provider) probe(ctx context.Context, c provider.Credential, host string) (probe provider.Probe, unheard bool, err error) {
+// login is a request to log in with a key, of which the token is thrown away.
+func (p *Provider) login(c provider.Credential, host, doing string) request {
 	timestamp, nonce := p.now(), rand.Text()
-	got, err := p.ask(ctx, c, request{doing: "log in with the key", host: host, method: "public/auth", params: map[string]any{
+	return request{doing: doing, host: host, method: "public/auth", params: map[string]any{
 		"grant_type": "client_signature", "client_id": name(c), "timestamp": json.Number(timestamp), "nonce": nonce,
 		"data": "", "signature": sign(c.Part("secret"), timestamp, nonce, ""),
-	}})
+	}}
+}
+
+// grant is what a login says of the key.
+type grant struct {
+	Scope *string `json:"scope"`
+}
+
+var errNoScope = errors.New("it does not say what the key may do")
+
+// probe tries a key in one world.
+func (p *Provider) probe(ctx context.Context, c provider.Credential, host string) (probe provider.Probe, unheard bool, err error) {
+	got, err := p.ask(ctx, c, p.login(c, host, "log in with the key"))
 	if err != nil {
 		return provider.Probe{}, false, err
 	}
@@ -176,15 +188,26 @@ func (p *Provider) probe(ctx context.Context, c provider.Credential, host string
 	if got.code != 0 {
 		return probe, got.unheard(), nil
 	}
-	var granted struct {
-		Scope *string `json:"scope"`
-	}
+	var granted grant
 	if json.Unmarshal(got.result, &granted) != nil || granted.Scope == nil {
-		return provider.Probe{}, false, got.answer.Failure(provider.Malformed, "", errors.New("it does not say what the key may do"))
+		return provider.Probe{}, false, got.answer.Failure(provider.Malformed, "", errNoScope)
 	}
 	who := provider.Identity{ID: name(c), Scopes: scopes(*granted.Scope)}
 	who.Withdraw = slices.Contains(who.Scopes, withdraws)
 	return provider.Probe{State: provider.Alive, Code: "0", Who: who}, false, nil
+}
+
+// may asks what the key to make changes with may do, with it.
+func (p *Provider) may(ctx context.Context, admin provider.Credential, host string) ([]string, error) {
+	r := p.login(admin, host, "log in with the key to make changes with")
+	var granted grant
+	if err := p.done(ctx, admin, r, &granted); err != nil {
+		return nil, web.Beforehand(err)
+	}
+	if granted.Scope == nil {
+		return nil, web.Beforehand(failed(r.doing, provider.Malformed, errNoScope))
+	}
+	return scopes(*granted.Scope), nil
 }
 
 // keys lists all keys of an account.
@@ -248,15 +271,13 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, err
 	}
-	with := admin
-	with.Params = old.Params
-	probe, err := p.Verify(ctx, with)
+	has, err := p.may(ctx, admin, host(old))
 	if err != nil {
-		return provider.Plan{}, web.Beforehand(err)
+		return provider.Plan{}, err
 	}
 	may := func(scope string) bool {
 		group, _, _ := strings.Cut(scope, ":")
-		return slices.Contains(probe.Who.Scopes, scope) || slices.Contains(probe.Who.Scopes, group+":read_write")
+		return slices.Contains(has, scope) || slices.Contains(has, group+":read_write")
 	}
 	for _, scope := range append([]string{"account:read_write"}, scopes(k.MaxScope)...) {
 		if !may(scope) {
