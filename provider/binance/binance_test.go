@@ -87,6 +87,8 @@ func TestVerify(t *testing.T) {
 	}
 }
 
+func TestRecognize(t *testing.T) { exchange.Recognizes(t, "binance-api-secret", "binance-client") }
+
 func TestCodes(t *testing.T) {
 	codes := map[provider.State][]string{
 		provider.Dead:      {"-2008"}, // in all environments that there are, which is one here

@@ -78,6 +78,8 @@ func TestVerify(t *testing.T) {
 	})
 }
 
+func TestRecognize(t *testing.T) { exchange.Recognizes(t, "bybit-api-secret") }
+
 func TestCodes(t *testing.T) {
 	exchange.Codes(t, map[provider.State][]string{
 		provider.Skewed:    {"-1", "10002"},

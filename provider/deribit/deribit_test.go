@@ -92,6 +92,8 @@ func TestVerify(t *testing.T) {
 	providertest.Quiet(t, err, provider.Malformed)
 }
 
+func TestRecognize(t *testing.T) { exchange.Recognizes(t, "deribit-api-secret") }
+
 func TestCodes(t *testing.T) {
 	exchange.Codes(t, map[provider.State][]string{
 		provider.Dead:      {"13004"}, // in all worlds that there are, which is one here

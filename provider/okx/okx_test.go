@@ -67,6 +67,11 @@ func TestVerify(t *testing.T) {
 		"old":  {Account: "1001", ID: "old", Label: "bot", Scopes: []string{"read_only", "trade"}, IPs: []string{"192.0.2.0", "192.0.2.1"}},
 		"rich": {Account: "1000", ID: "rich", Scopes: []string{"read_only", "trade", "withdraw"}, Withdraw: true},
 	})
+	for _, data := range []string{`[]`, `[{}]`, `[{"uid":1}]`, `{}`} {
+		f.Fault(config, providertest.Text(200, `{"code":"0","data":`+data+`}`))
+		_, err := open(f.URL).Verify(t.Context(), f.Credential("old"))
+		providertest.Quiet(t, err, provider.Malformed)
+	}
 }
 
 func TestCodes(t *testing.T) {

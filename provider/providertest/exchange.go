@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/secret"
 )
 
 // Lineage is that of the keys that the tests of exchanges issue.
@@ -135,6 +136,27 @@ func (x Exchange[F, K]) Verify(t *testing.T, f F, want map[string]provider.Ident
 		}
 	}
 	x.unchanged(t, l)
+}
+
+// Recognizes has keys recognized that a rule found, which can be asked for then.
+func (x Exchange[F, K]) Recognizes(t *testing.T, rules ...string) {
+	s := x.scene(t)
+	r := s.p.(provider.Recognizer)
+	for _, rule := range rules {
+		c, ok := r.Recognize(rule, s.old.Parts)
+		if !ok || c.ID != "old" {
+			t.Fatalf("%s: %v, %v", rule, c.ID, ok)
+		}
+		if got := Probe(t, s.p, c); got.State != provider.Alive {
+			t.Errorf("%s: %+v", rule, got)
+		}
+		if c, ok := r.Recognize(rule, map[string]secret.Value{"secret": s.old.Part("secret")}); ok {
+			t.Errorf("%s, without an id: %v", rule, c.ID)
+		}
+	}
+	if c, ok := r.Recognize("another", s.old.Parts); ok {
+		t.Errorf("of another rule: %v", c.ID)
+	}
 }
 
 // Codes looks what each code says of a key, with whatever status: which of them mean that it
