@@ -181,7 +181,8 @@ func TestIssueFaults(t *testing.T) {
 		},
 		provider.Refused: {"parameter": say(400, "-32602")},
 		provider.Busy:    {"too many": say(429, "10028")},
-		provider.Unclear: {"the server failed": say(500, "11094"), "the server was too slow": say(400, "13028"), "a code that is not documented": say(400, "4711")},
+		provider.Unclear: {"the server failed": say(500, "11094"), "the server was too slow": say(400, "13028"), "a code that is not documented": say(400, "4711"),
+			"a result of what failed": providertest.Text(500, `{"result":{"id":9,"client_id":"new","client_secret":"`+marked+`"}}`)},
 		provider.Malformed: {
 			"half":                     providertest.Text(200, `{"result":{"client_secret":"`+marked),
 			"neither nor":              providertest.Text(200, `{"jsonrpc":"2.0"}`),

@@ -180,15 +180,15 @@ func (x Exchange[F, K]) Codes(t *testing.T, want map[provider.State][]string, st
 	}
 }
 
-// Statuses looks what a status alone says of a key. The codes are one that says that it is
-// dead, but of a type that none is of.
-func (x Exchange[F, K]) Statuses(t *testing.T, want map[int]provider.State, codes string) {
+// Statuses looks what a status alone says of a key. The body is one with a code that says
+// that it is dead, but of a type that no code is of.
+func (x Exchange[F, K]) Statuses(t *testing.T, want map[int]provider.State, body string) {
 	for status, state := range want {
-		for _, body := range []string{"", "<html>" + Marked, `{"message":"` + Marked + `"}`, codes} {
+		for _, answer := range []Answer{Text(status, ""), Text(status, "<html>"+Marked), Text(status, `{"message":"`+Marked+`"}`), Text(status, body), x.Say(status, x.Good)} {
 			s := x.scene(t)
-			s.Fault(x.Self, Text(status, body))
+			s.Fault(x.Self, answer)
 			if got := Probe(t, s.p, s.old); got.State != state || got.Code != fmt.Sprint(status) {
-				t.Errorf("%d, %s: %+v, want %s", status, body, got, state)
+				t.Errorf("%d: %+v, want %s", status, got, state)
 			}
 		}
 	}
@@ -392,13 +392,13 @@ func (x Exchange[F, K]) IssueForRefused(t *testing.T, subaccount string, change 
 // Outcomes are answers by the kind of error that they are, each with a name.
 type Outcomes map[provider.Kind]map[string]Answer
 
-// every are the outcomes, together with those of every service.
-func (o Outcomes) every() Outcomes {
+// every are outcomes, together with those that are the same for all.
+func (x Exchange[F, K]) every(o Outcomes) Outcomes {
 	all := Outcomes{
 		provider.Forbidden: {"401 without a word": Text(401, "")},
 		provider.Busy:      {"429 without a word": Text(429, "<html>"+Marked)},
 		provider.Refused:   {"moved": Text(307, "")},
-		provider.Unclear:   {"500": Text(500, Marked), "502, a page": Text(502, "<html>"+Marked), "no answer": HangUp},
+		provider.Unclear:   {"500": Text(500, Marked), "502, a page": Text(502, "<html>"+Marked), "no answer": HangUp, "500, and the code of what was done": x.Say(500, x.Good)},
 		provider.Malformed: {"a page": Text(200, "<html>"+Marked), "nothing": Text(200, "")},
 	}
 	for kind, answers := range o {
@@ -419,7 +419,7 @@ func ambiguous(kind provider.Kind) bool {
 // answer leaves that open, did it all the same. Then it is found by its lineage, and can be
 // deleted.
 func (x Exchange[F, K]) IssueFaults(t *testing.T, outcomes Outcomes) {
-	for kind, answers := range outcomes.every() {
+	for kind, answers := range x.every(outcomes) {
 		for name, answer := range answers {
 			t.Run(name, func(t *testing.T) {
 				s := x.scene(t)
@@ -606,7 +606,7 @@ func (x Exchange[F, K]) RevokeFaults(t *testing.T, outcomes Outcomes) {
 		}
 		return s, err
 	}
-	for kind, answers := range outcomes.every() {
+	for kind, answers := range x.every(outcomes) {
 		for name, answer := range answers {
 			t.Run(name, func(t *testing.T) {
 				s, err := revoke(t, answer)
