@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -41,16 +42,13 @@ const (
 	name = "mariadb"
 
 	user     = provider.UserPart
-	password = "password"
+	password = server.Password
 
-	host     = "host"
-	port     = "port"
-	sslMode  = "sslmode"
-	sslRoots = "sslrootcert"
+	host     = server.Host
+	port     = server.Port
+	sslMode  = server.SSLMode
+	sslRoots = server.SSLRoots
 	users    = provider.UsersParam
-
-	verifyFull = "verify-full"
-	disable    = "disable"
 )
 
 // Info implements provider.Provider.
@@ -62,7 +60,7 @@ func (Provider) Info() provider.Info {
 		Params: []provider.Param{
 			{Name: host, Meaning: "the server's name or address, or the path of its Unix socket", Required: true},
 			{Name: port, Meaning: "the server's port", Default: "3306"},
-			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine", Default: verifyFull},
+			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine", Default: server.VerifyFull},
 			{Name: sslRoots, Meaning: "a file with the certificates that the server's is signed with, instead of the system's"},
 			{Name: users, Meaning: "two users that take turns, as app_a,app_b; otherwise the password is replaced in place"},
 		},

@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -35,18 +36,15 @@ const (
 	name = "postgres"
 
 	user     = provider.UserPart
-	password = "password"
+	password = server.Password
 
-	host     = "host"
-	port     = "port"
+	host     = server.Host
+	port     = server.Port
 	database = "database"
-	sslMode  = "sslmode"
-	sslRoots = "sslrootcert"
+	sslMode  = server.SSLMode
+	sslRoots = server.SSLRoots
 	users    = provider.UsersParam
 	validity = "valid_days"
-
-	verifyFull = "verify-full"
-	disable    = "disable"
 )
 
 // Info implements provider.Provider.
@@ -59,7 +57,7 @@ func (Provider) Info() provider.Info {
 			{Name: host, Meaning: "the server's name or address, or the directory of its Unix socket", Required: true},
 			{Name: port, Meaning: "the server's port", Default: "5432"},
 			{Name: database, Meaning: "the database to log in to", Default: "postgres"},
-			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine", Default: verifyFull},
+			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine", Default: server.VerifyFull},
 			{Name: sslRoots, Meaning: "a file with the certificates that the server's is signed with, instead of the system's"},
 			{Name: users, Meaning: "two roles that take turns, as app_a,app_b; otherwise the password is replaced in place"},
 			{Name: validity, Meaning: "for how many days a new password is good (VALID UNTIL); otherwise that stays as it is"},
