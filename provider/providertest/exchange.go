@@ -377,6 +377,10 @@ func (x Exchange[F, K]) IssueForRefused(t *testing.T, subaccount string, change 
 	_, err := s.p.Issue(t.Context(), s.admin, s.old, Lineage)
 	Quiet(t, err, provider.Forbidden)
 	s.old.Params["subaccount"] = subaccount
+	s.Fault(x.List, Text(500, Marked))
+	_, err = s.p.Issue(t.Context(), s.admin, s.old, Lineage)
+	Quiet(t, err, provider.Unreached)
+	s.Answer = nil
 	if _, err := s.p.Issue(t.Context(), s.admin, s.old, Lineage); err != nil {
 		t.Fatal(err)
 	}
