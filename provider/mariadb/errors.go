@@ -41,11 +41,8 @@ const (
 // errNonsense says that an answer cannot be one of MariaDB's.
 var errNonsense = errors.New("the answer is not one of MariaDB's")
 
-// What we say ourselves.
-var (
-	errStillOpen = errors.New("sessions are still open")
-	errSilent    = fmt.Errorf("nobody was let in nor refused within %v", server.Dialing)
-)
+// errSilent is what we say ourselves.
+var errSilent = fmt.Errorf("nobody was let in nor refused within %v", server.Dialing)
 
 // refusal is a no: the server's, with its code, or ours.
 type refusal struct {
@@ -140,7 +137,7 @@ func explain(ctx context.Context, doing string, err error, login bool, hide func
 func words(err error) string {
 	network, certificate := (*net.OpError)(nil), (*tls.CertificateVerificationError)(nil)
 	switch {
-	case errors.Is(err, errNonsense), errors.Is(err, errStillOpen), errors.Is(err, errSilent), errors.Is(err, mysql.ErrNoTLS), errors.As(err, &network), errors.As(err, &certificate):
+	case errors.Is(err, errNonsense), errors.Is(err, server.ErrStillOpen), errors.Is(err, errSilent), errors.Is(err, mysql.ErrNoTLS), errors.As(err, &network), errors.As(err, &certificate):
 		return err.Error()
 	}
 	return "the connection broke off, or what came was not MariaDB's"

@@ -5,6 +5,7 @@ package server
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -137,6 +138,36 @@ func onlyHere(network, address string, _ syscall.RawConn) error {
 	}
 	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
 		return fmt.Errorf("%s is not on this machine", address)
+	}
+	return nil
+}
+
+// ending is how long sessions have to end that were told to.
+const ending = 15 * time.Second
+
+// ErrStillOpen says that sessions have not ended that were told to.
+var ErrStillOpen = errors.New("sessions are still open")
+
+// Drain has sessions told to end by tell, which returns how many there are, until none is
+// left. One that was about to open as its user was changed may show up late: none is left
+// when there was none twice.
+func Drain(ctx context.Context, tell func() (open int, err error)) error {
+	late := time.After(ending)
+	for none := 0; none < 2; {
+		open, err := tell()
+		if err != nil {
+			return err
+		}
+		if none++; open > 0 {
+			none = 0
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-late:
+			return fmt.Errorf("%w after %v: %d", ErrStillOpen, ending, open)
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 	return nil
 }

@@ -1,12 +1,15 @@
 package server_test
 
 import (
+	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/server"
@@ -123,6 +126,31 @@ func TestDialer(t *testing.T) {
 	if server.Dialer(&tls.Config{MinVersion: tls.VersionTLS12}).Control != nil {
 		t.Error("with TLS, other machines are refused")
 	}
+}
+
+// Sessions have ended when there was none twice.
+func TestDrain(t *testing.T) {
+	open := []int{2, 1, 0, 1, 0, 0, 5}
+	if err := server.Drain(t.Context(), func() (int, error) { n := open[0]; open = open[1:]; return n, nil }); err != nil || len(open) != 1 {
+		t.Errorf("%v, %v", open, err)
+	}
+	why := errors.New("no")
+	if err := server.Drain(t.Context(), func() (int, error) { return 1, why }); !errors.Is(err, why) {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := server.Drain(ctx, func() (int, error) { cancel(); return 1, nil }); !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
+
+// Those that do not end are not waited for without end.
+func TestDrainTimeout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		if err := server.Drain(t.Context(), func() (int, error) { return 3, nil }); !errors.Is(err, server.ErrStillOpen) || !strings.HasSuffix(err.Error(), "after 15s: 3") {
+			t.Error(err)
+		}
+	})
 }
 
 func TestHider(t *testing.T) {
