@@ -133,7 +133,7 @@ func (s Turns) GoesOn(t *testing.T) provider.Credential {
 			t.Fatal(err)
 		}
 		if found.Alive() {
-			t.Error("a session of the old password goes on")
+			t.Fatal("a session of the old password goes on")
 		}
 		if s.Sessions != nil {
 			if left := s.Sessions(t, old.ID); left != "" && old.ID != next.ID {
