@@ -556,6 +556,11 @@ func (x Exchange[F, K]) NoPlan(t *testing.T, changes map[provider.Kind]map[strin
 	none("down", provider.Unreached, func(f F, _, _ K) { f.Book().Fault(x.Self, Text(500, Marked)) })
 	_, err := x.Open().Plan(t.Context(), provider.Credential{}, provider.Credential{})
 	Quiet(t, err, provider.Incomplete)
+	s := x.scene(t)
+	s.admin.ID, s.admin.Parts = "", maps.Clone(s.admin.Parts)
+	delete(s.admin.Parts, "id")
+	_, err = s.p.Plan(t.Context(), s.admin, s.old)
+	Quiet(t, err, provider.Incomplete)
 }
 
 // Revoke has keys deleted, and looks that it is the right one. Itself is the kind of the
@@ -595,7 +600,8 @@ func (x Exchange[F, K]) Revoke(t *testing.T, itself provider.Kind) {
 }
 
 // RevokeFaults has a key deleted by a service that answers so, and did nothing; or, where the
-// answer leaves that open, did it all the same. Then it is done, as the list shows.
+// answer leaves that open, did it all the same. Then it is done, as the list shows; and it is
+// not known to be done where there is no list either.
 func (x Exchange[F, K]) RevokeFaults(t *testing.T, outcomes Outcomes) {
 	revoke := func(t *testing.T, answer Answer) (scene[F, K], error) {
 		s := x.scene(t)
@@ -629,4 +635,23 @@ func (x Exchange[F, K]) RevokeFaults(t *testing.T, outcomes Outcomes) {
 			})
 		}
 	}
+	t.Run("nothing is clear", func(t *testing.T) {
+		s := x.scene(t)
+		if _, err := s.p.Issue(t.Context(), s.admin, s.old, Lineage); err != nil {
+			t.Fatal(err)
+		}
+		s.Answer = func(w http.ResponseWriter, r *http.Request, done func()) bool {
+			call := r.Method + " " + r.URL.Path
+			if call == x.List || call == x.Remove {
+				Text(500, Marked)(w, done)
+			}
+			return call == x.List || call == x.Remove
+		}
+		err := s.p.Revoke(t.Context(), s.admin, provider.Credential{ID: "new1", Params: s.old.Params}, s.old)
+		kind := provider.Unclear
+		if s.Count(x.Remove) == 0 {
+			kind = provider.Unreached
+		}
+		Quiet(t, err, kind)
+	})
 }
