@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/exchange"
 	"github.com/keywright/keywright/provider/web"
 	"github.com/keywright/keywright/secret"
 )
@@ -81,16 +82,6 @@ func (p *Provider) Info() provider.Info {
 	}
 }
 
-func host(c provider.Credential) string { return strings.TrimSuffix(c.Params["host"], "/") }
-
-// name is what Binance calls a key: the public half of it.
-func name(c provider.Credential) string {
-	if c.ID != "" {
-		return c.ID
-	}
-	return string(c.Part("id").Reveal())
-}
-
 // key is what the master account lists of one.
 type key struct {
 	ID        string `json:"apikey"`
@@ -126,11 +117,7 @@ func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provid
 	if rule != "binance-api-secret" && rule != "binance-client" || parts["id"].IsZero() {
 		return provider.Credential{}, false
 	}
-	return provider.Credential{
-		ID:     string(parts["id"].Reveal()),
-		Parts:  map[string]secret.Value{"id": parts["id"], "secret": parts["secret"]},
-		Params: map[string]string{"host": p.Environments[0].URL},
-	}, true
+	return exchange.Key(string(parts["id"].Reveal()), parts["secret"], map[string]string{"host": p.Environments[0].URL}), true
 }
 
 // Verify asks a key's environment about it, and the others if that does not know it. Without
@@ -142,7 +129,7 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 	for _, e := range p.Environments {
 		w.Addresses = append(w.Addresses, e.URL)
 	}
-	return w.Verify(ctx, host(c))
+	return w.Verify(ctx, exchange.Host(c))
 }
 
 func (p *Provider) test(host string) bool {
@@ -152,7 +139,7 @@ func (p *Provider) test(host string) bool {
 // probe tries a key in one environment: where there are no calls about keys, by one that says
 // nothing of it.
 func (p *Provider) probe(ctx context.Context, c provider.Credential, e Environment) (probe provider.Probe, unheard bool, err error) {
-	r := request{doing: "ask what the key is", host: e.URL, path: "/sapi/v1/account/apiRestrictions"}
+	r := request{doing: "ask what the key is", host: e.URL, path: restrictions}
 	if e.Test {
 		r.path = "/api/v3/account"
 	}
@@ -160,29 +147,52 @@ func (p *Provider) probe(ctx context.Context, c provider.Credential, e Environme
 	if err != nil {
 		return provider.Probe{}, false, err
 	}
-	probe = provider.Probe{State: got.meaning().state, Code: got.word()}
-	if got.code != 0 {
-		return probe, got.unheard(), nil
+	if probe, unheard = got.Probe(); !got.Done {
+		return probe, unheard, nil
 	}
 	var said map[string]any
-	if json.Unmarshal(got.body, &said) != nil {
-		return provider.Probe{}, false, got.answer.Failure(provider.Malformed, "", errors.New("it is not about a key"))
+	err = json.Unmarshal(got.Data, &said)
+	who, about := identity(c, said)
+	if err != nil || !about && !e.Test {
+		return provider.Probe{}, false, got.Answer.Failure(provider.Malformed, "", errNotAbout)
 	}
-	probe.State, probe.Who = provider.Alive, provider.Identity{ID: name(c)}
-	if e.Test {
-		return probe, false, nil
+	if probe.Who = who; e.Test {
+		probe.Who = provider.Identity{ID: exchange.Name(c)}
 	}
-	if _, about := said["ipRestrict"].(bool); !about {
-		return provider.Probe{}, false, got.answer.Failure(provider.Malformed, "", errors.New("it is not about a key"))
-	}
+	return probe, false, nil
+}
+
+const restrictions = "/sapi/v1/account/apiRestrictions"
+
+var errNotAbout = errors.New("it is not about a key")
+
+// identity is what a key says of itself, each thing that is true, and whether it is a key
+// that says it.
+func identity(c provider.Credential, said map[string]any) (who provider.Identity, about bool) {
+	who.ID = exchange.Name(c)
 	for flag, value := range said {
 		if value == true {
-			probe.Who.Scopes = append(probe.Who.Scopes, flag)
+			who.Scopes = append(who.Scopes, flag)
 		}
 	}
-	slices.Sort(probe.Who.Scopes)
-	probe.Who.Withdraw = slices.Contains(probe.Who.Scopes, "enableWithdrawals")
-	return probe, false, nil
+	slices.Sort(who.Scopes)
+	who.Withdraw = slices.Contains(who.Scopes, "enableWithdrawals")
+	_, about = said["ipRestrict"].(bool)
+	return who, about
+}
+
+// master asks what the master's key may do, with it.
+func (p *Provider) master(ctx context.Context, host string, admin provider.Credential) (provider.Identity, error) {
+	r := request{doing: "ask what the master's key is", host: host, path: restrictions}
+	var said map[string]any
+	if err := p.done(ctx, admin, r, &said); err != nil {
+		return provider.Identity{}, web.Beforehand(err)
+	}
+	who, about := identity(admin, said)
+	if !about {
+		return provider.Identity{}, web.Beforehand(failed(r.doing, provider.Malformed, errNotAbout))
+	}
+	return who, nil
 }
 
 // email is the address of the sub-account of a key: of the first that says it.
@@ -233,7 +243,7 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 	if err != nil {
 		return nil, err
 	}
-	keys, err := p.keys(ctx, host(c), admin, email)
+	keys, err := p.keys(ctx, exchange.Host(c), admin, email)
 	if err != nil {
 		return nil, err
 	}
@@ -247,11 +257,11 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 // template is the key that another is to be like, and to which addresses it is bound.
 func (p *Provider) template(ctx context.Context, admin, old provider.Credential, email string) (key, []string, error) {
 	const doing = "find the key to be replaced"
-	all, err := p.keys(ctx, host(old), admin, email)
+	all, err := p.keys(ctx, exchange.Host(old), admin, email)
 	if err != nil {
 		return key{}, nil, web.Beforehand(err)
 	}
-	i := slices.IndexFunc(all, func(k key) bool { return k.ID == name(old) })
+	i := slices.IndexFunc(all, func(k key) bool { return k.ID == exchange.Name(old) })
 	if i < 0 {
 		return key{}, nil, failed(doing, provider.Refused, errors.New("it is not among those of the sub-account: what it may do is not known"))
 	}
@@ -259,7 +269,7 @@ func (p *Provider) template(ctx context.Context, admin, old provider.Credential,
 		Restrict string   `json:"ipRestrict"`
 		IPs      []string `json:"ipList"`
 	}
-	r := request{doing: "ask from where the key may be used", host: host(old), path: about + "/ipRestriction", query: url.Values{"email": {email}, "subAccountApiKey": {name(old)}}}
+	r := request{doing: "ask from where the key may be used", host: exchange.Host(old), path: about + "/ipRestriction", query: url.Values{"email": {email}, "subAccountApiKey": {exchange.Name(old)}}}
 	if err := p.done(ctx, admin, r, &bound); err != nil {
 		return key{}, nil, web.Beforehand(err)
 	}
@@ -280,7 +290,7 @@ func (p *Provider) template(ctx context.Context, admin, old provider.Credential,
 // key to be replaced.
 func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
 	const doing = "look whether the key can be replaced"
-	if p.test(host(old)) {
+	if p.test(exchange.Host(old)) {
 		return provider.Plan{}, failed(doing, provider.Refused, errors.New("keys of the test net and of demo trading are made by hand"))
 	}
 	email, err := email(doing, old)
@@ -291,13 +301,11 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, err
 	}
-	with := admin
-	with.Params = old.Params
-	master, err := p.Verify(ctx, with)
+	master, err := p.master(ctx, exchange.Host(old), admin)
 	switch {
 	case err != nil:
-		return provider.Plan{}, web.Beforehand(err)
-	case !slices.Contains(master.Who.Scopes, "enableSpotAndMarginTrading"):
+		return provider.Plan{}, err
+	case !slices.Contains(master.Scopes, "enableSpotAndMarginTrading"):
 		e := failed(doing, provider.Forbidden, errors.New("the master's key may not trade, which is what it takes to issue keys"))
 		e.Hint = page
 		return provider.Plan{}, e
@@ -306,7 +314,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, web.Beforehand(err)
 	}
-	return provider.Plan{Notes: notes(master.Who, was.Who, k, ips)}, nil
+	return provider.Plan{Notes: notes(master, was.Who, k, ips)}, nil
 }
 
 // same are the names under which a key says of itself what the master account lists.
@@ -346,7 +354,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	if err != nil {
 		return provider.Credential{}, err
 	}
-	r := request{doing: "issue a key of sub-account " + email, host: host(old), method: http.MethodPost, path: about, query: url.Values{
+	r := request{doing: "issue a key of sub-account " + email, host: exchange.Host(old), method: http.MethodPost, path: about, query: url.Values{
 		"email": {email}, "apiName": {lineage}, "status": {"1"},
 	}}
 	if len(ips) > 0 {
@@ -364,27 +372,24 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	if err := p.done(ctx, admin, r, &issued); err != nil {
 		return provider.Credential{}, err
 	}
-	if issued.ID == "" || issued.ID == name(old) || issued.Secret.IsZero() {
+	next, ok := exchange.Issued(old, issued.ID, issued.Secret)
+	if !ok {
 		return provider.Credential{}, failed(r.doing, provider.Malformed, errors.New("there is no new key in the answer"))
 	}
-	return provider.Credential{
-		ID:     issued.ID,
-		Parts:  map[string]secret.Value{"id": secret.New([]byte(issued.ID)), "secret": issued.Secret.Value},
-		Params: old.Params,
-	}, nil
+	return next, nil
 }
 
 // Revoke deletes a key with the master's. When the answer is not clear, it is looked whether
 // it is still there.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "delete the key"
-	id := name(c)
+	id := exchange.Name(c)
 	switch id {
 	case "":
 		return failed(doing, provider.Incomplete, errors.New("which one is not known"))
-	case name(other):
+	case exchange.Name(other):
 		return failed(doing, provider.Refused, errors.New("it is the one that goes on being used"))
-	case name(admin):
+	case exchange.Name(admin):
 		if probe, err := p.Verify(ctx, c); err == nil && probe.State == provider.Dead {
 			return nil
 		}
@@ -396,12 +401,10 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	if err != nil {
 		return err
 	}
-	r := request{doing: "delete the key of sub-account " + email, host: host(c), method: http.MethodDelete, path: about, query: url.Values{"email": {email}, "subAccountApiKey": {id}}}
+	r := request{doing: "delete the key of sub-account " + email, host: exchange.Host(c), method: http.MethodDelete, path: about, query: url.Values{"email": {email}, "subAccountApiKey": {id}}}
 	var deleted struct{}
 	err = p.done(ctx, admin, r, &deleted)
-	var e *provider.Error
-	unsure := errors.As(err, &e) && (e.Kind == provider.Refused || e.Kind == provider.Unclear || e.Kind == provider.Malformed)
-	if unsure && p.gone(ctx, admin, c, email) {
+	if exchange.Unsure(err) && p.gone(ctx, admin, c, email) {
 		return nil
 	}
 	return err
@@ -410,8 +413,8 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 // gone reports whether a key is known to exist no more: it is not listed, and, as the
 // sub-account may be the wrong one, no longer accepted, where that can be tried.
 func (p *Provider) gone(ctx context.Context, admin, c provider.Credential, email string) bool {
-	all, err := p.keys(ctx, host(c), admin, email)
-	if err != nil || slices.ContainsFunc(all, func(k key) bool { return k.ID == name(c) }) {
+	all, err := p.keys(ctx, exchange.Host(c), admin, email)
+	if err != nil || slices.ContainsFunc(all, func(k key) bool { return k.ID == exchange.Name(c) }) {
 		return false
 	}
 	if c.Part("secret").IsZero() {

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/exchange"
 	"github.com/keywright/keywright/provider/web"
 	"github.com/keywright/keywright/secret"
 )
@@ -75,16 +76,6 @@ func (p *Provider) Info() provider.Info {
 		},
 		Tested: "a fake of the documentation; signatures against those of Bybit's SDK for Go",
 	}
-}
-
-func host(c provider.Credential) string { return strings.TrimSuffix(c.Params["host"], "/") }
-
-// name is what Bybit calls a key: the public half of it.
-func name(c provider.Credential) string {
-	if c.ID != "" {
-		return c.ID
-	}
-	return string(c.Part("id").Reveal())
 }
 
 // key is what Bybit says of one, asked with it or listed.
@@ -162,11 +153,7 @@ func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provid
 	if rule != "bybit-api-secret" || parts["id"].IsZero() {
 		return provider.Credential{}, false
 	}
-	return provider.Credential{
-		ID:     string(parts["id"].Reveal()),
-		Parts:  map[string]secret.Value{"id": parts["id"], "secret": parts["secret"]},
-		Params: map[string]string{"host": p.Environments[0].URL},
-	}, true
+	return exchange.Key(string(parts["id"].Reveal()), parts["secret"], map[string]string{"host": p.Environments[0].URL}), true
 }
 
 // Verify asks a key's environment about it, and the others if that does not know it. Without
@@ -178,7 +165,7 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 	for _, e := range p.Environments {
 		w.Addresses = append(w.Addresses, e.URL)
 	}
-	return w.Verify(ctx, host(c))
+	return w.Verify(ctx, exchange.Host(c))
 }
 
 func (p *Provider) demo(host string) bool {
@@ -196,18 +183,15 @@ func (p *Provider) probe(ctx context.Context, c provider.Credential, e Environme
 	if err != nil {
 		return provider.Probe{}, false, err
 	}
-	m := got.meaning()
-	probe = provider.Probe{State: m.state, Code: got.word()}
-	if got.code != 0 {
-		return probe, got.invalid(), nil
+	if probe, invalid = got.Probe(); !got.Done {
+		return probe, invalid, nil
 	}
-	probe.State = provider.Alive
 	if briefly || e.Demo {
 		return probe, false, nil
 	}
 	var k key
-	if json.Unmarshal(got.result, &k) != nil || k.ID != name(c) {
-		return provider.Probe{}, false, got.answer.Failure(provider.Malformed, "", errors.New("it is not about the key"))
+	if json.Unmarshal(got.Data, &k) != nil || k.ID != exchange.Name(c) {
+		return provider.Probe{}, false, got.Answer.Failure(provider.Malformed, "", errors.New("it is not about the key"))
 	}
 	probe.Who = k.identity()
 	return probe, false, nil
@@ -283,7 +267,7 @@ func (p *Provider) keys(ctx context.Context, host string, admin provider.Credent
 
 // List lists the keys of the sub-account that a key is of.
 func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]provider.Listed, error) {
-	host := host(c)
+	host := exchange.Host(c)
 	uid, err := p.subaccount(ctx, host, c)
 	if err != nil {
 		return nil, err
@@ -304,7 +288,7 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 // template is the key that another is to be like: as it says of itself, or, if it is dead
 // and the sub-account is given, as the master account lists it.
 func (p *Provider) template(ctx context.Context, admin, old provider.Credential) (key, error) {
-	host := host(old)
+	host := exchange.Host(old)
 	k, err := p.about(ctx, host, old, "the key to be replaced")
 	if err == nil || old.Params["subaccount"] == "" {
 		return k, err
@@ -317,7 +301,7 @@ func (p *Provider) template(ctx context.Context, admin, old provider.Credential)
 	if err != nil {
 		return key{}, web.Beforehand(err)
 	}
-	i := slices.IndexFunc(all, func(k key) bool { return k.ID == name(old) })
+	i := slices.IndexFunc(all, func(k key) bool { return k.ID == exchange.Name(old) })
 	if i < 0 {
 		return key{}, failed("find the key to be replaced", provider.Refused, errors.New("it is refused, and not among those of the sub-account: what it may do is not known"))
 	}
@@ -334,7 +318,7 @@ var grantable = []string{"ContractTrade", "Spot", "Options", "Wallet", "Exchange
 // the key to be replaced.
 func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
 	const doing = "look whether the key can be replaced"
-	host := host(old)
+	host := exchange.Host(old)
 	if p.demo(host) {
 		return provider.Plan{}, failed(doing, provider.Refused, errors.New("keys of demo trading are made by hand"))
 	}
@@ -436,18 +420,15 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 		ID     string     `json:"apiKey"`
 		Secret web.Secret `json:"secret"`
 	}
-	err = p.done(ctx, admin, request{doing: doing, host: host(old), path: "/v5/user/create-sub-api", body: body}, &issued)
+	err = p.done(ctx, admin, request{doing: doing, host: exchange.Host(old), path: "/v5/user/create-sub-api", body: body}, &issued)
 	if err != nil {
 		return provider.Credential{}, err
 	}
-	if issued.ID == "" || issued.ID == name(old) || issued.Secret.IsZero() {
+	next, ok := exchange.Issued(old, issued.ID, issued.Secret)
+	if !ok {
 		return provider.Credential{}, failed(doing, provider.Malformed, errors.New("there is no new key in the answer"))
 	}
-	return provider.Credential{
-		ID:     issued.ID,
-		Parts:  map[string]secret.Value{"id": secret.New([]byte(issued.ID)), "secret": issued.Secret.Value},
-		Params: old.Params,
-	}, nil
+	return next, nil
 }
 
 // Revoke deletes a key: with the master's, or with itself if that is what it gets, in which
@@ -455,19 +436,17 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 // it is looked whether it is still there.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "delete the key"
-	id, host := name(c), host(c)
+	id, host := exchange.Name(c), exchange.Host(c)
 	switch id {
 	case "":
 		return failed(doing, provider.Incomplete, errors.New("which one is not known"))
-	case name(other):
+	case exchange.Name(other):
 		return failed(doing, provider.Refused, errors.New("it is the one that goes on being used"))
-	case name(admin):
+	case exchange.Name(admin):
 		return p.revokeItself(ctx, c)
 	}
 	err := p.done(ctx, admin, request{doing: doing, host: host, path: "/v5/user/delete-sub-api", body: map[string]string{"apikey": id}}, nil)
-	var e *provider.Error
-	unsure := errors.As(err, &e) && (e.Kind == provider.Refused || e.Kind == provider.Unclear || e.Kind == provider.Malformed)
-	if unsure && p.gone(ctx, admin, c, other) {
+	if exchange.Unsure(err) && p.gone(ctx, admin, c, other) {
 		return nil
 	}
 	return err
@@ -476,12 +455,12 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 // gone reports whether a key is known to exist no more: by the list of its sub-account, or,
 // if nobody can say which that is, because no environment knows it.
 func (p *Provider) gone(ctx context.Context, admin, c, other provider.Credential) bool {
-	uid, err := p.subaccount(ctx, host(c), c, other)
+	uid, err := p.subaccount(ctx, exchange.Host(c), c, other)
 	if err != nil {
 		return p.unknown(ctx, c)
 	}
-	all, err := p.keys(ctx, host(c), admin, uid)
-	return err == nil && !slices.ContainsFunc(all, func(k key) bool { return k.ID == name(c) })
+	all, err := p.keys(ctx, exchange.Host(c), admin, uid)
+	return err == nil && !slices.ContainsFunc(all, func(k key) bool { return k.ID == exchange.Name(c) })
 }
 
 // unknown reports whether all environments were asked for a key, and none knows it. One
@@ -492,7 +471,7 @@ func (p *Provider) unknown(ctx context.Context, c provider.Credential) bool {
 }
 
 func (p *Provider) revokeItself(ctx context.Context, c provider.Credential) error {
-	host := host(c)
+	host := exchange.Host(c)
 	k, err := p.about(ctx, host, c, "the key to be deleted")
 	if err != nil {
 		if p.unknown(ctx, c) {

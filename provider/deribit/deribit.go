@@ -30,6 +30,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/exchange"
 	"github.com/keywright/keywright/provider/web"
 	"github.com/keywright/keywright/secret"
 )
@@ -75,16 +76,6 @@ func (p *Provider) Info() provider.Info {
 		},
 		Tested: "a fake of the documentation; a signature against the one that is published",
 	}
-}
-
-func host(c provider.Credential) string { return strings.TrimSuffix(c.Params["host"], "/") }
-
-// name is what Deribit calls a key: its client id.
-func name(c provider.Credential) string {
-	if c.ID != "" {
-		return c.ID
-	}
-	return string(c.Part("id").Reveal())
 }
 
 // key is what Deribit lists of one. It has no field for the secret.
@@ -145,11 +136,7 @@ func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provid
 	if rule != "deribit-api-secret" || parts["id"].IsZero() {
 		return provider.Credential{}, false
 	}
-	return provider.Credential{
-		ID:     string(parts["id"].Reveal()),
-		Parts:  map[string]secret.Value{"id": parts["id"], "secret": parts["secret"]},
-		Params: map[string]string{"host": p.Worlds[0]},
-	}, true
+	return exchange.Key(string(parts["id"].Reveal()), parts["secret"], map[string]string{"host": p.Worlds[0]}), true
 }
 
 // Verify asks a key's world about it, and the others if that does not know it. Without a
@@ -158,33 +145,55 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 	w := web.Worlds{Addresses: p.Worlds, Unheard: "13004", Ask: func(ctx context.Context, at string, _ bool) (provider.Probe, bool, error) {
 		return p.probe(ctx, c, at)
 	}}
-	return w.Verify(ctx, host(c))
+	return w.Verify(ctx, exchange.Host(c))
 }
 
-// probe tries a key in one world: by a login, of which the token is thrown away.
-func (p *Provider) probe(ctx context.Context, c provider.Credential, host string) (probe provider.Probe, unheard bool, err error) {
+// login is a request to log in with a key, of which the token is thrown away.
+func (p *Provider) login(c provider.Credential, host, doing string) request {
 	timestamp, nonce := p.now(), rand.Text()
-	got, err := p.ask(ctx, c, request{doing: "log in with the key", host: host, method: "public/auth", params: map[string]any{
-		"grant_type": "client_signature", "client_id": name(c), "timestamp": json.Number(timestamp), "nonce": nonce,
+	return request{doing: doing, host: host, method: "public/auth", params: map[string]any{
+		"grant_type": "client_signature", "client_id": exchange.Name(c), "timestamp": json.Number(timestamp), "nonce": nonce,
 		"data": "", "signature": sign(c.Part("secret"), timestamp, nonce, ""),
-	}})
+	}}
+}
+
+// grant is what a login says of the key.
+type grant struct {
+	Scope *string `json:"scope"`
+}
+
+var errNoScope = errors.New("it does not say what the key may do")
+
+// probe tries a key in one world.
+func (p *Provider) probe(ctx context.Context, c provider.Credential, host string) (probe provider.Probe, unheard bool, err error) {
+	got, err := p.ask(ctx, c, p.login(c, host, "log in with the key"))
 	if err != nil {
 		return provider.Probe{}, false, err
 	}
-	defer clear(got.result) // there are tokens in it
-	probe = provider.Probe{State: got.meaning().state, Code: got.word()}
-	if got.code != 0 {
-		return probe, got.unheard(), nil
+	defer clear(got.Data) // there are tokens in it
+	if probe, unheard = got.Probe(); !got.Done {
+		return probe, unheard, nil
 	}
-	var granted struct {
-		Scope *string `json:"scope"`
+	var granted grant
+	if json.Unmarshal(got.Data, &granted) != nil || granted.Scope == nil {
+		return provider.Probe{}, false, got.Answer.Failure(provider.Malformed, "", errNoScope)
 	}
-	if json.Unmarshal(got.result, &granted) != nil || granted.Scope == nil {
-		return provider.Probe{}, false, got.answer.Failure(provider.Malformed, "", errors.New("it does not say what the key may do"))
+	probe.Who = provider.Identity{ID: exchange.Name(c), Scopes: scopes(*granted.Scope)}
+	probe.Who.Withdraw = slices.Contains(probe.Who.Scopes, withdraws)
+	return probe, false, nil
+}
+
+// may asks what the key to make changes with may do, with it.
+func (p *Provider) may(ctx context.Context, admin provider.Credential, host string) ([]string, error) {
+	r := p.login(admin, host, "log in with the key to make changes with")
+	var granted grant
+	if err := p.done(ctx, admin, r, &granted); err != nil {
+		return nil, web.Beforehand(err)
 	}
-	who := provider.Identity{ID: name(c), Scopes: scopes(*granted.Scope)}
-	who.Withdraw = slices.Contains(who.Scopes, withdraws)
-	return provider.Probe{State: provider.Alive, Code: "0", Who: who}, false, nil
+	if granted.Scope == nil {
+		return nil, web.Beforehand(failed(r.doing, provider.Malformed, errNoScope))
+	}
+	return scopes(*granted.Scope), nil
 }
 
 // keys lists all keys of an account.
@@ -201,7 +210,7 @@ func (p *Provider) keys(ctx context.Context, host string, admin provider.Credent
 }
 
 func pick(all []key, c provider.Credential) (key, bool) {
-	i := slices.IndexFunc(all, func(k key) bool { return k.ID == name(c) })
+	i := slices.IndexFunc(all, func(k key) bool { return k.ID == exchange.Name(c) })
 	if i < 0 {
 		return key{}, false
 	}
@@ -210,7 +219,7 @@ func pick(all []key, c provider.Credential) (key, bool) {
 
 // List lists the keys of the account.
 func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]provider.Listed, error) {
-	keys, err := p.keys(ctx, host(c), admin)
+	keys, err := p.keys(ctx, exchange.Host(c), admin)
 	if err != nil {
 		return nil, err
 	}
@@ -224,7 +233,7 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 // template is the key that another is to be like, and how many there are.
 func (p *Provider) template(ctx context.Context, admin, old provider.Credential) (key, int, error) {
 	const doing = "find the key to be replaced"
-	all, err := p.keys(ctx, host(old), admin)
+	all, err := p.keys(ctx, exchange.Host(old), admin)
 	if err != nil {
 		return key{}, 0, web.Beforehand(err)
 	}
@@ -248,15 +257,13 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, err
 	}
-	with := admin
-	with.Params = old.Params
-	probe, err := p.Verify(ctx, with)
+	has, err := p.may(ctx, admin, exchange.Host(old))
 	if err != nil {
-		return provider.Plan{}, web.Beforehand(err)
+		return provider.Plan{}, err
 	}
 	may := func(scope string) bool {
 		group, _, _ := strings.Cut(scope, ":")
-		return slices.Contains(probe.Who.Scopes, scope) || slices.Contains(probe.Who.Scopes, group+":read_write")
+		return slices.Contains(has, scope) || slices.Contains(has, group+":read_write")
 	}
 	for _, scope := range append([]string{"account:read_write"}, scopes(k.MaxScope)...) {
 		if !may(scope) {
@@ -285,7 +292,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	if err != nil {
 		return provider.Credential{}, err
 	}
-	r := request{doing: "issue a key", host: host(old), method: "private/create_api_key", params: map[string]any{
+	r := request{doing: "issue a key", host: exchange.Host(old), method: "private/create_api_key", params: map[string]any{
 		"name": nameOf(lineage), "max_scope": k.MaxScope,
 	}}
 	if len(k.Features) > 0 {
@@ -299,13 +306,9 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	if err := p.done(ctx, admin, r, &issued); err != nil {
 		return provider.Credential{}, err
 	}
-	if issued.Number == 0 || issued.ID == "" || issued.ID == name(old) || issued.Secret.IsZero() {
+	next, ok := exchange.Issued(old, issued.ID, issued.Secret)
+	if !ok || issued.Number == 0 {
 		return provider.Credential{}, failed(r.doing, provider.Malformed, errors.New("there is no new key in the answer"))
-	}
-	next := provider.Credential{
-		ID:     issued.ID,
-		Parts:  map[string]secret.Value{"id": secret.New([]byte(issued.ID)), "secret": issued.Secret.Value},
-		Params: old.Params,
 	}
 	if err := p.bind(ctx, admin, next, k, issued.Number, r.params); err != nil {
 		return provider.Credential{}, p.takeBack(ctx, admin, next, err)
@@ -316,7 +319,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 // bind gives a new key the addresses and all else of an old one, and sees that it has them.
 func (p *Provider) bind(ctx context.Context, admin, next provider.Credential, old key, number int64, params map[string]any) error {
 	if len(old.IPs) > 0 {
-		r := request{doing: "bind the new key to addresses", host: host(next), method: "private/edit_api_key", params: map[string]any{
+		r := request{doing: "bind the new key to addresses", host: exchange.Host(next), method: "private/edit_api_key", params: map[string]any{
 			"id": number, "enabled": true, "ip_whitelist": old.addresses(),
 		}}
 		for name, value := range params {
@@ -327,7 +330,7 @@ func (p *Provider) bind(ctx context.Context, admin, next provider.Credential, ol
 			return err
 		}
 	}
-	all, err := p.keys(ctx, host(next), admin)
+	all, err := p.keys(ctx, exchange.Host(next), admin)
 	if err != nil {
 		return err
 	}
@@ -365,7 +368,7 @@ func (p *Provider) Enable(ctx context.Context, admin, c provider.Credential) err
 }
 
 func (p *Provider) enable(ctx context.Context, admin, c provider.Credential, doing, method string, enabled bool) error {
-	all, err := p.keys(ctx, host(c), admin)
+	all, err := p.keys(ctx, exchange.Host(c), admin)
 	if err != nil {
 		return web.Beforehand(err)
 	}
@@ -377,22 +380,22 @@ func (p *Provider) enable(ctx context.Context, admin, c provider.Credential, doi
 		return nil
 	}
 	var changed struct{}
-	return p.done(ctx, admin, request{doing: doing, host: host(c), method: method, params: map[string]any{"id": k.Number}}, &changed)
+	return p.done(ctx, admin, request{doing: doing, host: exchange.Host(c), method: method, params: map[string]any{"id": k.Number}}, &changed)
 }
 
 // Revoke deletes a key: also with itself, if that may do so. When the answer is not clear, it
 // is looked whether it is still there.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "delete the key"
-	switch id := name(c); {
+	switch id := exchange.Name(c); {
 	case id == "":
 		return failed(doing, provider.Incomplete, errors.New("which one is not known"))
-	case id == name(other):
+	case id == exchange.Name(other):
 		return failed(doing, provider.Refused, errors.New("it is the one that goes on being used"))
 	}
-	all, err := p.keys(ctx, host(c), admin)
+	all, err := p.keys(ctx, exchange.Host(c), admin)
 	if err != nil {
-		if name(admin) == name(c) && p.dead(ctx, c) {
+		if exchange.Name(admin) == exchange.Name(c) && p.dead(ctx, c) {
 			return nil
 		}
 		return web.Beforehand(err)
@@ -405,9 +408,8 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 		return failed(doing, provider.Refused, errors.New("it is not among those of the account, and not known to be dead"))
 	}
 	var ok string
-	err = p.done(ctx, admin, request{doing: doing, host: host(c), method: "private/remove_api_key", params: map[string]any{"id": k.Number}}, &ok)
-	var e *provider.Error
-	if errors.As(err, &e) && (e.Kind == provider.Refused || e.Kind == provider.Unclear || e.Kind == provider.Malformed) && p.gone(ctx, admin, c) {
+	err = p.done(ctx, admin, request{doing: doing, host: exchange.Host(c), method: "private/remove_api_key", params: map[string]any{"id": k.Number}}, &ok)
+	if exchange.Unsure(err) && p.gone(ctx, admin, c) {
 		return nil
 	}
 	return err
@@ -415,10 +417,10 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 
 // gone reports whether a key is not listed any more: with itself, whether no world knows it.
 func (p *Provider) gone(ctx context.Context, admin, c provider.Credential) bool {
-	if name(admin) == name(c) {
+	if exchange.Name(admin) == exchange.Name(c) {
 		return p.dead(ctx, c)
 	}
-	all, err := p.keys(ctx, host(c), admin)
+	all, err := p.keys(ctx, exchange.Host(c), admin)
 	_, found := pick(all, c)
 	return err == nil && !found
 }

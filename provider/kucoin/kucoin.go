@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/exchange"
 	"github.com/keywright/keywright/provider/web"
 	"github.com/keywright/keywright/secret"
 )
@@ -66,16 +67,6 @@ func (p *Provider) Info() provider.Info {
 	}
 }
 
-func host(c provider.Credential) string { return strings.TrimSuffix(c.Params["host"], "/") }
-
-// name is what KuCoin calls a key: the public half of it.
-func name(c provider.Credential) string {
-	if c.ID != "" {
-		return c.ID
-	}
-	return string(c.Part("id").Reveal())
-}
-
 // key is what KuCoin says of one, asked with it or listed.
 type key struct {
 	ID         string `json:"apiKey"`
@@ -90,20 +81,8 @@ type key struct {
 
 func (k key) may(right string) bool { return slices.Contains(k.scopes(), right) }
 
-func (k key) scopes() []string    { return split(k.Permission) }
-func (k key) addresses() []string { return split(k.IPs) }
-
-// split are the words of a list with commas, sorted; nil if there is none.
-func split(list string) []string {
-	var all []string
-	for word := range strings.SplitSeq(list, ",") {
-		if word = strings.TrimSpace(word); word != "" {
-			all = append(all, word)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
+func (k key) scopes() []string    { return exchange.Words(k.Permission) }
+func (k key) addresses() []string { return exchange.Words(k.IPs) }
 
 // identity is what is said of a key. The right Transfer holds that of withdrawing.
 func (k key) identity() provider.Identity {
@@ -143,7 +122,7 @@ func phrase(admin provider.Credential, lineage string) secret.Value {
 // Verify asks about a key with it. Without a host, who does not know it may not be the one
 // that it is of.
 func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
-	r := request{doing: "ask what the key is", host: host(c), path: "/api/v1/user/api-key"}
+	r := request{doing: "ask what the key is", host: exchange.Host(c), path: "/api/v1/user/api-key"}
 	if r.host == "" {
 		r.host = p.Host
 	}
@@ -151,18 +130,19 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 	if err != nil {
 		return provider.Probe{}, err
 	}
-	probe := provider.Probe{State: got.meaning().state, Code: got.word()}
-	if got.code != good {
-		if probe.State == provider.Dead && host(c) == "" {
+	probe, _ := got.Probe()
+	if !got.Done {
+		if probe.State == provider.Dead && exchange.Host(c) == "" {
 			probe.State = provider.Unknown
 		}
 		return probe, nil
 	}
 	var k key
-	if json.Unmarshal(got.data, &k) != nil || k.ID != name(c) {
-		return provider.Probe{}, got.answer.Failure(provider.Malformed, "", errors.New("it is not about the key"))
+	if json.Unmarshal(got.Data, &k) != nil || k.ID != exchange.Name(c) {
+		return provider.Probe{}, got.Answer.Failure(provider.Malformed, "", errors.New("it is not about the key"))
 	}
-	return provider.Probe{State: provider.Alive, Code: got.code, Who: k.identity()}, nil
+	probe.Who = k.identity()
+	return probe, nil
 }
 
 // about asks what a key is, with it.
@@ -172,7 +152,7 @@ func (p *Provider) about(ctx context.Context, host string, c provider.Credential
 	if err := p.done(ctx, c, r, &k); err != nil {
 		return key{}, web.Beforehand(err)
 	}
-	if k.ID != name(c) {
+	if k.ID != exchange.Name(c) {
 		return key{}, web.Beforehand(failed(r.doing, provider.Malformed, errors.New("it is not about the key")))
 	}
 	return k, nil
@@ -189,7 +169,7 @@ func (p *Provider) subaccount(ctx context.Context, keys ...provider.Credential) 
 		if c.Part("secret").IsZero() {
 			continue
 		}
-		k, err := p.about(ctx, host(c), c, "the key")
+		k, err := p.about(ctx, exchange.Host(c), c, "the key")
 		var e *provider.Error
 		switch {
 		case errors.As(err, &e) && e.Kind != provider.Forbidden:
@@ -226,7 +206,7 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 	if err != nil {
 		return nil, err
 	}
-	keys, err := p.keys(ctx, host(c), admin, sub)
+	keys, err := p.keys(ctx, exchange.Host(c), admin, sub)
 	if err != nil {
 		return nil, err
 	}
@@ -244,7 +224,7 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 // template is the key that another is to be like: as it says of itself, or, if it is
 // refused and the sub-account is given, as the master account lists it.
 func (p *Provider) template(ctx context.Context, admin, old provider.Credential) (key, error) {
-	k, err := p.about(ctx, host(old), old, "the key to be replaced")
+	k, err := p.about(ctx, exchange.Host(old), old, "the key to be replaced")
 	sub := old.Params["subaccount"]
 	switch {
 	case err == nil && (k.Master || k.Sub == ""):
@@ -252,11 +232,11 @@ func (p *Provider) template(ctx context.Context, admin, old provider.Credential)
 	case err == nil || sub == "":
 		return k, err
 	}
-	all, err := p.keys(ctx, host(old), admin, sub)
+	all, err := p.keys(ctx, exchange.Host(old), admin, sub)
 	if err != nil {
 		return key{}, web.Beforehand(err)
 	}
-	i := slices.IndexFunc(all, func(k key) bool { return k.ID == name(old) })
+	i := slices.IndexFunc(all, func(k key) bool { return k.ID == exchange.Name(old) })
 	if i < 0 {
 		return key{}, failed("find the key to be replaced", provider.Refused, errors.New("it is refused, and not among those of the sub-account: what it may do is not known"))
 	}
@@ -290,7 +270,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, err
 	}
-	master, err := p.about(ctx, host(old), admin, "the master's key")
+	master, err := p.about(ctx, exchange.Host(old), admin, "the master's key")
 	if err != nil {
 		return provider.Plan{}, err
 	}
@@ -307,11 +287,11 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 		return provider.Plan{}, failed(doing, provider.Refused, errors.New("it has no right that a new key could be given"))
 	}
 	// That it is of a sub-account of this master's, the list of its keys says.
-	all, err := p.keys(ctx, host(old), admin, k.Sub)
+	all, err := p.keys(ctx, exchange.Host(old), admin, k.Sub)
 	switch {
 	case err != nil:
 		return provider.Plan{}, web.Beforehand(err)
-	case !slices.ContainsFunc(all, func(k key) bool { return k.ID == name(old) }):
+	case !slices.ContainsFunc(all, func(k key) bool { return k.ID == exchange.Name(old) }):
 		return provider.Plan{}, failed(doing, provider.Refused, errors.New("it is not among the keys that the master account lists"))
 	}
 	return provider.Plan{Notes: notes(master, k, days)}, nil
@@ -347,7 +327,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	if err != nil {
 		return provider.Credential{}, err
 	}
-	r := request{doing: "issue a key of sub-account " + k.Sub, host: host(old), method: http.MethodPost, path: "/api/v1/sub/api-key"}
+	r := request{doing: "issue a key of sub-account " + k.Sub, host: exchange.Host(old), method: http.MethodPost, path: "/api/v1/sub/api-key"}
 	rights := k.grants()
 	if len(rights) == 0 { // and KuCoin would give it General
 		return provider.Credential{}, failed(r.doing, provider.Refused, errors.New("the old one has no right that a new one could be given"))
@@ -368,14 +348,12 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	if err := p.done(ctx, admin, r, &issued); err != nil {
 		return provider.Credential{}, err
 	}
-	if issued.ID == "" || issued.ID == name(old) || issued.Secret.IsZero() {
+	next, ok := exchange.Issued(old, issued.ID, issued.Secret)
+	if !ok {
 		return provider.Credential{}, failed(r.doing, provider.Malformed, errors.New("there is no new key in the answer"))
 	}
-	return provider.Credential{
-		ID:     issued.ID,
-		Parts:  map[string]secret.Value{"id": secret.New([]byte(issued.ID)), "secret": issued.Secret.Value, "passphrase": passphrase},
-		Params: old.Params,
-	}, nil
+	next.Parts["passphrase"] = passphrase
+	return next, nil
 }
 
 // Revoke deletes a key with the master's. Of a key whose passphrase is not known, it must be
@@ -383,13 +361,13 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 // clear, it is looked whether it is still there.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "delete the key"
-	id := name(c)
+	id := exchange.Name(c)
 	switch id {
 	case "":
 		return failed(doing, provider.Incomplete, errors.New("which one is not known"))
-	case name(other):
+	case exchange.Name(other):
 		return failed(doing, provider.Refused, errors.New("it is the one that goes on being used"))
-	case name(admin):
+	case exchange.Name(admin):
 		if p.dead(ctx, c) {
 			return nil
 		}
@@ -404,7 +382,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	}
 	passphrase := c.Part("passphrase")
 	if passphrase.IsZero() {
-		all, err := p.keys(ctx, host(c), admin, sub)
+		all, err := p.keys(ctx, exchange.Host(c), admin, sub)
 		if err != nil {
 			return web.Beforehand(err)
 		}
@@ -429,14 +407,12 @@ func (p *Provider) byHand(e *provider.Error) error {
 // remove deletes a key, of which the sub-account and the passphrase are known.
 func (p *Provider) remove(ctx context.Context, admin, c provider.Credential, sub string, passphrase secret.Value) error {
 	r := request{
-		doing: "delete the key of sub-account " + sub, host: host(c), method: http.MethodDelete, path: "/api/v1/sub/api-key",
-		query: []pair{public("apiKey", name(c)), {"passphrase", passphrase}, public("subName", sub)},
+		doing: "delete the key of sub-account " + sub, host: exchange.Host(c), method: http.MethodDelete, path: "/api/v1/sub/api-key",
+		query: []pair{public("apiKey", exchange.Name(c)), {"passphrase", passphrase}, public("subName", sub)},
 	}
 	var deleted struct{}
 	err := p.done(ctx, admin, r, &deleted)
-	var e *provider.Error
-	unsure := errors.As(err, &e) && (e.Kind == provider.Refused || e.Kind == provider.Unclear || e.Kind == provider.Malformed)
-	if unsure && p.gone(ctx, admin, c, sub) {
+	if exchange.Unsure(err) && p.gone(ctx, admin, c, sub) {
 		return nil
 	}
 	return err
@@ -445,8 +421,8 @@ func (p *Provider) remove(ctx context.Context, admin, c provider.Credential, sub
 // gone reports whether a key is known to exist no more: it is not listed, and, as the name
 // of the sub-account may be wrong, no longer accepted, where that can be tried.
 func (p *Provider) gone(ctx context.Context, admin, c provider.Credential, sub string) bool {
-	all, err := p.keys(ctx, host(c), admin, sub)
-	if err != nil || slices.ContainsFunc(all, func(k key) bool { return k.ID == name(c) }) {
+	all, err := p.keys(ctx, exchange.Host(c), admin, sub)
+	if err != nil || slices.ContainsFunc(all, func(k key) bool { return k.ID == exchange.Name(c) }) {
 		return false
 	}
 	return c.Part("secret").IsZero() || p.dead(ctx, c)

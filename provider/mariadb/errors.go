@@ -1,7 +1,6 @@
 package mariadb
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -9,11 +8,11 @@ import (
 	"net"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
 )
 
 // The server's error codes.
@@ -42,11 +41,8 @@ const (
 // errNonsense says that an answer cannot be one of MariaDB's.
 var errNonsense = errors.New("the answer is not one of MariaDB's")
 
-// What we say ourselves.
-var (
-	errStillOpen = errors.New("sessions are still open")
-	errSilent    = fmt.Errorf("nobody was let in nor refused within %v", dialing)
-)
+// errSilent is what we say ourselves.
+var errSilent = fmt.Errorf("nobody was let in nor refused within %v", server.Dialing)
 
 // refusal is a no: the server's, with its code, or ours.
 type refusal struct {
@@ -141,7 +137,7 @@ func explain(ctx context.Context, doing string, err error, login bool, hide func
 func words(err error) string {
 	network, certificate := (*net.OpError)(nil), (*tls.CertificateVerificationError)(nil)
 	switch {
-	case errors.Is(err, errNonsense), errors.Is(err, errStillOpen), errors.Is(err, errSilent), errors.Is(err, mysql.ErrNoTLS), errors.As(err, &network), errors.As(err, &certificate):
+	case errors.Is(err, errNonsense), errors.Is(err, server.ErrStillOpen), errors.Is(err, errSilent), errors.Is(err, mysql.ErrNoTLS), errors.As(err, &network), errors.As(err, &certificate):
 		return err.Error()
 	}
 	return "the connection broke off, or what came was not MariaDB's"
@@ -159,29 +155,6 @@ func forbidden(err error, hint string) error {
 		return &refusal{code: said.Number, text: said.Message, hint: hint}
 	}
 	return err
-}
-
-// maxText is how many characters are taken from a server's text.
-const maxText = 300
-
-// hider returns a function that makes a text of a server's one that can be shown: it is
-// one line, and the passwords of credentials are not in it.
-func hider(credentials []provider.Credential) func(string) string {
-	return func(text string) string {
-		b := []byte(text)
-		for _, c := range credentials {
-			if p := c.Part(password).Reveal(); len(p) > 0 {
-				b = bytes.ReplaceAll(b, p, []byte("[redacted]"))
-			}
-		}
-		shown := []rune(strings.Map(func(r rune) rune {
-			if unicode.IsSpace(r) || !unicode.IsPrint(r) {
-				return ' '
-			}
-			return r
-		}, string(b)))
-		return string(shown[:min(len(shown), maxText)])
-	}
 }
 
 func incomplete(doing, what string) error {

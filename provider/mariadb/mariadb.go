@@ -26,11 +26,10 @@ package mariadb
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
-	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -41,16 +40,13 @@ const (
 	name = "mariadb"
 
 	user     = provider.UserPart
-	password = "password"
+	password = server.Password
 
-	host     = "host"
-	port     = "port"
-	sslMode  = "sslmode"
-	sslRoots = "sslrootcert"
+	host     = server.Host
+	port     = server.Port
+	sslMode  = server.SSLMode
+	sslRoots = server.SSLRoots
 	users    = provider.UsersParam
-
-	verifyFull = "verify-full"
-	disable    = "disable"
 )
 
 // Info implements provider.Provider.
@@ -62,7 +58,7 @@ func (Provider) Info() provider.Info {
 		Params: []provider.Param{
 			{Name: host, Meaning: "the server's name or address, or the path of its Unix socket", Required: true},
 			{Name: port, Meaning: "the server's port", Default: "3306"},
-			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine", Default: verifyFull},
+			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine", Default: server.VerifyFull},
 			{Name: sslRoots, Meaning: "a file with the certificates that the server's is signed with, instead of the system's"},
 			{Name: users, Meaning: "two users that take turns, as app_a,app_b; otherwise the password is replaced in place"},
 		},
@@ -235,37 +231,17 @@ func (p Provider) change(ctx context.Context, verb string, admin, c provider.Cre
 	}, c)
 }
 
-// ending is how long sessions have to end that were told to.
-const ending = 15 * time.Second
-
-// end ends all sessions of a user, and waits until none is left. One that was about to
-// open as the user was changed may show up late: none is left when there was none twice.
+// end ends all sessions of a user, and waits until none is left.
 func (s *session) end(ctx context.Context, user string) error {
-	late := time.After(ending)
-	for none := 0; ; {
+	return server.Drain(ctx, func() (open int, err error) {
 		rows, err := s.query(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ? AND ID <> CONNECTION_ID()", user)
-		if err != nil {
-			return err
-		}
-		if none++; len(rows) > 0 {
-			none = 0
-		}
-		if none == 2 {
-			return nil
-		}
 		for _, r := range rows {
 			if err := s.exec(ctx, "KILL CONNECTION CAST(? AS UNSIGNED)", r[0]); err != nil && !refused(err, noSuchThread) {
-				return err
+				return 0, err
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-late:
-			return fmt.Errorf("%w: %d of %s after %v", errStillOpen, len(rows), user, ending)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
+		return len(rows), err
+	})
 }
 
 // successor is the user that comes after a credential's, which may be itself.

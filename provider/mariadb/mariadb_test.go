@@ -8,10 +8,7 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/mariadb"
@@ -158,109 +155,24 @@ func must[T any](v T, err error) func(t *testing.T) T {
 	}
 }
 
-// program is one that is connected all along. When its connection ends, it logs in with
-// whatever its file holds.
-type program struct {
-	file   atomic.Pointer[provider.Credential]
-	failed atomic.Int64           // logins
-	user   atomic.Pointer[string] // that it is logged in as
-	end    func()
-}
-
-func (s *server) start(t *testing.T, c provider.Credential) *program {
-	t.Helper()
-	p := &program{}
-	p.file.Store(&c)
-	p.user.Store(new(string))
-	stop, ended := make(chan struct{}), make(chan struct{})
-	p.end = sync.OnceFunc(func() { close(stop); <-ended })
-	t.Cleanup(p.end)
-	go func() {
-		defer close(ended)
-		var conn session
-		for {
-			select {
-			case <-stop:
-				if conn.Conn != nil {
-					conn.Close()
-				}
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-			if conn.Conn == nil {
-				c := p.file.Load()
-				var err error
-				if conn, err = s.login(t.Context(), c.ID, reveal(*c)); err != nil {
-					p.failed.Add(1)
-					conn = session{}
-					continue
-				}
-				p.user.Store(&c.ID)
-			}
-			if !conn.alive(t.Context()) {
-				conn.Close()
-				conn = session{}
-			}
-		}
-	}()
-	return p
-}
-
-// until waits for something that takes a moment.
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for began := time.Now(); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > time.Minute {
-			t.Fatalf("a minute later it is not so: %s", what)
-		}
-	}
-}
-
 // A program that is connected all along never meets a refusal, through two rotations and
 // back to the first user; and what it was logged in with is dead then, sessions and all.
 func testProgramGoesOn(t *testing.T, s *server) {
-	p := mariadb.Provider{}
-	old := s.two(t)
-	program := s.start(t, old)
-	until(t, "it is connected", func() bool { return *program.user.Load() == old.ID })
-	for range 2 {
-		plan := must(p.Plan(t.Context(), s.admin, old))(t)
-		if plan.InPlace || plan.Outage != "" {
-			t.Errorf("%+v", plan)
-		}
-		next := must(p.Make(t.Context(), old))(t)
-		if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
-			t.Fatal(err)
-		}
-		program.file.Store(&next)
-		if *program.user.Load() != old.ID {
-			t.Error("it was thrown out before the old password was revoked")
-		}
-		if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
-			t.Fatal(err)
-		}
-		if n := s.do(t, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = '"+old.ID+"'"); n[0] != "0" {
-			t.Errorf("%s sessions of the old user are left", n)
-		}
-		until(t, "it uses the new one", func() bool { return *program.user.Load() == next.ID })
-		if _, err := s.login(t.Context(), old.ID, reveal(old)); code(err) != 1045 {
-			t.Errorf("the server says of the old one: %v", err)
-		}
-		if probe := must(p.Verify(t.Context(), old))(t); probe.State != provider.Dead || probe.Code != "1045" {
-			t.Errorf("%+v", probe)
-		}
-		old = next
-	}
-	program.end()
-	if program.failed.Load() != 0 {
-		t.Errorf("%d logins failed", program.failed.Load())
-	}
+	left := providertest.Turns{
+		Provider: mariadb.Provider{}, Admin: s.admin, Old: s.two(t), DeadCode: "1045", Refusal: "Error 1045",
+		Login: func(c provider.Credential) (providertest.Session, error) {
+			return s.login(t.Context(), c.ID, reveal(c))
+		},
+		Sessions: func(t *testing.T, user string) string {
+			return strings.TrimPrefix(s.do(t, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = '"+user+"'")[0], "0")
+		},
+	}.GoesOn(t)
 	s.do(t, "CREATE USER seen@'%' IDENTIFIED BY 'in-the-log'")
 	log := s.read(t, "general.log")
 	if !strings.Contains(log, "in-the-log") || !strings.Contains(log, "IDENTIFIED VIA mysql_native_password USING '*") {
 		t.Error("the log does not show what was done: the next check means nothing")
 	}
-	if strings.Contains(log, reveal(old)) {
+	if strings.Contains(log, reveal(left)) {
 		t.Error("the server has logged the password")
 	}
 }
@@ -274,16 +186,16 @@ func testSessionsInPlace(t *testing.T, s *server) {
 	if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
 		t.Fatal(err)
 	}
-	if !before.alive(t.Context()) {
+	if !before.Alive() {
 		t.Error("a session was ended early")
 	}
 	if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
 		t.Fatal(err)
 	}
-	if before.alive(t.Context()) {
+	if before.Alive() {
 		t.Error("a session of the old password goes on")
 	}
-	if !beside.alive(t.Context()) {
+	if !beside.Alive() {
 		t.Error("a session of another user was ended")
 	}
 	if !s.accepts(t, next) || s.accepts(t, old) {
@@ -307,7 +219,7 @@ func testByItself(t *testing.T, s *server) {
 				t.Fatal(err)
 			}
 		}
-		if err := p.Revoke(t.Context(), next, old, next); err != nil || open.alive(t.Context()) {
+		if err := p.Revoke(t.Context(), next, old, next); err != nil || open.Alive() {
 			t.Errorf("a session goes on: %v", err)
 		}
 		if !s.accepts(t, next) || s.accepts(t, old) {

@@ -219,9 +219,9 @@ func (s *server) login(ctx context.Context, user, password string) (session, err
 	return session{conn}, err
 }
 
-// alive asks whether a session goes on.
-func (s session) alive(ctx context.Context) bool {
-	_, err := s.Conn.(driver.ExecerContext).ExecContext(ctx, "DO 1", nil)
+// Alive asks whether a session goes on.
+func (s session) Alive() bool {
+	_, err := s.Conn.(driver.ExecerContext).ExecContext(context.Background(), "DO 1", nil)
 	return err == nil
 }
 

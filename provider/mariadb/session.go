@@ -2,32 +2,24 @@ package mariadb
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"database/sql/driver"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
 )
 
 const (
-	dialing    = 15 * time.Second // to reach a server
-	altogether = time.Minute      // for all that a method does
-
 	maxAnswer = 32 << 20 // bytes from a server in a session
 	maxLogin  = 64 << 10 // bytes of a message while logging in
 )
@@ -40,22 +32,15 @@ type session struct {
 
 // acting is the admin's credential, for the server of another.
 func acting(admin, c provider.Credential) provider.Credential {
-	if admin.Params[host] == "" {
-		params := map[string]string{}
-		for _, name := range []string{host, port, sslMode, sslRoots} {
-			params[name] = c.Params[name]
-		}
-		admin.Params = params
-	}
-	return admin
+	return server.Acting(admin, c, host, port, sslMode, sslRoots)
 }
 
 // within does something in a session. All errors that it returns are *provider.Error; a
 // refusal in one is the server's. They show none of the passwords.
 func within(ctx context.Context, doing string, c provider.Credential, do func(context.Context, *session) error, others ...provider.Credential) error {
-	ctx, cancel := context.WithTimeout(ctx, altogether)
+	ctx, cancel := context.WithTimeout(ctx, server.Altogether)
 	defer cancel()
-	hide := hider(append(others, c))
+	hide := server.Hider(append(others, c))
 	config, err := configure(c)
 	if err != nil {
 		return incomplete(doing, err.Error())
@@ -79,7 +64,7 @@ func within(ctx context.Context, doing string, c provider.Credential, do func(co
 // connect logs in. The server speaks first, and one that does not is not waited for as long
 // as for one that works.
 func connect(ctx context.Context, connector driver.Connector) (driver.Conn, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, dialing, errSilent)
+	ctx, cancel := context.WithTimeoutCause(ctx, server.Dialing, errSilent)
 	defer cancel()
 	conn, err := connector.Connect(ctx)
 	// Of 256 challenges for ed25519, the client takes one for malformed: that which ends
@@ -110,39 +95,24 @@ func (s *session) begin(ctx context.Context) error {
 
 // configure says how to log in with a credential. Nothing comes from the environment.
 func configure(c provider.Credential) (*mysql.Config, error) {
-	to, text := c.Params[host], c.Params[port]
-	if text == "" {
-		text = "3306"
-	}
-	number, err := strconv.ParseUint(text, 10, 16)
-	switch {
-	case to == "":
-		return nil, errors.New("the host is needed")
-	case err != nil || number == 0:
-		return nil, fmt.Errorf("the port %q is not 1 to 65535", text)
-	case provider.User(c) == "":
-		return nil, errors.New("the user is needed")
-	case c.Part(password).IsZero():
-		return nil, errors.New("the password is needed")
+	to, number, err := server.Address(c, "3306")
+	if err != nil {
+		return nil, err
 	}
 	config := mysql.NewConfig()
-	if config.TLS, err = secure(to, c.Params[sslMode], c.Params[sslRoots]); err != nil {
+	if config.TLS, err = server.Secure(to, c.Params[sslMode], c.Params[sslRoots]); err != nil {
 		return nil, err
 	}
 	config.User, config.Passwd = provider.User(c), string(c.Part(password).Reveal())
-	config.Net, config.Addr = "tcp", net.JoinHostPort(to, text)
+	config.Net, config.Addr = "tcp", net.JoinHostPort(to, strconv.Itoa(int(number)))
 	if filepath.IsAbs(to) {
 		config.Net, config.Addr = "unix", to
 	}
 	config.Logger = &mysql.NopLogger{}
 	config.InterpolateParams = true // with the server's own rules; ALTER USER takes no others
 	config.CheckConnLiveness = false
-	config.WriteTimeout = dialing
-	dialer := &net.Dialer{Timeout: dialing}
-	plain := config.TLS == nil
-	if plain {
-		dialer.Control = onlyHere
-	}
+	config.WriteTimeout = server.Dialing
+	dialer, plain := server.Dialer(config.TLS), config.TLS == nil
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
@@ -151,47 +121,6 @@ func configure(c provider.Credential) (*mysql.Config, error) {
 		return &guard{Conn: conn, left: maxAnswer, login: true, plain: plain}, nil
 	}
 	return config, nil
-}
-
-// secure is how a connection is protected; nil for not at all.
-func secure(to, mode, roots string) (*tls.Config, error) {
-	socket := filepath.IsAbs(to)
-	switch mode {
-	case disable:
-		if ip, err := netip.ParseAddr(to); !socket && to != "localhost" && (err != nil || !ip.IsLoopback()) {
-			return nil, fmt.Errorf("sslmode disable is for servers on this machine, not for %s", to)
-		}
-		return nil, nil
-	case verifyFull, "":
-	default:
-		return nil, fmt.Errorf("the sslmode %q is neither verify-full nor disable", mode)
-	}
-	if socket {
-		return nil, nil
-	}
-	config := &tls.Config{ServerName: to, MinVersion: tls.VersionTLS12}
-	if roots != "" {
-		b, err := os.ReadFile(roots)
-		if err != nil {
-			return nil, fmt.Errorf("read the root certificates: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(b) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM form", roots)
-		}
-	}
-	return config, nil
-}
-
-// onlyHere refuses addresses of other machines, whatever localhost means.
-func onlyHere(network, address string, _ syscall.RawConn) error {
-	if !strings.HasPrefix(network, "tcp") {
-		return nil
-	}
-	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
-		return fmt.Errorf("%s is not on this machine", address)
-	}
-	return nil
 }
 
 // guard is a connection that ends when a server sent more than is believed, or refuses a

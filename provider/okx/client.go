@@ -7,12 +7,11 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/exchange"
 	"github.com/keywright/keywright/provider/web"
 	"github.com/keywright/keywright/secret"
 )
@@ -38,27 +37,17 @@ type request struct {
 	body  any // of a POST; nil for a GET
 }
 
-// reply is what all answers have in common.
-type reply struct {
-	answer web.Answer
-	code   string // of the body; of HTTP, if the body has none
-	data   json.RawMessage
-}
-
 // ask makes a signed call. There is no error if the answer is one of OKX, whatever it says.
-func (p *Provider) ask(ctx context.Context, as provider.Credential, r request) (reply, error) {
-	id, key, phrase := name(as), as.Part("secret"), as.Part("passphrase")
+func (p *Provider) ask(ctx context.Context, as provider.Credential, r request) (exchange.Reply, error) {
+	id, key, phrase := exchange.Name(as), as.Part("secret"), as.Part("passphrase")
 	if r.host == "" || id == "" || key.IsZero() || phrase.IsZero() {
-		return reply{}, failed(r.doing, provider.Incomplete, errors.New("it takes a host, a key, its secret and its passphrase"))
+		return exchange.Reply{}, failed(r.doing, provider.Incomplete, errors.New("it takes a host, a key, its secret and its passphrase"))
 	}
 	call := web.Call{Doing: r.doing, Method: http.MethodGet, URL: r.host, Path: r.path, Query: r.query.Encode()}
 	if r.body != nil {
-		body, err := json.Marshal(r.body)
-		if err != nil {
-			return reply{}, failed(r.doing, provider.Incomplete, err)
-		}
-		defer clear(body)
-		call.Method, call.Body = http.MethodPost, body
+		call = call.With(r.body)
+		call.Method = http.MethodPost
+		defer clear(call.Body)
 	}
 	signed := call.Path
 	if call.Query != "" {
@@ -77,29 +66,24 @@ func (p *Provider) ask(ctx context.Context, as provider.Credential, r request) (
 	}
 	a, err := p.web.Do(ctx, call)
 	if err != nil {
-		return reply{}, err
+		return exchange.Reply{}, err
 	}
 	return read(a)
 }
 
 // read takes an answer apart.
-func read(a web.Answer) (reply, error) {
+func read(a web.Answer) (exchange.Reply, error) {
 	var body struct {
 		Code string          `json:"code"`
 		Data json.RawMessage `json:"data"`
 	}
 	err := a.JSON(&body)
-	switch {
-	case err == nil && body.Code != "" && (a.OK() || body.Code != "0"):
-		return reply{a, web.Number(body.Code), body.Data}, nil
-	case a.OK() && err != nil:
-		return reply{}, err
-	case a.OK():
-		return reply{}, a.Failure(provider.Malformed, "", errors.New("it has no code"))
-	case a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden || a.Status == http.StatusTooManyRequests:
-		return reply{answer: a, code: strconv.Itoa(a.Status)}, nil
+	r := exchange.Reply{Answer: a, Code: web.Number(body.Code), Done: body.Code == "0", Data: body.Data}
+	if err != nil || body.Code == "" || r.Done && !a.OK() {
+		r, err = exchange.Uncoded(a, err)
 	}
-	return reply{}, a.Refusal()
+	r.Meaning = meaning(r.Code)
+	return r, err
 }
 
 // done asks for something that is to be done, and decodes the data of it.
@@ -108,61 +92,49 @@ func (p *Provider) done(ctx context.Context, as provider.Credential, r request, 
 	if err != nil {
 		return err
 	}
-	defer clear(got.data) // it may hold a secret
-	if got.code != "0" {
-		return got.failure()
-	}
-	if json.Unmarshal(got.data, into) != nil {
-		return got.answer.Failure(provider.Malformed, "", errors.New("the data is not what OKX documents"))
-	}
-	return nil
+	return got.Decode(into)
 }
 
 func failed(doing string, kind provider.Kind, err error) *provider.Error {
 	return &provider.Error{Provider: "okx", Doing: doing, Kind: kind, Err: err}
 }
 
-// meaning is what a code says of the credential, and of what was asked with it.
-type meaning struct {
-	state provider.State
-	kind  provider.Kind
-	word  string
-}
-
-// codes are what OKX's documentation lists under "Error Code". Those without a State say
+// meaning of a code, after what OKX's documentation lists under "Error Code". Those without a State say
 // that the key is not known, which a key of another of OKX's worlds gets, too: that is for
 // the worlds to tell. A wrong secret and a wrong passphrase have codes of their own, which
 // do not say that the key is dead.
-func (r reply) meaning() meaning {
-	switch r.code {
+func meaning(code string) exchange.Meaning {
+	switch code {
 	case "50111", "50119":
-		return meaning{"", provider.Forbidden, "the key is not known here"}
+		return exchange.Means("", provider.Forbidden, "the key is not known here", exchange.Belongs+", and that it has not expired")
 	case "50101":
-		return meaning{provider.Elsewhere, provider.Forbidden, "the key is of demo trading, and the call was not, or the reverse"}
+		return exchange.Means(provider.Elsewhere, provider.Forbidden, "the key is of demo trading, and the call was not, or the reverse", "give a key of demo trading the parameter demo: yes")
 	case "50102", "50112":
-		return meaning{provider.Skewed, provider.Refused, "the time of the request is not accepted"}
+		return exchange.Means(provider.Skewed, provider.Refused, "the time of the request is not accepted", exchange.SetClock)
 	case "50105":
-		return meaning{provider.Unknown, provider.Forbidden, "the passphrase is not accepted"}
+		return exchange.Means(provider.Unknown, provider.Forbidden, "the passphrase is not accepted")
 	case "50113":
-		return meaning{provider.Unknown, provider.Forbidden, "the signature is not accepted"}
+		return exchange.Means(provider.Unknown, provider.Forbidden, "the signature is not accepted")
 	case "50110", "50121":
-		return meaning{provider.Blocked, provider.Forbidden, "this address may not use the key"}
+		return exchange.Means(provider.Blocked, provider.Forbidden, "this address may not use the key", exchange.AddAddress)
 	case "50035":
-		return meaning{provider.Narrow, provider.Forbidden, "it takes a key that is bound to addresses"}
+		return exchange.Means(provider.Narrow, provider.Forbidden, "it takes a key that is bound to addresses")
 	case "50030", "50114", "50120", "59500":
-		return meaning{provider.Narrow, provider.Forbidden, "the key may not do this"}
+		return exchange.Means(provider.Narrow, provider.Forbidden, "the key may not do this")
 	case "50011", "50013", "50040", "50061", "429":
-		return meaning{provider.Throttled, provider.Busy, "too many requests, or the system is busy"}
+		return exchange.Means(provider.Throttled, provider.Busy, "too many requests, or the system is busy")
 	case "50007", "50008", "50012", "50100", "59508", "59519":
-		return meaning{provider.Unknown, provider.Forbidden, "the account is frozen or unknown"}
+		return exchange.Means(provider.Unknown, provider.Forbidden, "the account is frozen or unknown")
 	case "50041", "50051", "50059", "50060", "59550", "401", "403":
-		return meaning{provider.Unknown, provider.Forbidden, "the account or this address is not admitted"}
+		return exchange.Means(provider.Unknown, provider.Forbidden, "the account or this address is not admitted")
 	case "59501":
-		return meaning{provider.Unknown, provider.NoSlot, "a sub-account has 50 keys at most"}
-	case "50000", "50002", "50005", "50006", "50014", "50015", "50016", "50025", "50038", "50053", "50115", "59502", "59503", "59504", "59505", "59506", "59510", "59512":
-		return meaning{provider.Unknown, provider.Refused, refusals[r.code]}
+		return exchange.Means(provider.Unknown, provider.NoSlot, "a sub-account has 50 keys at most")
+	case "50000", "50002", "50005", "50006", "50014", "50015", "50016", "50025", "50053", "50115", "59512":
+		return exchange.Means(provider.Unknown, provider.Refused, "a parameter is not accepted")
+	case "50038", "59502", "59503", "59504", "59505", "59506", "59510":
+		return exchange.Means(provider.Unknown, provider.Refused, refusals[code])
 	}
-	return meaning{provider.Unknown, provider.Unclear, "a code that does not say whether it was done"}
+	return exchange.Means(provider.Unknown, provider.Unclear, "a code that does not say whether it was done")
 }
 
 // refusals are the codes of what is understood and not done, where the word helps.
@@ -174,35 +146,4 @@ var refusals = map[string]string{
 	"59505": "the passphrase is not of the form that is asked for",
 	"59506": "there is no such key",
 	"59510": "there is no such sub-account",
-}
-
-// unheard reports whether the world does not know the key.
-func (r reply) unheard() bool { return r.code != "0" && r.meaning().state == "" }
-
-// word is the code, and how wrong the clock is where that matters.
-func (r reply) word() string {
-	if r.meaning().state == provider.Skewed && r.answer.Ahead != 0 {
-		return fmt.Sprintf("%s, the clock here is %s", r.code, web.Offset(r.answer.Ahead))
-	}
-	return r.code
-}
-
-func (r reply) failure() *provider.Error {
-	m := r.meaning()
-	text := m.word
-	if text == "" {
-		text = "a parameter is not accepted"
-	}
-	e := r.answer.Failure(m.kind, r.word(), errors.New(text))
-	switch {
-	case m.state == provider.Skewed:
-		e.Hint = "set the clock of this machine"
-	case m.state == provider.Blocked:
-		e.Hint = "add the address of this machine to those of the key, or work from one of them"
-	case m.state == provider.Elsewhere:
-		e.Hint = "give a key of demo trading the parameter demo: yes"
-	case m.state == "":
-		e.Hint = "see that the key and its host belong together, and that it has not expired"
-	}
-	return e
 }

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/exchange"
 	"github.com/keywright/keywright/provider/web"
 	"github.com/keywright/keywright/secret"
 )
@@ -67,20 +68,11 @@ func (p *Provider) Info() provider.Info {
 	}
 }
 
-func host(c provider.Credential) string { return strings.TrimSuffix(c.Params["host"], "/") }
-func demo(c provider.Credential) bool   { return c.Params["demo"] == "yes" }
-
-// name is what OKX calls a key: the public half of it.
-func name(c provider.Credential) string {
-	if c.ID != "" {
-		return c.ID
-	}
-	return string(c.Part("id").Reveal())
-}
+func demo(c provider.Credential) bool { return c.Params["demo"] == "yes" }
 
 // in is a request in the world of a credential.
 func in(c provider.Credential, doing, path string) request {
-	return request{doing: doing, host: host(c), demo: demo(c), path: path}
+	return request{doing: doing, host: exchange.Host(c), demo: demo(c), path: path}
 }
 
 // key is what OKX says of one, asked with it or listed.
@@ -102,20 +94,8 @@ func (k key) master() bool { return k.UID == k.Main }
 
 func (k key) may(right string) bool { return slices.Contains(k.scopes(), right) }
 
-func (k key) scopes() []string    { return split(k.Perm) }
-func (k key) addresses() []string { return split(k.IP) }
-
-// split are the words of a list with commas, sorted; nil if there is none.
-func split(list string) []string {
-	var all []string
-	for word := range strings.SplitSeq(list, ",") {
-		if word = strings.TrimSpace(word); word != "" {
-			all = append(all, word)
-		}
-	}
-	slices.Sort(all)
-	return all
-}
+func (k key) scopes() []string    { return exchange.Words(k.Perm) }
+func (k key) addresses() []string { return exchange.Words(k.IP) }
 
 func (k key) identity() provider.Identity {
 	return provider.Identity{Account: k.UID, ID: k.ID, Label: k.Label, Scopes: k.scopes(), IPs: k.addresses(), Withdraw: k.may("withdraw")}
@@ -127,7 +107,7 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 	w := web.Worlds{Addresses: p.Worlds, Unheard: "50119", Ask: func(ctx context.Context, at string, _ bool) (provider.Probe, bool, error) {
 		return p.probe(ctx, c, at)
 	}}
-	return w.Verify(ctx, host(c))
+	return w.Verify(ctx, exchange.Host(c))
 }
 
 // probe tries a key in one world.
@@ -138,16 +118,15 @@ func (p *Provider) probe(ctx context.Context, c provider.Credential, host string
 	if err != nil {
 		return provider.Probe{}, false, err
 	}
-	probe = provider.Probe{State: got.meaning().state, Code: got.word()}
-	if got.code != "0" {
-		return probe, got.unheard(), nil
+	if probe, unheard = got.Probe(); !got.Done {
+		return probe, unheard, nil
 	}
 	var all []key
-	if json.Unmarshal(got.data, &all) != nil || len(all) != 1 || all[0].UID == "" {
-		return provider.Probe{}, false, got.answer.Failure(provider.Malformed, "", errors.New("it is not about an account"))
+	if json.Unmarshal(got.Data, &all) != nil || len(all) != 1 || all[0].UID == "" {
+		return provider.Probe{}, false, got.Answer.Failure(provider.Malformed, "", errors.New("it is not about an account"))
 	}
-	all[0].ID = name(c)
-	probe.State, probe.Who = provider.Alive, all[0].identity()
+	all[0].ID = exchange.Name(c)
+	probe.Who = all[0].identity()
 	return probe, false, nil
 }
 
@@ -161,7 +140,7 @@ func (p *Provider) about(ctx context.Context, c, where provider.Credential, whic
 	if len(all) != 1 || all[0].UID == "" || all[0].Main == "" {
 		return key{}, web.Beforehand(failed(r.doing, provider.Malformed, errors.New("it is not about an account")))
 	}
-	all[0].ID = name(c)
+	all[0].ID = exchange.Name(c)
 	return all[0], nil
 }
 
@@ -282,7 +261,7 @@ func (p *Provider) template(ctx context.Context, admin, old provider.Credential)
 	if err != nil {
 		return key{}, "", web.Beforehand(err)
 	}
-	i := slices.IndexFunc(all, func(k key) bool { return k.ID == name(old) })
+	i := slices.IndexFunc(all, func(k key) bool { return k.ID == exchange.Name(old) })
 	if i < 0 {
 		return key{}, "", failed("find the key to be replaced", provider.Refused, errors.New("it is refused, and not among those of the sub-account: what it may do is not known"))
 	}
@@ -396,27 +375,26 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	if err := p.done(ctx, admin, r, &issued); err != nil {
 		return provider.Credential{}, err
 	}
-	if len(issued) != 1 || issued[0].ID == "" || issued[0].ID == name(old) || issued[0].Secret.IsZero() {
-		return provider.Credential{}, failed(r.doing, provider.Malformed, errors.New("there is no new key in the answer"))
+	if len(issued) == 1 {
+		if next, ok := exchange.Issued(old, issued[0].ID, issued[0].Secret); ok {
+			next.Parts["passphrase"] = passphrase
+			return next, nil
+		}
 	}
-	return provider.Credential{
-		ID:     issued[0].ID,
-		Parts:  map[string]secret.Value{"id": secret.New([]byte(issued[0].ID)), "secret": issued[0].Secret.Value, "passphrase": passphrase},
-		Params: old.Params,
-	}, nil
+	return provider.Credential{}, failed(r.doing, provider.Malformed, errors.New("there is no new key in the answer"))
 }
 
 // Revoke deletes a key with the master's. When the answer is not clear, it is looked whether
 // it is still there.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "delete the key"
-	id := name(c)
+	id := exchange.Name(c)
 	switch id {
 	case "":
 		return failed(doing, provider.Incomplete, errors.New("which one is not known"))
-	case name(other):
+	case exchange.Name(other):
 		return failed(doing, provider.Refused, errors.New("it is the one that goes on being used"))
-	case name(admin):
+	case exchange.Name(admin):
 		if p.dead(ctx, c) {
 			return nil
 		}
@@ -435,9 +413,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	r.body = map[string]string{"subAcct": sub, "apiKey": id}
 	var deleted []struct{}
 	err = p.done(ctx, admin, r, &deleted)
-	var e *provider.Error
-	unsure := errors.As(err, &e) && (e.Kind == provider.Refused || e.Kind == provider.Unclear || e.Kind == provider.Malformed)
-	if unsure && p.gone(ctx, admin, c, sub) {
+	if exchange.Unsure(err) && p.gone(ctx, admin, c, sub) {
 		return nil
 	}
 	return err
@@ -447,7 +423,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 // of the sub-account may be wrong, no longer accepted, where that can be tried.
 func (p *Provider) gone(ctx context.Context, admin, c provider.Credential, sub string) bool {
 	all, err := p.keys(ctx, admin, c, sub)
-	if err != nil || slices.ContainsFunc(all, func(k key) bool { return k.ID == name(c) }) {
+	if err != nil || slices.ContainsFunc(all, func(k key) bool { return k.ID == exchange.Name(c) }) {
 		return false
 	}
 	return c.Part("secret").IsZero() || p.dead(ctx, c)

@@ -1,14 +1,12 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"errors"
 	"io"
 	"net"
 	"strings"
-	"unicode"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -132,29 +130,6 @@ func inner(err error) string {
 		err = errors.Unwrap(connect)
 	}
 	return err.Error()
-}
-
-// maxText is how many characters are taken from a server's text.
-const maxText = 300
-
-// hider returns a function that makes a text of a server's one that can be shown: it is
-// one line, and the passwords of credentials are not in it.
-func hider(credentials []provider.Credential) func(string) string {
-	return func(text string) string {
-		b := []byte(text)
-		for _, c := range credentials {
-			if p := c.Part(password).Reveal(); len(p) > 0 {
-				b = bytes.ReplaceAll(b, p, []byte("[redacted]"))
-			}
-		}
-		shown := []rune(strings.Map(func(r rune) rune {
-			if unicode.IsSpace(r) || !unicode.IsPrint(r) {
-				return ' '
-			}
-			return r
-		}, string(b)))
-		return string(shown[:min(len(shown), maxText)])
-	}
 }
 
 func incomplete(doing, what string) error {

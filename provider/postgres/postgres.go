@@ -17,7 +17,6 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -25,6 +24,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -35,18 +35,15 @@ const (
 	name = "postgres"
 
 	user     = provider.UserPart
-	password = "password"
+	password = server.Password
 
-	host     = "host"
-	port     = "port"
+	host     = server.Host
+	port     = server.Port
 	database = "database"
-	sslMode  = "sslmode"
-	sslRoots = "sslrootcert"
+	sslMode  = server.SSLMode
+	sslRoots = server.SSLRoots
 	users    = provider.UsersParam
 	validity = "valid_days"
-
-	verifyFull = "verify-full"
-	disable    = "disable"
 )
 
 // Info implements provider.Provider.
@@ -59,7 +56,7 @@ func (Provider) Info() provider.Info {
 			{Name: host, Meaning: "the server's name or address, or the directory of its Unix socket", Required: true},
 			{Name: port, Meaning: "the server's port", Default: "5432"},
 			{Name: database, Meaning: "the database to log in to", Default: "postgres"},
-			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine", Default: verifyFull},
+			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine", Default: server.VerifyFull},
 			{Name: sslRoots, Meaning: "a file with the certificates that the server's is signed with, instead of the system's"},
 			{Name: users, Meaning: "two roles that take turns, as app_a,app_b; otherwise the password is replaced in place"},
 			{Name: validity, Meaning: "for how many days a new password is good (VALID UNTIL); otherwise that stays as it is"},
@@ -266,12 +263,8 @@ func (p Provider) change(ctx context.Context, doing string, admin, c provider.Cr
 	return within(ctx, doing, acting(admin, c), func(ctx context.Context, s *session) error { return do(ctx, s, provider.User(c)) }, c)
 }
 
-// ending is how long sessions have to end that were told to.
-const ending = 15 * time.Second
-
 // end ends the sessions of a role: those that began before a time, or all if that is
-// zero. It waits until none is left. One that was about to open as the role was changed
-// may show up late: none is left when there was none twice.
+// zero. It waits until none is left.
 func (s *session) end(ctx context.Context, role string, before time.Time) error {
 	until := "infinity"
 	if !before.IsZero() {
@@ -282,26 +275,14 @@ func (s *session) end(ctx context.Context, role string, before time.Time) error 
 		}
 		until = rows[0][0]
 	}
-	late := time.After(ending)
-	for none := 0; none < 2; {
+	return server.Drain(ctx, func() (open int, err error) {
 		rows, err := s.query(ctx, `SELECT CASE WHEN backend_start IS NOT NULL OR $2 = 'infinity' THEN pg_terminate_backend(pid) END FROM pg_stat_activity
 			WHERE usename = $1 AND pid <> pg_backend_pid() AND COALESCE(backend_start < $2::timestamptz, true)`, role, until)
-		if err != nil {
-			return err
-		}
-		none++
 		for _, r := range rows {
-			if none = 0; r[0] == "" {
-				return &refusal{code: insufficientPrivilege, text: "when sessions began is not shown", hint: "GRANT pg_read_all_stats to the role that asks"}
+			if r[0] == "" {
+				return 0, &refusal{code: insufficientPrivilege, text: "when sessions began is not shown", hint: "GRANT pg_read_all_stats to the role that asks"}
 			}
 		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-late:
-			return fmt.Errorf("%d sessions of %s are still open after %v", len(rows), role, ending)
-		case <-time.After(50 * time.Millisecond):
-		}
-	}
-	return nil
+		return len(rows), err
+	})
 }

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -8,7 +9,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -177,117 +177,33 @@ func must[T any](v T, err error) func(t *testing.T) T {
 	}
 }
 
-// program is one that is connected all along. When its connection ends, it logs in with
-// whatever its file holds.
-type program struct {
-	file   atomic.Pointer[provider.Credential]
-	failed atomic.Int64 // logins
-	logins atomic.Int64
-	user   atomic.Pointer[string] // that it is logged in as
-	stop   chan struct{}
-	ended  chan struct{}
+// session is a connection that somebody is logged in on.
+type session struct {
+	*pgconn.PgConn
+	ctx context.Context
 }
 
-func (b bench) start(t *testing.T, c provider.Credential) *program {
-	t.Helper()
-	p := &program{stop: make(chan struct{}), ended: make(chan struct{})}
-	p.file.Store(&c)
-	p.user.Store(new(string))
-	go func() {
-		defer close(p.ended)
-		var conn *pgconn.PgConn
-		defer func() {
-			if conn != nil {
-				conn.Close(t.Context())
-			}
-		}()
-		for {
-			select {
-			case <-p.stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-			if conn == nil {
-				c := p.file.Load()
-				var err error
-				if conn, err = pgconn.Connect(t.Context(), fmt.Sprintf("host=%s port=%s dbname=postgres sslmode=disable user=%s password=%s", b.Host, b.Port, c.ID, reveal(*c))); err != nil {
-					p.failed.Add(1)
-					conn = nil
-					continue
-				}
-				p.logins.Add(1)
-				p.user.Store(&c.ID)
-			}
-			if err := conn.Exec(t.Context(), "SELECT 1").Close(); err != nil {
-				conn.Close(t.Context())
-				conn = nil
-			}
-		}
-	}()
-	t.Cleanup(func() { p.end() })
-	return p
-}
-
-func (p *program) end() {
-	select {
-	case <-p.stop:
-	default:
-		close(p.stop)
-	}
-	<-p.ended
-}
-
-// until waits for something that takes a moment.
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for began := time.Now(); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > time.Minute {
-			t.Fatalf("a minute later it is not so: %s", what)
-		}
-	}
-}
+func (s session) Alive() bool  { return s.Exec(s.ctx, "SELECT 1").Close() == nil }
+func (s session) Close() error { return s.PgConn.Close(s.ctx) }
 
 // A program that is connected all along never meets a refusal, through two rotations and
 // back to the first role; and what it was logged in with is dead then, sessions and all.
 func testProgramGoesOn(t *testing.T, b bench) {
-	p := postgres.Provider{}
-	old := b.two(t)
-	program := b.start(t, old)
-	until(t, "it is connected", func() bool { return *program.user.Load() == old.ID })
-	for range 2 {
-		plan := must(p.Plan(t.Context(), b.admin, old))(t)
-		if plan.InPlace || plan.Outage != "" {
-			t.Errorf("%+v", plan)
-		}
-		next := must(p.Make(t.Context(), old))(t)
-		if err := p.Apply(t.Context(), b.admin, old, next); err != nil {
-			t.Fatal(err)
-		}
-		program.file.Store(&next)
-		if n := program.logins.Load(); *program.user.Load() != old.ID {
-			t.Errorf("it was thrown out before the old password was revoked: %d logins", n)
-		}
-		if err := p.Revoke(t.Context(), b.admin, old, next); err != nil {
-			t.Fatal(err)
-		}
-		if n := b.Exec(t, "SELECT count(*) FROM pg_stat_activity WHERE usename = '"+old.ID+"'"); n[0] != "0" {
-			t.Errorf("%s sessions of the old role are left", n)
-		}
-		until(t, "it uses the new one", func() bool { return *program.user.Load() == next.ID })
-		if b.accepts(t, old) {
-			t.Error("the old one is accepted")
-		}
-		old = next
-	}
-	program.end()
-	if program.failed.Load() != 0 {
-		t.Errorf("%d logins failed", program.failed.Load())
-	}
+	left := providertest.Turns{
+		Provider: postgres.Provider{}, Admin: b.admin, Old: b.two(t), DeadCode: "28P01", Refusal: "28P01",
+		Login: func(c provider.Credential) (providertest.Session, error) {
+			conn, err := pgconn.Connect(t.Context(), fmt.Sprintf("host=%s port=%s dbname=postgres sslmode=disable user=%s password=%s", b.Host, b.Port, c.ID, reveal(c)))
+			return session{conn, t.Context()}, err
+		},
+		Sessions: func(t *testing.T, user string) string {
+			return strings.TrimPrefix(b.Exec(t, "SELECT count(*) FROM pg_stat_activity WHERE usename = '"+user+"'")[0], "0")
+		},
+	}.GoesOn(t)
 	log := b.Log(t)
 	if !strings.Contains(log, "ALTER ROLE") || !strings.Contains(log, "SCRAM-SHA-256$4096:") {
 		t.Error("the log does not show what was done: the next check means nothing")
 	}
-	if strings.Contains(log, reveal(old)) {
+	if strings.Contains(log, reveal(left)) {
 		t.Error("the server has logged the password")
 	}
 }

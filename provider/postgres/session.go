@@ -2,30 +2,18 @@ package postgres
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
 )
 
-const (
-	dialing    = 15 * time.Second // to reach a server
-	altogether = time.Minute      // for all that a method does
-
-	maxAnswer = 1 << 20 // bytes of a message from the server
-)
+const maxAnswer = 1 << 20 // bytes of a message from the server
 
 // session is a connection of somebody who is logged in.
 type session struct {
@@ -36,25 +24,19 @@ type session struct {
 // acting is the admin's credential, for the server of another. Its own parameters are
 // for one whose way there differs, past a pool of connections perhaps.
 func acting(admin, c provider.Credential) provider.Credential {
-	if admin.Params[host] == "" {
-		params := map[string]string{}
-		for _, name := range []string{host, port, database, sslMode, sslRoots} {
-			params[name] = c.Params[name]
-		}
-		if d := admin.Params[database]; d != "" {
-			params[database] = d
-		}
-		admin.Params = params
+	as := server.Acting(admin, c, host, port, database, sslMode, sslRoots)
+	if d := admin.Params[database]; d != "" {
+		as.Params[database] = d
 	}
-	return admin
+	return as
 }
 
 // within does something in a session. All errors that it returns are *provider.Error; a
 // refusal in one is the server's. They show none of the passwords.
 func within(ctx context.Context, doing string, c provider.Credential, do func(context.Context, *session) error, others ...provider.Credential) error {
-	ctx, cancel := context.WithTimeout(ctx, altogether)
+	ctx, cancel := context.WithTimeout(ctx, server.Altogether)
 	defer cancel()
-	hide := hider(append(others, c))
+	hide := server.Hider(append(others, c))
 	config, err := configure(c)
 	if err != nil {
 		return incomplete(doing, err.Error())
@@ -72,25 +54,11 @@ func within(ctx context.Context, doing string, c provider.Credential, do func(co
 
 // configure says how to log in with a credential. Nothing comes from the environment.
 func configure(c provider.Credential) (*pgconn.Config, error) {
-	at := func(name, otherwise string) string {
-		if v := c.Params[name]; v != "" {
-			return v
-		}
-		return otherwise
+	to, number, err := server.Address(c, "5432")
+	if err != nil {
+		return nil, err
 	}
-	to, text := at(host, ""), at(port, "5432")
-	number, err := strconv.ParseUint(text, 10, 16)
-	switch {
-	case to == "":
-		return nil, errors.New("the host is needed")
-	case err != nil || number == 0:
-		return nil, fmt.Errorf("the port %q is not 1 to 65535", text)
-	case provider.User(c) == "":
-		return nil, errors.New("the user is needed")
-	case c.Part(password).IsZero():
-		return nil, errors.New("the password is needed")
-	}
-	secured, err := secure(to, at(sslMode, verifyFull), at(sslRoots, ""))
+	secured, err := server.Secure(to, c.Params[sslMode], c.Params[sslRoots])
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +68,10 @@ func configure(c provider.Credential) (*pgconn.Config, error) {
 	if err != nil {
 		return nil, errors.New("PGSERVICE names a service that cannot be read")
 	}
-	config.Host, config.Port, config.Database = to, uint16(number), at(database, "postgres")
+	config.Host, config.Port, config.Database = to, number, c.Params[database]
+	if config.Database == "" {
+		config.Database = "postgres"
+	}
 	config.User, config.Password = provider.User(c), string(c.Part(password).Reveal())
 	config.TLSConfig, config.SSLNegotiation, config.Fallbacks = secured, "", nil
 	config.RuntimeParams = map[string]string{"application_name": "keywright", "client_encoding": "UTF8", "DateStyle": "ISO"}
@@ -114,53 +85,8 @@ func configure(c provider.Credential) (*pgconn.Config, error) {
 	}
 	// One attempt, one answer: of a name's addresses, the first that takes connections.
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	dialer := &net.Dialer{Timeout: dialing}
-	if secured == nil {
-		dialer.Control = onlyHere
-	}
-	config.DialFunc = dialer.DialContext
+	config.DialFunc = server.Dialer(secured).DialContext
 	return config, nil
-}
-
-// secure is how a connection is protected; nil for not at all.
-func secure(to, mode, roots string) (*tls.Config, error) {
-	socket := filepath.IsAbs(to)
-	switch mode {
-	case disable:
-		if ip, err := netip.ParseAddr(to); !socket && to != "localhost" && (err != nil || !ip.IsLoopback()) {
-			return nil, fmt.Errorf("sslmode disable is for servers on this machine, not for %s", to)
-		}
-		return nil, nil
-	case verifyFull:
-	default:
-		return nil, fmt.Errorf("the sslmode %q is neither verify-full nor disable", mode)
-	}
-	if socket {
-		return nil, nil
-	}
-	config := &tls.Config{ServerName: to, MinVersion: tls.VersionTLS12}
-	if roots != "" {
-		b, err := os.ReadFile(roots)
-		if err != nil {
-			return nil, fmt.Errorf("read the root certificates: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(b) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM form", roots)
-		}
-	}
-	return config, nil
-}
-
-// onlyHere refuses addresses of other machines, whatever localhost means.
-func onlyHere(network, address string, _ syscall.RawConn) error {
-	if !strings.HasPrefix(network, "tcp") {
-		return nil
-	}
-	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
-		return fmt.Errorf("%s is not on this machine", address)
-	}
-	return nil
 }
 
 // query returns rows of texts; what is null is empty.

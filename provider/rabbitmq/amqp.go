@@ -3,30 +3,23 @@ package rabbitmq
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"net/url"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
 )
 
 const (
-	verifyFull = "verify-full"
-	disable    = "disable"
-
-	dialing  = 15 * time.Second // to reach a broker, and to be let in
-	maxFrame = 128 << 10        // bytes of a frame from the broker
+	dialing  = server.Dialing // to reach a broker, and to be let in
+	maxFrame = 128 << 10      // bytes of a frame from the broker
 )
 
 // Methods of AMQP 0-9-1's class connection.
@@ -96,7 +89,7 @@ func target(c provider.Credential) (string, *tls.Config, error) {
 			to = u.Hostname()
 		}
 	}
-	config, err := secure(to, c.Params[sslMode], c.Params[sslRoots])
+	config, err := server.Secure(to, c.Params[sslMode], c.Params[sslRoots])
 	if err != nil {
 		return "", nil, err
 	}
@@ -119,48 +112,10 @@ func target(c provider.Credential) (string, *tls.Config, error) {
 	return net.JoinHostPort(to, at), config, nil
 }
 
-// secure is how a connection is protected; nil for not at all.
-func secure(to, mode, roots string) (*tls.Config, error) {
-	switch mode {
-	case disable:
-		if ip, err := netip.ParseAddr(to); to != "localhost" && (err != nil || !ip.IsLoopback()) {
-			return nil, fmt.Errorf("sslmode disable is for brokers on this machine, not for %s", to)
-		}
-		return nil, nil
-	case verifyFull, "":
-	default:
-		return nil, fmt.Errorf("the sslmode %q is neither verify-full nor disable", mode)
-	}
-	config := &tls.Config{ServerName: to, MinVersion: tls.VersionTLS12}
-	if roots != "" {
-		b, err := os.ReadFile(roots)
-		if err != nil {
-			return nil, fmt.Errorf("read the root certificates: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(b) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM form", roots)
-		}
-	}
-	return config, nil
-}
-
-// onlyHere refuses addresses of other machines, whatever localhost means.
-func onlyHere(_, address string, _ syscall.RawConn) error {
-	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
-		return fmt.Errorf("%s is not on this machine", address)
-	}
-	return nil
-}
-
 // handshake opens a connection, and closes it. The client that programs use does not say
 // that it understands why it was refused: so it is done by hand.
 func handshake(ctx context.Context, c provider.Credential, to string, config *tls.Config) (provider.Probe, error) {
-	dialer := &net.Dialer{}
-	if config == nil {
-		dialer.Control = onlyHere
-	}
-	conn, err := dialer.DialContext(ctx, "tcp", to)
+	conn, err := server.Dialer(config).DialContext(ctx, "tcp", to)
 	if err != nil {
 		return provider.Probe{}, err
 	}

@@ -24,6 +24,7 @@ import (
 	"strings"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
 	"github.com/keywright/keywright/provider/web"
 	"github.com/keywright/keywright/secret"
 )
@@ -38,14 +39,14 @@ const (
 	name = "rabbitmq"
 
 	user     = provider.UserPart
-	password = "password"
+	password = server.Password
 
 	management = "url"
 	host       = "host"
 	port       = "port"
 	vhost      = "vhost"
-	sslMode    = "sslmode"
-	sslRoots   = "sslrootcert"
+	sslMode    = server.SSLMode
+	sslRoots   = server.SSLRoots
 	users      = provider.UsersParam
 )
 
@@ -60,7 +61,7 @@ func (*Provider) Info() provider.Info {
 			{Name: host, Meaning: "the broker's name or address for AMQP; that of the management plugin if it is not given"},
 			{Name: port, Meaning: "the broker's port for AMQP; 5671, or 5672 without TLS, if it is not given"},
 			{Name: vhost, Meaning: "the virtual host to open", Default: "/"},
-			{Name: sslMode, Meaning: "verify-full, or disable for a broker on this machine", Default: verifyFull},
+			{Name: sslMode, Meaning: "verify-full, or disable for a broker on this machine", Default: server.VerifyFull},
 			{Name: sslRoots, Meaning: "a file with the certificates that the broker's for AMQP is signed with, instead of the system's"},
 			{Name: users, Meaning: "two users that take turns, as app_a,app_b; otherwise the password is replaced in place"},
 		},

@@ -8,10 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -133,99 +130,27 @@ func (s *server) connect(c provider.Credential) (*amqp.Connection, error) {
 	return amqp.Dial(u.String())
 }
 
-// program is one that is connected all along. When its connection ends, it logs in with
-// whatever its file holds.
-type program struct {
-	file   atomic.Pointer[provider.Credential]
-	failed atomic.Int64           // logins
-	user   atomic.Pointer[string] // that it is logged in as
-	end    func()
-}
+type connection struct{ *amqp.Connection }
 
-func (s *server) program(t *testing.T, c provider.Credential) *program {
-	t.Helper()
-	p := &program{}
-	p.file.Store(&c)
-	p.user.Store(new(string))
-	stop, ended := make(chan struct{}), make(chan struct{})
-	p.end = sync.OnceFunc(func() { close(stop); <-ended })
-	t.Cleanup(p.end)
-	go func() {
-		defer close(ended)
-		for {
-			c := p.file.Load()
-			conn, err := s.connect(*c)
-			if err != nil {
-				p.failed.Add(1)
-				select {
-				case <-stop:
-					return
-				case <-time.After(5 * time.Millisecond):
-					continue
-				}
-			}
-			p.user.Store(&c.ID)
-			select {
-			case <-stop:
-				conn.Close()
-				return
-			case <-conn.NotifyClose(make(chan *amqp.Error, 1)):
-			}
-		}
-	}()
-	return p
-}
-
-// until waits for something that takes a moment.
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for began := time.Now(); !is(); time.Sleep(10 * time.Millisecond) {
-		if time.Since(began) > time.Minute {
-			t.Fatalf("a minute later it is not so: %s", what)
-		}
-	}
+func (c connection) Alive() bool {
+	channel, err := c.Channel()
+	return err == nil && channel.Close() == nil
 }
 
 // A program that is connected all along never meets a refusal, through two rotations and
 // back to the first user; and what it was logged in with is dead then, connections and all.
 func testProgramGoesOn(t *testing.T, s *server) {
-	p := rabbitmq.New(nil)
-	old := s.two(t)
-	program := s.program(t, old)
-	until(t, "it is connected", func() bool { return *program.user.Load() == old.ID })
-	for range 2 {
-		plan := must(p.Plan(t.Context(), s.admin, old))(t)
-		if plan.InPlace || plan.Outage != "" {
-			t.Errorf("%+v", plan)
-		}
-		next := must(p.Make(t.Context(), old))(t)
-		if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
-			t.Fatal(err)
-		}
-		program.file.Store(&next)
-		if *program.user.Load() != old.ID {
-			t.Error("it was thrown out before the old password was revoked")
-		}
-		if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
-			t.Fatal(err)
-		}
-		if got := s.do(t, http.MethodGet, "/connections/username/"+old.ID, ""); got != "[]" {
-			t.Errorf("connections of the old user are left: %s", got)
-		}
-		until(t, "it uses the new one", func() bool { return *program.user.Load() == next.ID })
-		if s.accepts(t, old) {
-			t.Error("the old one is accepted")
-		}
-		if probe := must(p.Verify(t.Context(), old))(t); probe.State != provider.Dead {
-			t.Errorf("%+v", probe)
-		}
-		old = next
-	}
-	program.end()
-	if program.failed.Load() != 0 {
-		t.Errorf("%d logins failed", program.failed.Load())
-	}
-	if conn, err := s.connect(s.credential(old.ID+"x", reveal(old))); err == nil { // the client that programs use sees refusals
+	left := providertest.Turns{
+		Provider: rabbitmq.New(nil), Admin: s.admin, Old: s.two(t), DeadCode: "403 ACCESS_REFUSED", Refusal: "403",
+		Login: func(c provider.Credential) (providertest.Session, error) {
+			conn, err := s.connect(c)
+			return connection{conn}, err
+		},
+		Sessions: func(t *testing.T, user string) string {
+			return strings.TrimPrefix(s.do(t, http.MethodGet, "/connections/username/"+user, ""), "[]")
+		},
+	}.GoesOn(t)
+	if conn, err := s.connect(s.credential(left.ID+"x", reveal(left))); err == nil { // the client that programs use sees refusals
 		conn.Close()
 		t.Error("anybody is let in")
 	}
@@ -247,7 +172,7 @@ func testConnectionsInPlace(t *testing.T, s *server) {
 	if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
 		t.Fatal(err)
 	}
-	until(t, "the connection of the old password is closed", before.IsClosed)
+	providertest.Until(t, "the connection of the old password is closed", before.IsClosed)
 	if beside.IsClosed() {
 		t.Error("a connection of another user was closed")
 	}

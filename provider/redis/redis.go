@@ -20,6 +20,7 @@ import (
 	"slices"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -30,10 +31,10 @@ const (
 	name = "redis"
 
 	user     = provider.UserPart
-	password = "password"
+	password = server.Password
 
-	host   = "host"
-	port   = "port"
+	host   = server.Host
+	port   = server.Port
 	secure = "tls"
 	roots  = "cacert"
 	cert   = "cert"

@@ -9,10 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/gomodule/redigo/redis"
 
@@ -80,66 +77,6 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// program is connected all along. When its connection ends, it logs in with whatever its
-// file holds.
-type program struct {
-	file     atomic.Pointer[provider.Credential]
-	refused  atomic.Int64
-	logins   atomic.Int64
-	password atomic.Pointer[string] // that it is logged in with
-	end      func()
-}
-
-func (s *server) program(t *testing.T, c provider.Credential) *program {
-	t.Helper()
-	p := &program{}
-	p.file.Store(&c)
-	p.password.Store(new(string))
-	stop, ended := make(chan struct{}), make(chan struct{})
-	p.end = sync.OnceFunc(func() { close(stop); <-ended })
-	t.Cleanup(p.end)
-	go func() {
-		defer close(ended)
-		var conn redis.Conn
-		for {
-			select {
-			case <-stop:
-				if conn != nil {
-					conn.Close()
-				}
-				return
-			case <-time.After(2 * time.Millisecond):
-			}
-			if conn == nil {
-				c, err := p.file.Load(), error(nil)
-				if conn, err = s.login(c.ID, reveal(*c)); err != nil {
-					if conn = nil; strings.Contains(err.Error(), "WRONGPASS") {
-						p.refused.Add(1)
-					}
-					continue
-				}
-				password := reveal(*c)
-				p.password.Store(&password)
-				p.logins.Add(1)
-			}
-			if _, err := conn.Do("PING"); err != nil {
-				conn.Close()
-				conn = nil
-			}
-		}
-	}()
-	return p
-}
-
-func until(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for began := time.Now(); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Since(began) > time.Minute {
-			t.Fatalf("a minute later it is not so: %s", what)
-		}
-	}
-}
-
 func must[T any](v T, err error) func(t *testing.T) T {
 	return func(t *testing.T) T {
 		t.Helper()
@@ -157,46 +94,29 @@ func kind(err error) provider.Kind {
 	return ""
 }
 
+type session struct{ redis.Conn }
+
+func (s session) Alive() bool {
+	_, err := s.Do("PING")
+	return err == nil
+}
+
 // A program that is connected all along never meets a refusal, through two rotations; and
 // what it was logged in with is dead then, connections and all.
 func TestProgramGoesOn(t *testing.T) {
 	for mode, make := range map[string]func(*server, *testing.T) provider.Credential{"config file": (*server).one, "acl file": (*server).two} {
 		t.Run(mode, func(t *testing.T) {
-			s, p := start(t, mode), ours.Provider{}
-			old := make(s, t)
-			program := s.program(t, old)
-			until(t, "it is connected", func() bool { return *program.password.Load() == reveal(old) })
-			for range 2 {
-				left := must(s.login(old.ID, reveal(old)))(t) // by somebody who has found the password
-				defer left.Close()
-				if plan := must(p.Plan(t.Context(), s.admin(), old))(t); plan.InPlace || plan.Outage != "" {
-					t.Errorf("%+v", plan)
-				}
-				next := must(p.Make(t.Context(), old))(t)
-				if err := p.Apply(t.Context(), s.admin(), old, next); err != nil {
-					t.Fatal(err)
-				}
-				program.file.Store(&next)
-				if *program.password.Load() != reveal(old) {
-					t.Error("it was thrown out before the old password was revoked")
-				}
-				if err := p.Revoke(t.Context(), s.admin(), old, next); err != nil {
-					t.Fatal(err)
-				}
-				if _, err := left.Do("PING"); err == nil {
-					t.Error("a connection of the old password goes on")
-				}
-				until(t, "it uses the new one", func() bool { return *program.password.Load() == reveal(next) })
-				if s.accepts(t, old) {
-					t.Error("the old one is accepted")
-				}
-				old = next
-			}
-			program.end()
-			t.Logf("%d logins, %d refused", program.logins.Load(), program.refused.Load())
-			if program.refused.Load() != 0 {
-				t.Errorf("%d logins were refused", program.refused.Load())
-			}
+			s := start(t, mode)
+			providertest.Turns{
+				Provider: ours.Provider{}, Admin: s.admin(), Old: make(s, t), DeadCode: "WRONGPASS", Refusal: "WRONGPASS",
+				Login: func(c provider.Credential) (providertest.Session, error) {
+					conn, err := s.login(c.ID, reveal(c))
+					for again := 0; again < 100 && err != nil && !strings.Contains(err.Error(), "WRONGPASS"); again++ { // that is killed as it logs in
+						conn, err = s.login(c.ID, reveal(c))
+					}
+					return session{conn}, err
+				},
+			}.GoesOn(t)
 		})
 	}
 }
@@ -440,7 +360,7 @@ func TestPlan(t *testing.T) {
 		bare.do(t, "CONFIG SET masteruser boss masterauth "+s.boss)
 		bare.do(t, "REPLICAOF 127.0.0.1 "+s.port)
 		p, old := ours.Provider{}, s.one(t)
-		until(t, "the primary tells of it", func() bool {
+		providertest.Until(t, "the primary tells of it", func() bool {
 			plan := must(p.Plan(t.Context(), s.admin(), old))(t)
 			return strings.Contains(strings.Join(plan.Notes, "; "), "1 replicas have their own")
 		})

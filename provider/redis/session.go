@@ -3,29 +3,21 @@ package redis
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
-	"os"
 	"strconv"
 	"strings"
-	"syscall"
-	"time"
-	"unicode"
 
 	"github.com/gomodule/redigo/redis"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
+	"github.com/keywright/keywright/secret"
 )
 
-const (
-	dialing    = 15 * time.Second // to reach a server
-	altogether = time.Minute      // for all that a method does
-	maxAnswer  = 32 << 20         // bytes from a server in a session
-)
+const maxAnswer = 32 << 20 // bytes from a server in a session
 
 // errNonsense says that an answer cannot be one of Redis'.
 var errNonsense = errors.New("the answer is not one of Redis'")
@@ -38,31 +30,25 @@ type session struct {
 
 // acting is the admin's credential, for the server of another.
 func acting(admin, c provider.Credential) provider.Credential {
-	if admin.Params[host] == "" {
-		params := map[string]string{}
-		for _, name := range []string{host, port, secure, roots, cert, key} {
-			params[name] = c.Params[name]
-		}
-		admin.Params = params
-	}
-	return admin
+	return server.Acting(admin, c, host, port, secure, roots, cert, key)
 }
 
 // within does something in a session. All errors that it returns are *provider.Error; a
 // refusal in one is the server's. They show none of the passwords, nor their hashes.
 func within(ctx context.Context, doing string, c provider.Credential, do func(*session) error, others ...provider.Credential) error {
-	limited, cancel := context.WithTimeout(ctx, altogether)
+	limited, cancel := context.WithTimeout(ctx, server.Altogether)
 	defer cancel()
 	s := &session{hide: hider(append(others, c))}
 	fail := func(login bool, err error) error { return explain(limited, doing, s.hide, login, err) }
-	if err := complete(c); err != nil {
+	to, number, err := server.Address(c, "6379")
+	if err != nil {
 		return incomplete(doing, err.Error())
 	}
 	config, err := protection(c)
 	if err != nil {
 		return incomplete(doing, err.Error())
 	}
-	conn, err := dial(limited, c, config)
+	conn, err := server.Dialer(config).DialContext(limited, "tcp", net.JoinHostPort(to, strconv.Itoa(int(number))))
 	if err != nil {
 		return fail(true, err)
 	}
@@ -84,35 +70,11 @@ func within(ctx context.Context, doing string, c provider.Credential, do func(*s
 	return fail(false, do(s))
 }
 
-func complete(c provider.Credential) error {
-	number, err := strconv.ParseUint(at(c), 10, 16)
-	switch {
-	case c.Params[host] == "":
-		return errors.New("the host is needed")
-	case err != nil || number == 0:
-		return fmt.Errorf("the port %q is not 1 to 65535", at(c))
-	case provider.User(c) == "":
-		return errors.New("the user is needed")
-	case c.Part(password).IsZero():
-		return errors.New("the password is needed")
-	}
-	return nil
-}
-
-// at is the port of a credential's server.
-func at(c provider.Credential) string {
-	if c.Params[port] == "" {
-		return "6379"
-	}
-	return c.Params[port]
-}
-
 // protection is how a connection is protected; nil for not at all, which is for this
 // machine alone.
 func protection(c provider.Credential) (*tls.Config, error) {
 	to := c.Params[host]
-	ip, err := netip.ParseAddr(to)
-	here := to == "localhost" || err == nil && ip.IsLoopback()
+	here := server.Here(to)
 	switch which := c.Params[secure]; {
 	case which == "no" && !here:
 		return nil, fmt.Errorf("tls no is for servers on this machine, not for %s", to)
@@ -121,16 +83,9 @@ func protection(c provider.Credential) (*tls.Config, error) {
 	case which != "" && which != "yes":
 		return nil, fmt.Errorf("tls %q is neither yes nor no", which)
 	}
-	config := &tls.Config{ServerName: to, MinVersion: tls.VersionTLS12}
-	if path := c.Params[roots]; path != "" {
-		b, err := os.ReadFile(path)
-		if err != nil {
-			return nil, fmt.Errorf("read the root certificates: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(b) {
-			return nil, fmt.Errorf("%s holds no certificate in PEM form", path)
-		}
+	config, err := server.Verified(to, c.Params[roots])
+	if err != nil {
+		return nil, err
 	}
 	if c.Params[cert] != "" || c.Params[key] != "" {
 		pair, err := tls.LoadX509KeyPair(c.Params[cert], c.Params[key])
@@ -140,22 +95,6 @@ func protection(c provider.Credential) (*tls.Config, error) {
 		config.Certificates = []tls.Certificate{pair}
 	}
 	return config, nil
-}
-
-func dial(ctx context.Context, c provider.Credential, protected *tls.Config) (net.Conn, error) {
-	d := &net.Dialer{Timeout: dialing}
-	if protected == nil {
-		d.Control = onlyHere
-	}
-	return d.DialContext(ctx, "tcp", net.JoinHostPort(c.Params[host], at(c)))
-}
-
-// onlyHere refuses addresses of other machines, whatever localhost means.
-func onlyHere(_, address string, _ syscall.RawConn) error {
-	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
-		return fmt.Errorf("%s is not on this machine", address)
-	}
-	return nil
 }
 
 // bounded is a connection that ends when more was sent than is believed, or announced:
@@ -342,28 +281,16 @@ func lost(err error) bool {
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed)
 }
 
-// maxText is how many characters are taken from a server's text.
-const maxText = 300
-
-// hider returns a function that makes a text of a server's one that can be shown: it is
-// one line, and neither the passwords of credentials nor their hashes are in it.
+// hider returns a function that makes a text of a server's one that can be shown: neither
+// the passwords of credentials nor their hashes are in it.
 func hider(credentials []provider.Credential) func(string) string {
-	var hidden []string
+	var hashes []secret.Value
 	for _, c := range credentials {
-		if p := c.Part(password); !p.IsZero() {
-			hidden = append(hidden, string(p.Reveal()), "[redacted]", hash(c), "[redacted]")
+		if !c.Part(password).IsZero() {
+			hashes = append(hashes, secret.New([]byte(hash(c))))
 		}
 	}
-	replace := strings.NewReplacer(hidden...)
-	return func(text string) string {
-		shown := []rune(strings.Map(func(r rune) rune {
-			if unicode.IsSpace(r) || !unicode.IsPrint(r) {
-				return ' '
-			}
-			return r
-		}, replace.Replace(text)))
-		return string(shown[:min(len(shown), maxText)])
-	}
+	return server.Hider(credentials, hashes...)
 }
 
 func incomplete(doing, what string) error {
