@@ -18,6 +18,7 @@ import (
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/agefile"
 	"github.com/keywright/keywright/keystore/keychain"
+	"github.com/keywright/keywright/rotate/consumer"
 	"github.com/keywright/keywright/scan/held"
 	"github.com/keywright/keywright/secret"
 )
@@ -86,7 +87,7 @@ func openKeys(t *terminal, ask asking) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := keystore.OpenOn(t.disk, dir, items).WithDigester(held.Digest)
+	store := keystore.OpenOn(t.disk, dir, items).WithDigester(held.Digest).WithRenamer(consumer.Renamed)
 	return &keyring{store, items, audit.OpenOn(t.disk, filepath.Join(dir, "audit"), keeper{items}), t, newShapes(), ""}, nil
 }
 
