@@ -17,9 +17,16 @@ type Finding struct {
 	Redacted    string
 	Secret      secret.Value
 	Parts       []Part
-	Held        []Held  // what of the user's own keys it is, or holds
-	Answer      *Answer // of its provider; nil if it was not asked
-	Places      []Place // sorted; never empty
+	Variants    []Variant // what it was recognised as in other places, with other parts beside it
+	Held        []Held    // what of the user's own keys it is, or holds
+	Answer      *Answer   // of its provider; nil if it was not asked
+	Places      []Place   // sorted; never empty
+}
+
+// Variant is what a secret was recognised as, and the parts beside it.
+type Variant struct {
+	Rule  *Rule
+	Parts []Part
 }
 
 // Answer is what a provider said when it was asked whether a secret is alive.
