@@ -10,13 +10,11 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/go-sql-driver/mysql"
@@ -36,6 +34,7 @@ const (
 type session struct {
 	conn driver.Conn
 	user string
+	any  bool // the server may be MySQL, too
 }
 
 // acting is the admin's credential, for the server of another.
@@ -69,7 +68,7 @@ func within(ctx context.Context, doing string, c provider.Credential, do func(co
 		return explain(ctx, doing, err, true, hide)
 	}
 	defer conn.Close()
-	s := &session{conn, provider.User(c)}
+	s := &session{conn, provider.User(c), c.Found}
 	if err := s.begin(ctx); err != nil {
 		return explain(ctx, doing, err, false, hide)
 	}
@@ -102,7 +101,7 @@ func (s *session) begin(ctx context.Context) error {
 	if len(rows) != 1 {
 		return errNonsense
 	}
-	if !strings.Contains(rows[0][0], "MariaDB") {
+	if !s.any && !strings.Contains(rows[0][0], "MariaDB") {
 		return &refusal{text: "this is MySQL, which differs in what a rotation needs"}
 	}
 	return s.exec(ctx, "SET SESSION sql_mode = '', sql_quote_show_create = 1")
@@ -138,11 +137,8 @@ func configure(c provider.Credential) (*mysql.Config, error) {
 	config.InterpolateParams = true // with the server's own rules; ALTER USER takes no others
 	config.CheckConnLiveness = false
 	config.WriteTimeout = dialing
-	dialer := &net.Dialer{Timeout: dialing}
 	plain := config.TLS == nil
-	if plain {
-		dialer.Control = onlyHere
-	}
+	dialer := &net.Dialer{Timeout: dialing, Control: provider.Control(c, !plain)}
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
@@ -158,7 +154,7 @@ func secure(to, mode, roots string) (*tls.Config, error) {
 	socket := filepath.IsAbs(to)
 	switch mode {
 	case disable:
-		if ip, err := netip.ParseAddr(to); !socket && to != "localhost" && (err != nil || !ip.IsLoopback()) {
+		if !socket && !provider.IsHere(to) {
 			return nil, fmt.Errorf("sslmode disable is for servers on this machine, not for %s", to)
 		}
 		return nil, nil
@@ -181,17 +177,6 @@ func secure(to, mode, roots string) (*tls.Config, error) {
 		}
 	}
 	return config, nil
-}
-
-// onlyHere refuses addresses of other machines, whatever localhost means.
-func onlyHere(network, address string, _ syscall.RawConn) error {
-	if !strings.HasPrefix(network, "tcp") {
-		return nil
-	}
-	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
-		return fmt.Errorf("%s is not on this machine", address)
-	}
-	return nil
 }
 
 // guard is a connection that ends when a server sent more than is believed, or refuses a

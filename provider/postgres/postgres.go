@@ -37,9 +37,9 @@ const (
 	user     = provider.UserPart
 	password = "password"
 
-	host     = "host"
-	port     = "port"
-	database = "database"
+	host     = provider.HostParam
+	port     = provider.PortParam
+	database = provider.DatabaseParam
 	sslMode  = "sslmode"
 	sslRoots = "sslrootcert"
 	users    = provider.UsersParam
@@ -75,6 +75,16 @@ func (Provider) Info() provider.Info {
 		},
 		Tested: "PostgreSQL 15",
 	}
+}
+
+// RecognizeHost takes the addresses of servers. What the address says of TLS does not
+// matter: one that is not on this machine proves who it is.
+func (Provider) RecognizeHost(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	c, _, ok := provider.FoundAt(rule, parts, "postgres", "postgresql")
+	if ok && provider.IsHere(c.Params[host]) {
+		c.Params[sslMode] = disable
+	}
+	return c, ok && provider.User(c) != ""
 }
 
 // Verify logs in. Dead is a password that is refused (28P01), as is the one of a role

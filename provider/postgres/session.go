@@ -7,12 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -114,10 +112,7 @@ func configure(c provider.Credential) (*pgconn.Config, error) {
 	}
 	// One attempt, one answer: of a name's addresses, the first that takes connections.
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	dialer := &net.Dialer{Timeout: dialing}
-	if secured == nil {
-		dialer.Control = onlyHere
-	}
+	dialer := &net.Dialer{Timeout: dialing, Control: provider.Control(c, secured != nil)}
 	config.DialFunc = dialer.DialContext
 	return config, nil
 }
@@ -127,7 +122,7 @@ func secure(to, mode, roots string) (*tls.Config, error) {
 	socket := filepath.IsAbs(to)
 	switch mode {
 	case disable:
-		if ip, err := netip.ParseAddr(to); !socket && to != "localhost" && (err != nil || !ip.IsLoopback()) {
+		if !socket && !provider.IsHere(to) {
 			return nil, fmt.Errorf("sslmode disable is for servers on this machine, not for %s", to)
 		}
 		return nil, nil
@@ -150,17 +145,6 @@ func secure(to, mode, roots string) (*tls.Config, error) {
 		}
 	}
 	return config, nil
-}
-
-// onlyHere refuses addresses of other machines, whatever localhost means.
-func onlyHere(network, address string, _ syscall.RawConn) error {
-	if !strings.HasPrefix(network, "tcp") {
-		return nil
-	}
-	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
-		return fmt.Errorf("%s is not on this machine", address)
-	}
-	return nil
 }
 
 // query returns rows of texts; what is null is empty.

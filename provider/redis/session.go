@@ -8,11 +8,9 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/netip"
 	"os"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 	"unicode"
 
@@ -111,8 +109,7 @@ func at(c provider.Credential) string {
 // machine alone.
 func protection(c provider.Credential) (*tls.Config, error) {
 	to := c.Params[host]
-	ip, err := netip.ParseAddr(to)
-	here := to == "localhost" || err == nil && ip.IsLoopback()
+	here := provider.IsHere(to)
 	switch which := c.Params[secure]; {
 	case which == "no" && !here:
 		return nil, fmt.Errorf("tls no is for servers on this machine, not for %s", to)
@@ -143,19 +140,8 @@ func protection(c provider.Credential) (*tls.Config, error) {
 }
 
 func dial(ctx context.Context, c provider.Credential, protected *tls.Config) (net.Conn, error) {
-	d := &net.Dialer{Timeout: dialing}
-	if protected == nil {
-		d.Control = onlyHere
-	}
+	d := &net.Dialer{Timeout: dialing, Control: provider.Control(c, protected != nil)}
 	return d.DialContext(ctx, "tcp", net.JoinHostPort(c.Params[host], at(c)))
-}
-
-// onlyHere refuses addresses of other machines, whatever localhost means.
-func onlyHere(_, address string, _ syscall.RawConn) error {
-	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
-		return fmt.Errorf("%s is not on this machine", address)
-	}
-	return nil
 }
 
 // bounded is a connection that ends when more was sent than is believed, or announced:
