@@ -207,12 +207,15 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// partsOf are the values of parts that are known: the secret, and what may be shown.
+// partsOf are the values of parts that are known.
 func partsOf(value secret.Value, list []scan.Part) map[string]secret.Value {
 	parts := map[string]secret.Value{scan.RoleSecret: value}
 	for _, p := range list {
-		if p.Public {
+		switch {
+		case p.Public:
 			parts[p.Role] = secret.New([]byte(p.Redacted))
+		case !p.Value.IsZero():
+			parts[p.Role] = p.Value
 		}
 	}
 	return parts

@@ -58,7 +58,8 @@ type Held struct {
 type Part struct {
 	Role     string
 	Public   bool
-	Redacted string // the whole value if Public
+	Redacted string       // the whole value if Public
+	Value    secret.Value // of another part beside the secret; zero if it is not known any more
 }
 
 // SourceKind is where a place was read.

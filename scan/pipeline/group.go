@@ -91,7 +91,7 @@ func (r *run) finding(n int, all []*found) (f scan.Finding, visible bool) {
 func partsOf(rec *recognition, shown string) []scan.Part {
 	parts := []scan.Part{{Role: scan.RoleSecret, Redacted: shown}}
 	for _, p := range rec.parts {
-		parts = append(parts, p.Part)
+		parts = append(parts, scan.Part{Role: p.Role, Public: p.Public, Redacted: p.Redacted, Value: p.value})
 	}
 	return parts
 }
