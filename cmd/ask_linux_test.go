@@ -150,6 +150,11 @@ func TestPrompts(t *testing.T) {
 	if code := y.ended(set); code != 0 {
 		t.Fatalf("set: exit %d", code)
 	}
+	for _, env := range []string{"prod", "live"} {
+		if code := y.ended(y.start("edit", env, "--protected")); code != 0 {
+			t.Fatalf("protect %s: exit %d", env, code)
+		}
+	}
 	for _, c := range []struct {
 		args           []string
 		prompt, typed  string
@@ -158,6 +163,8 @@ func TestPrompts(t *testing.T) {
 	}{
 		{[]string{"set", "dev/B"}, "dev/B: ", "half a val\x03", 130, "interrupted", "half"},
 		{[]string{"rm", "dev/A"}, "[y/N] ", "y\x03", 130, "interrupted", "removed"},
+		{[]string{"rotate", "prod/A"}, "Reason (empty: no): ", "friday\x03", 130, "interrupted", "no such key"},
+		{[]string{"edit", "live/A", "--admin", "prod/A"}, "Reason (empty: no): ", "friday\x03", 130, "interrupted", "prod is protected"},
 		{[]string{"set", "dev/B"}, "dev/B: ", "first line\nsecond line\nthird line\n", 2, "<FILE", "second"},
 	} {
 		cmd := y.start(c.args...)

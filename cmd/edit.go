@@ -210,9 +210,9 @@ func setList(field *[]string, given []string) {
 }
 
 const editLong = `Changes what is known of a key: all but its secrets and its name. Or, with
---protected, of an environment: in a protected one get, export, rm, mv and run
-ask at the terminal, want a reason that goes on record, and do nothing when the
-audit log cannot be written. If 'keywright totp' knows an authenticator, they
+--protected, of an environment: in a protected one get, export, rm, mv, run and
+rotate ask at the terminal, want a reason that goes on record, and do nothing if
+the audit log cannot be written. If 'keywright totp' knows an authenticator, they
 want its code. To end that, with --protected=false, is asked for
 in the same way. This is a confirmation against slips, not a lock: code that
 runs as you can ask the keychain itself.
@@ -351,7 +351,7 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 		return err
 	}
 	if d.elsewhere() {
-		if err := keys.permitElsewhere(ctx, "edit", name, reason); err != nil {
+		if err := keys.permitElsewhere(ctx, "edit", name, d, reason, false); err != nil {
 			return err
 		}
 	}
@@ -376,10 +376,62 @@ func (d *details) elsewhere() bool {
 	return d.provider != "" || d.admin != "" || len(d.params)+len(d.consumers) > 0
 }
 
-// permitElsewhere asks before a key of a protected environment goes to other places.
-func (k *keyring) permitElsewhere(ctx context.Context, verb string, name keystore.Name, reason string) error {
-	_, err := k.permit(ctx, request{verb: verb, env: name.Env, names: []keystore.Name{name}, what: "Let " + name.String() + " go to other places", reason: reason})
-	return err
+// permitElsewhere asks before a key of a protected environment goes to other places, and
+// before a key of one is used for those. A new key goes nowhere yet.
+func (k *keyring) permitElsewhere(ctx context.Context, verb string, name keystore.Name, d *details, reason string, isNew bool) error {
+	var list []request
+	add := func(of keystore.Name, what string) {
+		i := slices.IndexFunc(list, func(r request) bool { return r.env == of.Env })
+		if i < 0 {
+			list = append(list, request{verb: verb, env: of.Env, names: []keystore.Name{of}, what: what, reason: reason})
+		} else if !slices.Contains(list[i].names, of) {
+			list[i].names = append(list[i].names, of)
+		}
+	}
+	if !isNew {
+		add(name, "Let "+name.String()+" go to other places")
+	}
+	for _, n := range d.uses() {
+		add(n, "Let "+n.String()+" be used for "+name.String())
+	}
+	given, err := k.permitAll(ctx, list)
+	if err != nil {
+		return err
+	}
+	k.reason = reason
+	var entries []audit.Entry
+	for _, r := range list {
+		p := given[r.env]
+		if p.err != nil {
+			return p.err
+		}
+		k.reason = cmp.Or(k.reason, p.reason)
+		for _, n := range r.names {
+			if p.asked && n != name {
+				e := entryFor(verb, audit.Granted, n)
+				e.Reason = "to be used for " + name.String() + ": " + p.reason
+				entries = append(entries, e)
+			}
+		}
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return k.append(ctx, entries...)
+}
+
+// uses are the keys that the flags name for others to be changed or delivered with.
+func (d *details) uses() (names []keystore.Name) {
+	texts := []string{d.admin}
+	for _, spec := range d.consumers {
+		texts = append(texts, consumer.Auth(spec))
+	}
+	for _, text := range texts {
+		if n, err := keystore.ParseName(text); err == nil {
+			names = append(names, n)
+		}
+	}
+	return names
 }
 
 // permitUse asks before a key of a protected environment may be shown that might not be,

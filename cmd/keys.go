@@ -18,6 +18,7 @@ import (
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/agefile"
 	"github.com/keywright/keywright/keystore/keychain"
+	"github.com/keywright/keywright/rotate/consumer"
 	"github.com/keywright/keywright/scan/held"
 	"github.com/keywright/keywright/secret"
 )
@@ -70,6 +71,9 @@ type keyring struct {
 	term   *terminal
 	shapes shapes
 	reason string // for what this command does, as it was given; goes on record with it
+
+	// permits are the environments whose keys rotations may use, and why.
+	permits map[string]string
 }
 
 // openKeys opens the user's keys.
@@ -86,8 +90,8 @@ func openKeys(t *terminal, ask asking) (*keyring, error) {
 	if err != nil {
 		return nil, err
 	}
-	store := keystore.OpenOn(t.disk, dir, items).WithDigester(held.Digest)
-	return &keyring{store, items, audit.OpenOn(t.disk, filepath.Join(dir, "audit"), keeper{items}), t, newShapes(), ""}, nil
+	store := keystore.OpenOn(t.disk, dir, items).WithDigester(held.Digest).WithRenamer(consumer.Renamed)
+	return &keyring{store, items, audit.OpenOn(t.disk, filepath.Join(dir, "audit"), keeper{items}), t, newShapes(), "", map[string]string{}}, nil
 }
 
 // keeper is a backend as the audit log sees it.
@@ -137,7 +141,7 @@ func use(verb string, k *keystore.Key, stage keystore.Stage) audit.Entry {
 // not keep a user from a key, unless its environment is protected: then it is an error.
 func (k *keyring) append(ctx context.Context, entries ...audit.Entry) error {
 	for i := range entries {
-		entries[i].Reason = cmp.Or(entries[i].Reason, k.reason)
+		entries[i].Reason = cmp.Or(entries[i].Reason, k.permits[entries[i].Environment], k.reason)
 	}
 	_, err := k.log.Append(ctx, entries...)
 	if err == nil {

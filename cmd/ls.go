@@ -116,11 +116,17 @@ func lookAtKeys(ctx context.Context, keys *keyring, env string) (c *keystore.Cat
 	if err != nil {
 		return nil, false, err
 	}
-	if env != "" {
-		c.Keys = slices.DeleteFunc(c.Keys, func(k keystore.Key) bool { return k.Env != env })
-		c.Protected = slices.DeleteFunc(c.Protected, func(p keystore.Protection) bool { return p.Env != env })
-	}
+	only(c, env)
 	return c, authenticated, nil
+}
+
+// only takes out of a catalog what is not of an environment; nothing if it is empty.
+func only(c *keystore.Catalog, env string) {
+	if env == "" {
+		return
+	}
+	c.Keys = slices.DeleteFunc(c.Keys, func(k keystore.Key) bool { return k.Env != env })
+	c.Protected = slices.DeleteFunc(c.Protected, func(p keystore.Protection) bool { return p.Env != env })
 }
 
 func textOrJSON() []string { return []string{"text", "json"} }

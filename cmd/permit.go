@@ -32,20 +32,74 @@ func addReason(f *pflag.FlagSet, reason *string) {
 // did. It is a confirmation: code that runs as the user can go round it. The reason goes
 // on record with whatever is done from now on.
 func (k *keyring) permit(ctx context.Context, r request) (asked bool, err error) {
-	catalog, err := k.Catalog(ctx)
+	all, err := k.permitAll(ctx, []request{r})
 	if err != nil {
 		return false, err
 	}
-	k.reason = r.reason
+	p := all[r.env]
+	k.reason = p.reason
+	return p.asked, p.err
+}
+
+// permission is the answer to a request.
+type permission struct {
+	reason string
+	asked  bool
+	err    error // nil if it may be done
+}
+
+// permitAll is permit for several environments, of each of which there is one request. A
+// reason is good for all of them, and so is a code of the authenticator.
+func (k *keyring) permitAll(ctx context.Context, list []request) (map[string]permission, error) {
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, said, given := map[string]permission{}, "", []request{}
+	for _, r := range list {
+		reason, free := unasked(catalog, r)
+		if free {
+			all[r.env] = permission{reason: reason}
+			continue
+		}
+		r.reason = cmp.Or(r.reason, said)
+		p := k.confirm(ctx, r)
+		if ctx.Err() != nil { // nobody wants to be asked any more
+			return nil, ctx.Err()
+		}
+		if all[r.env] = p; p.err == nil {
+			said = p.reason
+			given = append(given, r)
+		}
+	}
+	if len(given) == 0 {
+		return all, nil
+	}
+	if err := k.askCode(ctx, catalog); err != nil {
+		for _, r := range given {
+			k.refuse(ctx, r, "protected, and no right code")
+			all[r.env] = permission{asked: true, err: err}
+		}
+	}
+	return all, nil
+}
+
+// unasked reports whether a request needs no answer, and the reason that goes on record.
+func unasked(catalog *keystore.Catalog, r request) (reason string, free bool) {
 	p, protected := catalog.Protection(r.env)
 	switch {
 	case !protected:
-		return false, nil
+		return r.reason, true
 	case r.unattended && p.Unlocked(time.Now()):
-		k.reason = cmp.Or(k.reason, "unlocked: "+p.Unlock.Reason)
-		return false, nil
+		return cmp.Or(r.reason, "unlocked: "+p.Unlock.Reason), true
 	}
-	k.reason, err = k.term.askReason(ctx, r)
+	return r.reason, false
+}
+
+// confirm asks for the reason of a request, or for a yes to the one that it has. What is
+// refused goes on record.
+func (k *keyring) confirm(ctx context.Context, r request) permission {
+	reason, err := k.term.askReason(ctx, r)
 	switch {
 	case errors.Is(err, errNobody):
 		k.refuse(ctx, r, "protected, and nobody to ask")
@@ -53,20 +107,14 @@ func (k *keyring) permit(ctx context.Context, r request) (asked bool, err error)
 		if r.unattended {
 			hint += "; for services: keywright unlock " + r.env + " --for 12h --reason TEXT"
 		}
-		return false, hintedError{fmt.Errorf("%s is protected, and %w", r.env, err), hint}
+		return permission{err: hintedError{fmt.Errorf("%s is protected, and %w", r.env, err), hint}}
 	case err != nil:
-		return false, err
-	case k.reason == "":
+		return permission{err: err}
+	case reason == "":
 		k.refuse(ctx, r, "protected, and declined")
-		return true, errDeclined
+		return permission{asked: true, err: errDeclined}
 	}
-	reason := k.reason
-	if err := k.askCode(ctx, catalog); err != nil {
-		k.refuse(ctx, r, "protected, and no right code")
-		return true, err
-	}
-	k.reason = reason
-	return true, nil
+	return permission{reason: reason, asked: true}
 }
 
 var errDeclined = hintedError{errors.New("not done"), "a protected environment wants a reason"}
@@ -80,13 +128,15 @@ func (k *keyring) hidden(ctx context.Context, verb string, key *keystore.Key) er
 
 // refuse puts on record that something was not done.
 func (k *keyring) refuse(ctx context.Context, r request, why string) {
-	k.reason = why
 	entries := []audit.Entry{environmentEntry(r.verb, audit.Refused, r.env)}
 	for i, n := range r.names {
 		if i == 0 {
 			entries = nil
 		}
 		entries = append(entries, entryFor(r.verb, audit.Refused, n))
+	}
+	for i := range entries {
+		entries[i].Reason = why
 	}
 	if err := k.append(ctx, entries...); err != nil {
 		fmt.Fprintln(k.term.err, "keywright: warning:", escaped(err.Error()))

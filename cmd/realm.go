@@ -22,13 +22,18 @@ type insistence struct {
 }
 
 func (i *insistence) addFlags(f *pflag.FlagSet) {
-	f.BoolVar(&i.force, "force", false, "a live value in a test environment, or reverse")
+	i.addFlagsFor(f, "a live value in a test environment, or reverse")
+}
+
+// addFlagsFor is addFlags of a verb that refuses something else.
+func (i *insistence) addFlagsFor(f *pflag.FlagSet, what string) {
+	f.BoolVar(&i.force, "force", false, what)
 	f.StringVar(&i.reason, "reason", "", "`TEXT` that goes on record")
 }
 
 func (i *insistence) check() error {
 	if i.force && i.reason == "" {
-		return usagef("for example: --force --reason 'the sandbox of this bank has no other'", "--force wants a --reason")
+		return usagef("it goes on record: --force --reason TEXT", "--force wants a --reason")
 	}
 	return nil
 }

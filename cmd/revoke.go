@@ -90,7 +90,7 @@ func possessed(all []provider.Provider, f *scan.Finding) (provider.Provider, pro
 		if !ok || f.Secret.IsZero() || len(info.Parts) != 1 || info.Admin != "" || !is[provider.Revoker](p) || !is[provider.Verifier](p) {
 			continue
 		}
-		if c, ok := r.Recognize(f.Rule.ID, partsOf(f)); ok {
+		if c, ok := r.Recognize(f.Rule.ID, partsOf(f.Secret, f.Parts)); ok {
 			return p, c, true
 		}
 	}

@@ -1,41 +1,49 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/rotate/consumer"
 )
 
 func newRm(term *terminal) *cobra.Command {
 	var (
-		yes    bool
-		reason string
+		yes bool
+		i   insistence
 	)
 	c := &cobra.Command{
 		Use:   "rm ENV/NAME",
 		Short: "Remove a key",
 		Long: `Removes a key with all its versions. That cannot be undone, so it asks;
 without a terminal it wants --yes. At its provider the key goes on to work.
+
+Keys that are changed or delivered with it are named before it asks: without it
+they cannot be replaced. Where nobody is asked, that wants --force, too.
 `,
 		Args: oneArg("the key's name"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkEmpty(c.Flags()); err != nil {
+			if err := cmp.Or(checkEmpty(c.Flags()), i.check()); err != nil {
 				return err
 			}
-			return runRm(c.Context(), term, args[0], yes, reason)
+			return runRm(c.Context(), term, args[0], yes, i)
 		},
 	}
+	c.Flags().SortFlags = false
 	c.Flags().BoolVar(&yes, "yes", false, "remove it without asking")
-	addReason(c.Flags(), &reason)
+	i.addFlagsFor(c.Flags(), "also if other keys cannot be replaced without it")
 	return c
 }
 
-func runRm(ctx context.Context, term *terminal, arg string, yes bool, reason string) error {
+func runRm(ctx context.Context, term *terminal, arg string, yes bool, i insistence) error {
 	name, err := keyName(arg)
 	if err != nil {
 		return err
@@ -44,7 +52,23 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool, reason str
 	if err != nil {
 		return err
 	}
-	r := request{verb: "rm", env: name.Env, names: []keystore.Name{name}, what: "Remove " + name.String() + " and all its versions for good", reason: reason}
+	catalog, err := keys.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	r := request{verb: "rm", env: name.Env, names: []keystore.Name{name}, what: "Remove " + name.String() + " and all its versions for good", reason: i.reason}
+	insist := "--yes " + name.String()
+	needed := catalog.Dependents(name, consumer.Auth)
+	if len(needed) > 0 {
+		insist = "--yes --force --reason TEXT " + name.String()
+	}
+	if _, protected := catalog.Protection(name.Env); len(needed) > 0 && yes && !i.force && !protected { // nobody would be asked
+		keys.refuse(ctx, r, "needed by "+namesOfDependents(needed))
+		return stillNeeded(name, needed, insist)
+	}
+	for _, d := range needed {
+		fmt.Fprintln(term.err, "keywright:", escaped(d.Text()))
+	}
 	asked, err := keys.permit(ctx, r)
 	if err != nil {
 		return err
@@ -53,7 +77,7 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool, reason str
 		yes, err = term.askYes(ctx, r.what+"?")
 		switch {
 		case errors.Is(err, errNobody):
-			return usageError{err, "to remove it without asking: keywright rm --yes " + name.String()}
+			return usageError{err, "to remove it without asking: keywright rm " + insist}
 		case err != nil:
 			return err
 		case !yes:
@@ -61,6 +85,9 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool, reason str
 			fmt.Fprintln(term.err, "keywright: not removed")
 			return outcome(exitFailed)
 		}
+	}
+	if i.force && len(needed) > 0 {
+		keys.reason = "forced (needed by " + namesOfDependents(needed) + "): " + keys.reason
 	}
 	if err := keys.record(ctx, "rm", audit.Granted, name); err != nil {
 		return err
@@ -72,12 +99,29 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool, reason str
 	return nil
 }
 
+// stillNeeded refuses to remove a key that others cannot be replaced without.
+func stillNeeded(name keystore.Name, by []keystore.Dependent, insist string) error {
+	var texts []string
+	for _, d := range by {
+		texts = append(texts, d.Text())
+	}
+	return usagef("name another for each first: keywright edit, with --admin or --consumer\nto remove it all the same: keywright rm "+insist, "remove %s: %s", name, strings.Join(texts, "; "))
+}
+
+func namesOfDependents(list []keystore.Dependent) string {
+	var names []keystore.Name
+	for _, d := range list {
+		names = append(names, d.Name)
+	}
+	return listOf(slices.Compact(names))
+}
+
 func newMv(term *terminal) *cobra.Command {
 	var i insistence
 	c := &cobra.Command{
 		Use:   "mv ENV/NAME ENV/NAME",
 		Short: "Rename a key",
-		Long:  "Gives a key another name, or moves it to another environment, with all its\nversions.\n",
+		Long:  "Gives a key another name, or moves it to another environment, with all its\nversions. Keys that are changed or delivered with it know it by the new name.\n",
 		Args: func(c *cobra.Command, args []string) error {
 			if len(args) == 2 {
 				return nil

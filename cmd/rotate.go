@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -102,9 +103,26 @@ func runRotate(ctx context.Context, term *terminal, o rotateOptions, args []stri
 			return nil
 		}
 	}
+	all, err := keys.replacedBy(ctx, names, o.plan)
+	if err != nil {
+		return err
+	}
+	doing := "Replace"
+	if o.plan {
+		doing = "Plan to replace"
+	}
+	given, err := keys.permitReplacing(ctx, doing, o.reason, all)
+	if err != nil {
+		return err
+	}
+	keys.reason = o.reason
 	var failed error
-	for _, name := range names {
-		if err := keys.rotateOne(ctx, name, options, o); err != nil {
+	for _, r := range all {
+		err := given.refused(r)
+		if err == nil {
+			err = keys.rotateOne(ctx, r.key, options, o)
+		}
+		if err != nil {
 			if !many || ctx.Err() != nil {
 				return err
 			}
@@ -132,20 +150,31 @@ func (o rotateOptions) chosen(ctx context.Context, keys *keyring) (names []strin
 	return names, nil
 }
 
-// rotateOne replaces a key, or says how that would be done.
-func (k *keyring) rotateOne(ctx context.Context, arg string, options rotate.Options, o rotateOptions) error {
-	name, err := keyName(arg)
+// replacedBy are the keys of some names, with what they are replaced with, or planned.
+func (k *keyring) replacedBy(ctx context.Context, names []string, plan bool) (all []replaced, err error) {
+	catalog, err := k.Catalog(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	for _, arg := range names {
+		name, err := keyName(arg)
+		if err != nil {
+			return nil, err
+		}
+		if plan {
+			all = append(all, planning(catalog, name))
+			continue
+		}
+		all = append(all, replacing(catalog, name))
+	}
+	return all, nil
+}
+
+// rotateOne replaces a key, or says how that would be done.
+func (k *keyring) rotateOne(ctx context.Context, name keystore.Name, options rotate.Options, o rotateOptions) error {
 	engine, err := k.engine()
 	if err != nil {
 		return err
-	}
-	if !o.plan {
-		if _, err := k.permit(ctx, request{verb: "rotate", env: name.Env, names: []keystore.Name{name}, what: "Replace " + name.String(), reason: o.reason, unattended: true}); err != nil {
-			return err
-		}
 	}
 	// To plan is to ask the provider, with the key and with the one that administers it.
 	if err := k.recordPlan(ctx, name); err != nil {
@@ -339,7 +368,7 @@ func newRotateResume(term *terminal) *cobra.Command {
 		Short: "Go on with rotations that were interrupted, or wait",
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return withRotations(c.Context(), term, args, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
+			return withRotations(c.Context(), term, args, "Go on replacing", waits, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
 				if takeOver {
 					if err := e.TakeOver(ctx, j.ID); err != nil {
 						return err
@@ -360,7 +389,7 @@ func newRotateAbort(term *terminal) *cobra.Command {
 		Short: "Take a rotation back, while the old key is there",
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return withRotations(c.Context(), term, args, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
+			return withRotations(c.Context(), term, args, "Stop replacing", never, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
 				if err := e.Abort(ctx, j.ID); err != nil {
 					return err
 				}
@@ -384,8 +413,14 @@ func openRotations(ctx context.Context, term *terminal) (*keyring, *rotate.Engin
 	return keys, engine, all, err
 }
 
-// withRotations does something with the open rotation that is named, or with all.
-func withRotations(ctx context.Context, term *terminal, args []string, do func(context.Context, *keyring, *rotate.Engine, *rotate.Journal) error) error {
+// waits reports whether a rotation is left alone for now when it is resumed, and uses no key.
+func waits(j *rotate.Journal) bool { return time.Until(j.Until) > shortWait }
+
+func never(*rotate.Journal) bool { return false }
+
+// withRotations does something with the open rotation that is named, or with all. Before
+// that it asks, where the keys of those that are not idle want that.
+func withRotations(ctx context.Context, term *terminal, args []string, doing string, idle func(*rotate.Journal) bool, do func(context.Context, *keyring, *rotate.Engine, *rotate.Journal) error) error {
 	keys, engine, all, err := openRotations(ctx, term)
 	if err != nil {
 		return err
@@ -398,9 +433,30 @@ func withRotations(ctx context.Context, term *terminal, args []string, do func(c
 		fmt.Fprintln(term.out, "no rotation is open")
 		return nil
 	}
+	catalog, err := keys.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	var used []replaced
+	for _, j := range chosen {
+		if !idle(j) {
+			used = append(used, resuming(catalog, j))
+		}
+	}
+	given, err := keys.permitReplacing(ctx, doing, "", used)
+	if err != nil {
+		return err
+	}
 	var failed error
 	for _, j := range chosen {
-		if err := do(ctx, keys, engine, j); err != nil {
+		var err error
+		if !idle(j) {
+			err = given.refused(resuming(catalog, j))
+		}
+		if err == nil {
+			err = do(ctx, keys, engine, j)
+		}
+		if err != nil {
 			if len(chosen) == 1 || ctx.Err() != nil {
 				return err
 			}
@@ -517,11 +573,29 @@ func runOrphans(ctx context.Context, term *terminal) error {
 	if err != nil {
 		return err
 	}
+	var all []replaced
+	for i := range catalog.Keys {
+		if lists(engine, &catalog.Keys[i]) {
+			all = append(all, planning(catalog, catalog.Keys[i].Name))
+		}
+	}
+	given, err := keys.permitReplacing(ctx, "Look for orphans of", "", all)
+	if err != nil {
+		return err
+	}
+	for _, env := range slices.Sorted(maps.Keys(given)) {
+		conclude(term, given[env].err)
+	}
 	var rows [][]string
 	unread := 0
-	for i := range catalog.Keys {
-		name := catalog.Keys[i].Name.String()
-		if err := keys.recordPlan(ctx, catalog.Keys[i].Name); err != nil {
+	for _, r := range all {
+		name := r.key.String()
+		if given.refused(r) != nil {
+			fmt.Fprintln(term.err, "keywright: not looked for: orphans of", name)
+			unread++
+			continue
+		}
+		if err := keys.recordPlan(ctx, r.key); err != nil {
 			return err
 		}
 		orphans, err := engine.Orphans(ctx, name, known)

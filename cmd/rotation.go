@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -80,6 +81,9 @@ func (r rotor) Secrets(ctx context.Context, name string, version int) (map[strin
 	if err != nil {
 		return nil, err
 	}
+	if err := r.permitted(ctx, n.Env); err != nil {
+		return nil, err
+	}
 	return r.Numbered(ctx, n, version)
 }
 
@@ -88,6 +92,10 @@ func (r rotor) Secrets(ctx context.Context, name string, version int) (map[strin
 func (r rotor) credential(ctx context.Context, name string) (provider.Credential, error) {
 	key, err := r.Key(ctx, name)
 	if err != nil {
+		return provider.Credential{}, err
+	}
+	env, _, _ := strings.Cut(name, "/")
+	if err := r.permitted(ctx, env); err != nil {
 		return provider.Credential{}, err
 	}
 	if err := r.recordRotation(ctx, "rotate", name, key.Current, "a consumer is reached with it"); err != nil {
@@ -155,7 +163,7 @@ func (r rotor) recordRotation(ctx context.Context, verb, key string, version int
 	}
 	e := entryFor(verb, audit.Granted, name)
 	e.Version = fmt.Sprint(version)
-	e.Reason = strings.TrimPrefix(r.reason+": "+note, ": ")
+	e.Reason = strings.TrimPrefix(cmp.Or(r.permits[name.Env], r.reason)+": "+note, ": ")
 	return r.append(ctx, e)
 }
 

@@ -37,6 +37,7 @@ type scanOptions struct {
 	maxMemory       string
 	allowIncomplete bool
 	verify          []string
+	verifyHosts     bool
 }
 
 func (o *scanOptions) addFlags(f *pflag.FlagSet) {
@@ -53,6 +54,7 @@ func (o *scanOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.showSecrets, "show-secrets", false, "show the secrets themselves in the report")
 	f.StringSliceVar(&o.verify, "verify", nil, "ask providers, or `WHO` of them, if secrets are alive")
 	f.Lookup("verify").NoOptDefVal = everyVerifier
+	f.BoolVar(&o.verifyHosts, "verify-hosts", false, "with --verify: connect to hosts that stand in what is\nscanned, too; only for code that you trust")
 	f.BoolVar(&o.noIgnore, "no-ignore", false, "report what comments and ignore files silence, too")
 	f.StringArrayVar(&o.exclude, "exclude", nil, "leave out paths that match `GLOB` (may be repeated)")
 	f.StringSliceVar(&o.rules, "rules", nil, "only rules in `LIST` (ids, globs; '-' leaves one out)")
@@ -97,7 +99,10 @@ scanned alone. Each credential is reported once, with the commits that brought
 it. Reports are redacted.
 
 Nothing is sent anywhere, but with --verify: then each secret is tried at its
-provider's own address. See 'keywright providers'.
+provider's own address. See 'keywright providers'. With --verify-hosts the
+address of a database with a password in it (PostgreSQL, MySQL and MariaDB,
+Redis) is tried, too, at the host that it names: whoever wrote what is scanned
+chooses whom you connect to, and learns that you did.
 
 To accept a finding, write 'keywright:allow' in a comment on its line, or put
 its fingerprint and a reason on a line of .keywrightignore.
@@ -130,7 +135,7 @@ func newScan(term *terminal, scanning scanFunc) *cobra.Command {
 	complete(c, "format", report.Formats)
 	complete(c, "confidence", func() []string { return []string{"low", "medium", "high", "certain"} })
 	complete(c, "rules", ruleIDs)
-	complete(c, "verify", func() []string { return namesOf(verifiable(providers())) })
+	complete(c, "verify", func() []string { return namesOf(verifiable(providers(), true)) })
 	return c
 }
 
@@ -160,13 +165,16 @@ func checkEmpty(f *pflag.FlagSet) error {
 }
 
 func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptions, args []string) error {
+	if o.verifyHosts && len(o.verify) == 0 {
+		return usagef("--verify --verify-hosts, to ask all whom what is found names", "--verify-hosts goes with --verify")
+	}
 	job, err := o.job(args)
 	if err != nil {
 		return err
 	}
 	var asked []provider.Provider
 	if len(o.verify) > 0 { // most scans ask nobody
-		if asked, err = verifiers(providers(), o.verify); err != nil {
+		if asked, err = verifiers(providers(), o.verify, o.verifyHosts); err != nil {
 			return err
 		}
 	}
@@ -184,7 +192,7 @@ func runScan(ctx context.Context, term *terminal, scanning scanFunc, o scanOptio
 		fmt.Fprintf(term.err, "keywright: no commits in %s: nothing was scanned\n", report.Escape(job.revisions))
 	}
 	if !r.Interrupted {
-		if err := verifyFindings(ctx, term, asked, r, verifyPause); err != nil {
+		if err := verifyFindings(ctx, term, asked, r, o.verifyHosts, verifyPause); err != nil {
 			r.Interrupted = true
 		}
 	}

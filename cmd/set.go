@@ -100,8 +100,8 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	if err != nil {
 		return err
 	}
-	if o.elsewhere() && len(known.Versions) > 0 {
-		if err := keys.permitElsewhere(ctx, "set", name, ""); err != nil {
+	if o.elsewhere() {
+		if err := keys.permitElsewhere(ctx, "set", name, &o.details, "", len(known.Versions) == 0); err != nil {
 			return err
 		}
 	}

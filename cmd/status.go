@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/rotate/consumer"
 )
 
 // statusOptions are the flags of status, as they were typed.
@@ -25,10 +26,11 @@ type statusOptions struct {
 const statusLong = `Says which keys need attention: those that a scan met somewhere (first those
 in a commit that is on a remote branch, as of the last fetch), that have
 expired or will soon, that are older than they are meant to become or than
-their provider allows, and those whose secret is that of another environment,
-too. Notes follow on keys that were never used through keywright, and on parts
-that scans do not look for. It says which environments are protected, and
-which of these are unlocked. Values are neither shown nor asked for. In a
+their provider allows, those whose secret is that of another environment, too,
+and those that are changed or delivered with a key that is not there. Notes
+follow on keys that were never used through keywright, and on parts that scans
+do not look for. It says which environments are protected, and which of these
+are unlocked. Values are neither shown nor asked for. In a
 project, its .keywright.toml may set an age that its keys may have, and owners.
 
 With --project it speaks of the keys that the project declares alone, and says
@@ -139,10 +141,12 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 	if err != nil {
 		return err
 	}
-	catalog, authenticated, err := lookAtKeys(ctx, keys, env)
+	catalog, authenticated, err := lookAtKeys(ctx, keys, "")
 	if err != nil {
 		return err
 	}
+	stranded := catalog.Stranded(consumer.Auth) // what they need may be in any environment
+	only(catalog, env)
 	r := statusReport{Authenticated: authenticated}
 	var lacks []keystore.Lack
 	if project != nil {
@@ -162,6 +166,11 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 			return err
 		}
 		due = append(due, shared...)
+	}
+	for i := range catalog.Keys {
+		for _, need := range stranded[catalog.Keys[i].Name] {
+			due = append(due, keystore.Due{Key: &catalog.Keys[i], Concern: keystore.Stranded, Where: need})
+		}
 	}
 	r.Due, r.Notes = dueKeys(due), dueKeys(notes)
 	if o.format == "json" {

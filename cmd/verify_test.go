@@ -64,7 +64,7 @@ func TestVerifyFindings(t *testing.T) {
 	}
 	r.Findings = append(r.Findings, findingOf("none-token", "lives"))
 	s := newScreen()
-	if err := verifyFindings(t.Context(), &s.terminal, []provider.Provider{o, other}, r, 0); err != nil {
+	if err := verifyFindings(t.Context(), &s.terminal, []provider.Provider{o, other}, r, false, 0); err != nil {
 		t.Fatal(err)
 	}
 	want := []scan.Answer{
@@ -98,7 +98,7 @@ func TestVerifyOthers(t *testing.T) {
 	}}
 	r := &scan.Report{Findings: []scan.Finding{findingOf("one-token", "dead"), findingOf("one-token", "lives")}}
 	s := newScreen()
-	if err := verifyFindings(t.Context(), &s.terminal, []provider.Provider{o}, r, 0); err != nil {
+	if err := verifyFindings(t.Context(), &s.terminal, []provider.Provider{o}, r, false, 0); err != nil {
 		t.Fatal(err)
 	}
 	if want := (scan.Answer{Life: scan.Unknown, Code: "401; it may be of a server of your own"}); *r.Findings[0].Answer != want {
@@ -107,7 +107,7 @@ func TestVerifyOthers(t *testing.T) {
 	if r.Findings[1].Answer.Life != scan.Alive {
 		t.Errorf("%+v", *r.Findings[1].Answer)
 	}
-	for _, p := range verifiable(providers()) {
+	for _, p := range verifiable(providers(), false) {
 		shared := []string{"aws", "binance", "bybit", "coinmarketcap", "github", "gitlab", "kraken", "sendgrid", "slack"}
 		if info := p.Info(); (info.Others != "") != slices.Contains(shared, info.Name) {
 			t.Errorf("%s: others %q", info.Name, info.Others)
@@ -123,7 +123,7 @@ func TestOneRecognizes(t *testing.T) {
 	}
 	for _, rule := range rules.All() {
 		var who []string
-		for _, p := range verifiable(providers()) {
+		for _, p := range verifiable(providers(), false) {
 			if _, ok := p.(provider.Recognizer).Recognize(rule.ID, parts); ok {
 				who = append(who, p.Info().Name)
 			}
@@ -140,7 +140,7 @@ func TestVerifyInterrupted(t *testing.T) {
 	cancel()
 	r := &scan.Report{Findings: []scan.Finding{findingOf("one-token", "a"), findingOf("one-token", "b")}}
 	s := newScreen()
-	if err := verifyFindings(ctx, &s.terminal, []provider.Provider{&oracle{name: "one"}}, r, 1); err == nil {
+	if err := verifyFindings(ctx, &s.terminal, []provider.Provider{&oracle{name: "one"}}, r, false, 1); err == nil {
 		t.Error("no error")
 	}
 	if r.Findings[1].Answer != nil {
@@ -159,7 +159,7 @@ func TestVerifiers(t *testing.T) {
 		{nil, "", false}, {[]string{everyVerifier}, "one", false}, {[]string{"counts"}, "counts", false},
 		{[]string{"one", "counts"}, "one counts", false}, {[]string{"issuer"}, "", true}, {[]string{"nobody"}, "", true},
 	} {
-		got, err := verifiers(all, c.names)
+		got, err := verifiers(all, c.names, false)
 		if strings.Join(namesOf(got), " ") != c.want || (err != nil) != c.fails {
 			t.Errorf("%q: %q, %v", c.names, namesOf(got), err)
 		}
@@ -173,7 +173,7 @@ func TestRecognized(t *testing.T) {
 	for _, role := range []string{scan.RoleSecret, "id", "passphrase"} {
 		everything[role] = secret.New([]byte("x"))
 	}
-	for _, p := range verifiable(providers()) {
+	for _, p := range verifiable(providers(), false) {
 		known := false
 		for seed := uint64(1); seed <= 8 && !known; seed++ { // a sample has one of the forms
 			known = recognizesSamples(t, p, everything, seed)
@@ -201,7 +201,7 @@ func recognizesSamples(t *testing.T, p provider.Provider, everything map[string]
 				t.Fatal(err)
 			}
 			for i := range found.Findings {
-				if _, ok := r.Recognize(found.Findings[i].Rule.ID, partsOf(&found.Findings[i])); ok {
+				if _, ok := r.Recognize(found.Findings[i].Rule.ID, partsOf(found.Findings[i].Secret, found.Findings[i].Parts)); ok {
 					return true
 				}
 			}

@@ -18,6 +18,7 @@ const (
 	TooOld   Concern = "too_old"  // it is older than its provider lets keys become
 	Overdue  Concern = "overdue"  // it is older than its owner wants it to be
 	Shared   Concern = "shared"   // another environment has the same secret
+	Stranded Concern = "stranded" // the key that it is changed or delivered with is not there
 
 	// Worth knowing, and no harm.
 	Unused Concern = "unused" // it was never used through keywright
@@ -37,7 +38,7 @@ type Due struct {
 	Key     *Key
 	Concern Concern
 	When    time.Time // it expires, expired, was to be replaced, or was met; zero for others
-	Where   string    // it was met; the other keys of a shared secret; the weak parts
+	Where   string    // it was met; the other keys of a shared secret; the one that is not there; the weak parts
 	Pushed  bool      // of Leaked: in a commit that was on a remote branch, as of the last fetch
 }
 
@@ -59,6 +60,8 @@ func (d Due) Text(now time.Time) string {
 		return "expires in " + days(d.When.Sub(now))
 	case Shared:
 		return "the same secret as " + d.Where
+	case Stranded:
+		return "cannot be replaced without " + d.Where + ", which is not there"
 	case Unused:
 		return "never used through keywright"
 	case Moving:

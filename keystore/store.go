@@ -25,6 +25,7 @@ type Store struct {
 	items   Items
 	now     func() time.Time
 	digest  Digester
+	renamer Renamer
 }
 
 // New returns the store of some records and items.
@@ -308,8 +309,8 @@ func (s *Store) Edit(ctx context.Context, by string, name Name, edit func(*Key) 
 	return nil
 }
 
-// Move gives a key another name, under which the keys that are changed with it know it.
-// By is who acts.
+// Move gives a key another name, under which the keys that are changed with it, or
+// delivered with it, know it. By is who acts.
 func (s *Store) Move(ctx context.Context, by string, from, to Name) error {
 	err := s.change(ctx, by, func(t *transaction) error {
 		key, ok := t.catalog.Find(from)
@@ -331,12 +332,7 @@ func (s *Store) Move(ctx context.Context, by string, from, to Name) error {
 				r.Name = to
 			}
 		}
-		for i := range t.catalog.Keys {
-			if k := &t.catalog.Keys[i]; k.Admin == from.String() {
-				k.Admin = to.String()
-			}
-		}
-		return nil
+		return t.catalog.rename(from, to, s.renamer)
 	})
 	if err != nil {
 		return &KeyError{"move", from, err}

@@ -25,6 +25,9 @@ type Credential struct {
 	// Since is when the provider began to accept it, by our clock, for the successor of
 	// one that died at that moment; zero if that is not known.
 	Since time.Time
+
+	// Found says that the address in Params is one that a scan found, and that nobody chose.
+	Found bool
 }
 
 // Part is the value of a part; zero if there is none.

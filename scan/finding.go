@@ -17,9 +17,16 @@ type Finding struct {
 	Redacted    string
 	Secret      secret.Value
 	Parts       []Part
-	Held        []Held  // what of the user's own keys it is, or holds
-	Answer      *Answer // of its provider; nil if it was not asked
-	Places      []Place // sorted; never empty
+	Variants    []Variant // what it was recognised as in other places, with other parts beside it
+	Held        []Held    // what of the user's own keys it is, or holds
+	Answer      *Answer   // of its provider; nil if it was not asked
+	Places      []Place   // sorted; never empty
+}
+
+// Variant is what a secret was recognised as, and the parts beside it.
+type Variant struct {
+	Rule  *Rule
+	Parts []Part
 }
 
 // Answer is what a provider said when it was asked whether a secret is alive.
@@ -51,7 +58,8 @@ type Held struct {
 type Part struct {
 	Role     string
 	Public   bool
-	Redacted string // the whole value if Public
+	Redacted string       // the whole value if Public
+	Value    secret.Value // of another part beside the secret; zero if it is not known any more
 }
 
 // SourceKind is where a place was read.

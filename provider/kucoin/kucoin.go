@@ -30,7 +30,7 @@ import (
 	"github.com/keywright/keywright/secret"
 )
 
-// Provider implements provider.Verifier, Lister, Planner, Issuer and Revoker.
+// Provider implements provider.Verifier, Recognizer, Lister, Planner, Issuer and Revoker.
 type Provider struct {
 	Host string // that is asked when a credential has none
 
@@ -117,6 +117,18 @@ func phrase(admin provider.Credential, lineage string) secret.Value {
 	h := hmac.New(sha256.New, admin.Part("secret").Reveal())
 	h.Write([]byte("keywright: the passphrase of " + lineage))
 	return secret.New([]byte(hex.EncodeToString(h.Sum(nil))[:32]))
+}
+
+// Recognize takes keys with their secrets and passphrases. Without the passphrase nothing
+// can be asked.
+func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	if rule != "kucoin-api-secret" || parts["id"].IsZero() || parts["passphrase"].IsZero() {
+		return provider.Credential{}, false
+	}
+	return provider.Credential{
+		ID:    string(parts["id"].Reveal()),
+		Parts: map[string]secret.Value{"id": parts["id"], "secret": parts["secret"], "passphrase": parts["passphrase"]},
+	}, true
 }
 
 // Verify asks about a key with it. Without a host, who does not know it may not be the one

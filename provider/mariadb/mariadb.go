@@ -74,10 +74,22 @@ func (Provider) Info() provider.Info {
 	}
 }
 
+// RecognizeHost takes the addresses of servers, MySQL's too: to log in is the same. What
+// the address says of TLS does not matter: a server that is not on this machine proves who
+// it is.
+func (Provider) RecognizeHost(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	c, _, ok := server.FoundAt(rule, parts, "mysql", "mariadb")
+	if ok && server.Here(c.Params[host]) {
+		c.Params[sslMode] = server.Disable
+	}
+	return c, ok && provider.User(c) != ""
+}
+
 // Verify logs in. Dead is a password that is refused (1045), as is the one of a user that
 // is not there, and a user that is locked (4151), which is said to whoever knows the
 // password alone. The server also says 1045 where a user may not come from this address,
-// or not without TLS: then it refuses the new password alike.
+// or not without TLS: then it refuses the new password alike. Of a password that was found,
+// and that there is no new one of, it is not known.
 func (p Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
 	var probe provider.Probe
 	err := within(ctx, "log in as "+provider.User(c), c, func(ctx context.Context, s *session) error {
@@ -89,7 +101,11 @@ func (p Provider) Verify(ctx context.Context, c provider.Credential) (provider.P
 		return nil
 	})
 	if no := (*refusal)(nil); errors.As(err, &no) && no.code != 0 {
-		return no.probe(), nil
+		probe = no.probe()
+		if c.Found && no.code == accessDenied && probe.State == provider.Dead {
+			probe = provider.Probe{State: provider.Unknown, Code: no.said() + ", which is said for the address that it is tried from, too"}
+		}
+		return probe, nil
 	}
 	if err != nil {
 		return provider.Probe{}, err

@@ -28,6 +28,7 @@ const (
 type session struct {
 	conn driver.Conn
 	user string
+	any  bool // the server may be MySQL, too
 }
 
 // acting is the admin's credential, for the server of another.
@@ -54,7 +55,7 @@ func within(ctx context.Context, doing string, c provider.Credential, do func(co
 		return explain(ctx, doing, err, true, hide)
 	}
 	defer conn.Close()
-	s := &session{conn, provider.User(c)}
+	s := &session{conn, provider.User(c), c.Found}
 	if err := s.begin(ctx); err != nil {
 		return explain(ctx, doing, err, false, hide)
 	}
@@ -87,7 +88,7 @@ func (s *session) begin(ctx context.Context) error {
 	if len(rows) != 1 {
 		return errNonsense
 	}
-	if !strings.Contains(rows[0][0], "MariaDB") {
+	if !s.any && !strings.Contains(rows[0][0], "MariaDB") {
 		return &refusal{text: "this is MySQL, which differs in what a rotation needs"}
 	}
 	return s.exec(ctx, "SET SESSION sql_mode = '', sql_quote_show_create = 1")
@@ -112,7 +113,7 @@ func configure(c provider.Credential) (*mysql.Config, error) {
 	config.InterpolateParams = true // with the server's own rules; ALTER USER takes no others
 	config.CheckConnLiveness = false
 	config.WriteTimeout = server.Dialing
-	dialer, plain := server.Dialer(config.TLS), config.TLS == nil
+	dialer, plain := server.Dialer(c, config.TLS), config.TLS == nil
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)
 		if err != nil {

@@ -25,7 +25,7 @@ import (
 	"github.com/keywright/keywright/secret"
 )
 
-// Provider implements provider.Verifier, Lister, Planner, Issuer and Revoker.
+// Provider implements provider.Verifier, Recognizer, Lister, Planner, Issuer and Revoker.
 type Provider struct {
 	// Worlds are the addresses of those parts of OKX that do not know each other's keys.
 	Worlds []string
@@ -99,6 +99,18 @@ func (k key) addresses() []string { return exchange.Words(k.IP) }
 
 func (k key) identity() provider.Identity {
 	return provider.Identity{Account: k.UID, ID: k.ID, Label: k.Label, Scopes: k.scopes(), IPs: k.addresses(), Withdraw: k.may("withdraw")}
+}
+
+// Recognize takes keys with their secrets and passphrases, of whatever world. Without the
+// passphrase nothing can be asked.
+func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	if rule != "okx-api-secret" || parts["id"].IsZero() || parts["passphrase"].IsZero() {
+		return provider.Credential{}, false
+	}
+	return provider.Credential{
+		ID:    string(parts["id"].Reveal()),
+		Parts: map[string]secret.Value{"id": parts["id"], "secret": parts["secret"], "passphrase": parts["passphrase"]},
+	}, true
 }
 
 // Verify asks a key's world about it, and the others if that does not know it. Without a

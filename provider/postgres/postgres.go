@@ -39,7 +39,7 @@ const (
 
 	host     = server.Host
 	port     = server.Port
-	database = "database"
+	database = server.Database
 	sslMode  = server.SSLMode
 	sslRoots = server.SSLRoots
 	users    = provider.UsersParam
@@ -72,6 +72,16 @@ func (Provider) Info() provider.Info {
 		},
 		Tested: "PostgreSQL 15",
 	}
+}
+
+// RecognizeHost takes the addresses of servers. What the address says of TLS does not
+// matter: one that is not on this machine proves who it is.
+func (Provider) RecognizeHost(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	c, _, ok := server.FoundAt(rule, parts, "postgres", "postgresql")
+	if ok && server.Here(c.Params[host]) {
+		c.Params[sslMode] = server.Disable
+	}
+	return c, ok && provider.User(c) != ""
 }
 
 // Verify logs in. Dead is a password that is refused (28P01), as is the one of a role

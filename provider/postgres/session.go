@@ -85,7 +85,7 @@ func configure(c provider.Credential) (*pgconn.Config, error) {
 	}
 	// One attempt, one answer: of a name's addresses, the first that takes connections.
 	config.LookupFunc = func(_ context.Context, host string) ([]string, error) { return []string{host}, nil }
-	config.DialFunc = server.Dialer(secured).DialContext
+	config.DialFunc = server.Dialer(c, secured).DialContext
 	return config, nil
 }
 

@@ -115,7 +115,7 @@ func target(c provider.Credential) (string, *tls.Config, error) {
 // handshake opens a connection, and closes it. The client that programs use does not say
 // that it understands why it was refused: so it is done by hand.
 func handshake(ctx context.Context, c provider.Credential, to string, config *tls.Config) (provider.Probe, error) {
-	conn, err := server.Dialer(config).DialContext(ctx, "tcp", to)
+	conn, err := server.Dialer(c, config).DialContext(ctx, "tcp", to)
 	if err != nil {
 		return provider.Probe{}, err
 	}

@@ -13,6 +13,7 @@ package redis
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -69,13 +70,36 @@ func (Provider) Info() provider.Info {
 	}
 }
 
+// RecognizeHost takes the addresses of servers. A server that is not on this machine is
+// asked over TLS, also where the address is not rediss:, and proves who it is.
+func (Provider) RecognizeHost(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+	c, scheme, ok := server.FoundAt(rule, parts, "redis", "rediss", "valkey")
+	if !ok {
+		return c, false
+	}
+	if scheme == "rediss" {
+		c.Params[secure] = "yes"
+	}
+	if provider.User(c) == "" {
+		c.Parts[user] = secret.New([]byte(everybody))
+	}
+	return c, true
+}
+
+// everybody is the user that is meant where none is named.
+const everybody = "default"
+
 // Verify logs in. Dead is WRONGPASS, which is for a wrong password, a user that is not
 // there and one that is off alike. A user without a password takes any: that one is
-// never dead.
+// never dead; of a password that was found it is not known, then, whether it is one.
 func (p Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
 	var probe provider.Probe
 	err := within(ctx, "log in as "+provider.User(c), c, func(s *session) error {
 		probe = provider.Probe{State: provider.Alive, Who: provider.Identity{ID: provider.User(c)}}
+		if c.Found && s.do("AUTH", provider.User(c), rand.Text()) == nil {
+			probe = provider.Probe{State: provider.Unknown, Code: "any password is taken"}
+			return nil
+		}
 		who, err := s.text("ACL", "WHOAMI")
 		switch {
 		case err == nil && who != provider.User(c):

@@ -48,7 +48,7 @@ func within(ctx context.Context, doing string, c provider.Credential, do func(*s
 	if err != nil {
 		return incomplete(doing, err.Error())
 	}
-	conn, err := server.Dialer(config).DialContext(limited, "tcp", net.JoinHostPort(to, strconv.Itoa(int(number))))
+	conn, err := server.Dialer(c, config).DialContext(limited, "tcp", net.JoinHostPort(to, strconv.Itoa(int(number))))
 	if err != nil {
 		return fail(true, err)
 	}

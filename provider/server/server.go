@@ -33,8 +33,9 @@ const (
 // The parts and parameters of a credential that are the same for all.
 const (
 	Password = "password"
-	Host     = "host"
-	Port     = "port"
+	Host     = provider.HostParam
+	Port     = provider.PortParam
+	Database = "database"
 	SSLMode  = "sslmode"
 	SSLRoots = "sslrootcert"
 )
@@ -122,24 +123,31 @@ func Verified(host, roots string) (*tls.Config, error) {
 	return config, nil
 }
 
-// Dialer reaches a server: without protection, on this machine alone, whatever a name means.
-func Dialer(protected *tls.Config) *net.Dialer {
-	d := &net.Dialer{Timeout: Dialing}
-	if protected == nil {
-		d.Control = onlyHere
-	}
-	return d
+// Dialer reaches a server in the name of a credential.
+func Dialer(c provider.Credential, protected *tls.Config) *net.Dialer {
+	return &net.Dialer{Timeout: Dialing, Control: control(c, protected != nil)}
 }
 
-// onlyHere refuses addresses of other machines.
-func onlyHere(network, address string, _ syscall.RawConn) error {
-	if !strings.HasPrefix(network, "tcp") {
+// control looks at an address before it is dialled. What is not protected goes to this
+// machine alone, whatever a name means; and an address that was found leads to none of the
+// link: there the metadata services of clouds are.
+func control(c provider.Credential, protected bool) func(network, address string, _ syscall.RawConn) error {
+	return func(network, address string, _ syscall.RawConn) error {
+		if !strings.HasPrefix(network, "tcp") {
+			return nil
+		}
+		at, err := netip.ParseAddrPort(address)
+		ip := at.Addr().Unmap()
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s is no address", address)
+		case c.Found && (ip.IsLinkLocalUnicast() || ip.IsMulticast() || ip.IsUnspecified()):
+			return fmt.Errorf("%s is no address that is asked if a scan found it", address)
+		case !protected && !ip.IsLoopback():
+			return fmt.Errorf("%s is not on this machine", address)
+		}
 		return nil
 	}
-	if at, err := netip.ParseAddrPort(address); err != nil || !at.Addr().IsLoopback() {
-		return fmt.Errorf("%s is not on this machine", address)
-	}
-	return nil
 }
 
 // ending is how long sessions have to end that were told to.

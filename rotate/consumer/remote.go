@@ -98,6 +98,30 @@ func (s Spec) atService() (why string) {
 	return ""
 }
 
+// Auth is the name of the key that the consumer of a spec is reached with; empty if there
+// is none, or if it is no spec.
+func Auth(spec string) string {
+	s, err := Parse(spec)
+	if err != nil {
+		return ""
+	}
+	return s.Auth
+}
+
+// Renamed is a spec after the key that its consumer may be reached with was given another
+// name. What is no spec is left as it is. The error is a *SpecError, if it grew too long.
+func Renamed(spec, from, to string) (string, error) {
+	s, err := Parse(spec)
+	if err != nil || s.Auth == "" || s.Auth != from {
+		return spec, nil
+	}
+	s.Auth = to
+	if _, err := Parse(s.String()); err != nil {
+		return "", err
+	}
+	return s.String(), nil
+}
+
 // settle writes down what a spec of a service means at the moment: of a kubeconfig, where
 // it is, and its context.
 func (s *Spec) settle() (err error) {

@@ -211,3 +211,23 @@ func FuzzParse(f *testing.F) {
 		_, _ = World{}.Open(text)
 	})
 }
+
+// TestRenamed: the key that a consumer is reached with is known by its new name, and
+// nothing else of the spec changes.
+func TestRenamed(t *testing.T) {
+	long := "gh:ada/bot,secret=S,auth=a/b,reload=" + strings.Repeat("x", maxSpec-len("gh:ada/bot,secret=S,auth=a/b,reload="))
+	for _, c := range []struct{ spec, auth, want string }{
+		{"gh:ada/bot/live,, blue,secret=S,auth=a/b,ready=x a/b", "a/b", "gh:ada/bot/live,, blue,secret=S,auth=new/name,ready=x a/b"},
+		{"gh:ada/bot,secret=S,auth=a/bc", "a/bc", "gh:ada/bot,secret=S,auth=a/bc"},
+		{"k8s:prod/db,p=password,context=a,,b", "", "k8s:prod/db,p=password,context=a,,b"},
+		{"env:/a,auth=A", "", "env:/a,auth=A"},
+		{"command:sh -c 'auth=a/b'", "", "command:sh -c 'auth=a/b'"},
+		{"later:what,auth=a/b", "", "later:what,auth=a/b"},
+		{long, "a/b", ""},
+	} {
+		got, err := Renamed(c.spec, "a/b", "new/name")
+		if got != c.want || (err != nil) != (c.want == "") || Auth(c.spec) != c.auth {
+			t.Errorf("%.60s: %q, %v; reached with %q", c.spec, got, err, Auth(c.spec))
+		}
+	}
+}

@@ -49,8 +49,16 @@ type recognition struct {
 
 // part is a part of a recognition beside the secret.
 type part struct {
-	scan.Part
+	shownPart
 	digest [32]byte
+	value  secret.Value // zero if it is public, or known from the cache only
+}
+
+// shownPart is what may be shown of a part, and remembered.
+type shownPart struct {
+	Role     string
+	Public   bool
+	Redacted string
 }
 
 // sighting is a secret somewhere in an object.
@@ -116,7 +124,11 @@ func (c *collector) sighting(text []byte, v *scan.Verdict, p position, via strin
 	r := &recognition{rule: v.Rule, confidence: v.Confidence, proof: v.Proof, reasons: v.Reasons, publicID: v.PublicID, held: v.Held, allowed: v.Allowed}
 	for _, span := range v.Parts[1:] {
 		pv := secret.New(text[span.Start:span.End])
-		r.parts = append(r.parts, part{scanPart(v.Rule, span.Role, pv), pv.Digest(c.key[:])})
+		p := part{shownPart: scanPart(v.Rule, span.Role, pv), digest: pv.Digest(c.key[:])}
+		if !p.Public {
+			p.value = pv
+		}
+		r.parts = append(r.parts, p)
 	}
 	digest := value.Digest(c.key[:])
 	c.mu.Lock()
@@ -209,8 +221,8 @@ func (c *cursor) to(offset int) (line, column int) {
 }
 
 // scanPart is the printable form of a part.
-func scanPart(rule *scan.Rule, role string, value secret.Value) scan.Part {
-	p := scan.Part{Role: role, Public: slices.Contains(rule.Public, role), Redacted: secret.Redact(value.Reveal())}
+func scanPart(rule *scan.Rule, role string, value secret.Value) shownPart {
+	p := shownPart{Role: role, Public: slices.Contains(rule.Public, role), Redacted: secret.Redact(value.Reveal())}
 	if p.Public {
 		p.Redacted = strings.ToValidUTF8(string(value.Reveal()), "?")
 	}

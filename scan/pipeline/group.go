@@ -80,13 +80,55 @@ func (r *run) finding(n int, all []*found) (f scan.Finding, visible bool) {
 	f.Rule, f.Proof, f.Reasons, f.PublicID = best.rule, best.proof, best.reasons, best.publicID
 	s := r.collect.secrets[n]
 	f.Secret, f.Fingerprint, f.Redacted = s.value, s.fingerprint, s.shown
-	f.Parts = []scan.Part{{Role: scan.RoleSecret, Redacted: s.shown}}
-	for _, p := range best.parts {
-		f.Parts = append(f.Parts, p.Part)
-	}
+	f.Parts = partsOf(best, s.shown)
+	f.Variants = variants(all, best, s.shown)
 	f.Held = r.heldBy(all)
 	f.Places = placesOf(all)
 	return f, true
+}
+
+// partsOf are the parts of a recognition, the secret first.
+func partsOf(rec *recognition, shown string) []scan.Part {
+	parts := []scan.Part{{Role: scan.RoleSecret, Redacted: shown}}
+	for _, p := range rec.parts {
+		parts = append(parts, scan.Part{Role: p.Role, Public: p.Public, Redacted: p.Redacted, Value: p.value})
+	}
+	return parts
+}
+
+// variants are the other recognitions of a secret with parts that are not those of the
+// best, in a fixed order.
+func variants(all []*found, best *recognition, shown string) (list []scan.Variant) {
+	var others []*recognition
+	known, last := map[string]bool{}, best
+	for _, f := range all {
+		if f.rec == last {
+			continue
+		}
+		if last = f.rec; len(known) == 0 {
+			known[partsKey(best)] = true
+		}
+		if key := partsKey(last); len(last.parts) > 0 && !known[key] {
+			known[key] = true
+			others = append(others, last)
+		}
+	}
+	slices.SortFunc(others, func(a, b *recognition) int {
+		return cmp.Or(cmp.Compare(a.rule.ID, b.rule.ID), comparePartValues(a, b))
+	})
+	for _, r := range others {
+		list = append(list, scan.Variant{Rule: r.rule, Parts: partsOf(r, shown)})
+	}
+	return list
+}
+
+// partsKey is the same for recognitions by one rule with the same parts.
+func partsKey(r *recognition) string {
+	key := r.rule.ID
+	for _, p := range r.parts {
+		key += " " + p.Role + string(p.digest[:])
+	}
+	return key
 }
 
 // heldBy are the keys of the user that places of one secret are of.

@@ -54,7 +54,7 @@ type memoryRec struct {
 }
 
 type memoryPart struct {
-	scan.Part
+	Part   shownPart
 	Digest []byte
 }
 
@@ -157,10 +157,10 @@ func (p *past) restore(c *collector) bool {
 		}
 		rec := &recognition{rule: rule, confidence: m.Confidence, proof: m.Proof, reasons: m.Reasons, publicID: m.PublicID, held: m.Held, allowed: m.Allowed}
 		for _, q := range m.Parts {
-			if len(q.Digest) != len(c.key) || q.Public != slices.Contains(rule.Public, q.Role) {
+			if len(q.Digest) != len(c.key) || q.Part.Public != slices.Contains(rule.Public, q.Part.Role) {
 				return false
 			}
-			rec.parts = append(rec.parts, part{q.Part, [32]byte(q.Digest)})
+			rec.parts = append(rec.parts, part{shownPart: q.Part, digest: [32]byte(q.Digest)})
 		}
 		p.recs = append(p.recs, rec)
 	}
@@ -512,7 +512,7 @@ func (r *run) remember(ctx context.Context) {
 func memoryRecOf(rec *recognition) memoryRec {
 	m := memoryRec{Rule: rec.rule.ID, Confidence: rec.confidence, Proof: rec.proof, Reasons: rec.reasons, PublicID: rec.publicID, Held: rec.held, Allowed: rec.allowed}
 	for _, p := range rec.parts {
-		m.Parts = append(m.Parts, memoryPart{p.Part, p.digest[:]})
+		m.Parts = append(m.Parts, memoryPart{p.shownPart, p.digest[:]})
 	}
 	return m
 }

@@ -192,7 +192,7 @@ func findingOf(f scan.Finding, o Options) jsonFinding {
 		out.Secret, out.SecretBase64 = &secret, exact(secret)
 	}
 	for _, p := range f.Parts {
-		out.Parts = append(out.Parts, jsonPart(p))
+		out.Parts = append(out.Parts, jsonPart{p.Role, p.Public, p.Redacted})
 	}
 	for _, h := range f.Held {
 		out.Held = append(out.Held, jsonHeld{h.Key, h.Part, h.Version, date(h.Died)})

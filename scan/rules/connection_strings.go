@@ -15,20 +15,22 @@ const (
 	urlUser     = `[!%*+,\-.0-9=A-Z_a-z~]{0,80}`
 	urlPassword = `[!#-&(-.0-9;=?A-Z^_a-z|~]{3,160}`
 	urlHost     = `[0-9A-Za-z_.-]{1,100}`
+	urlPort     = `(?::(?P<port>[0-9]{1,5}))?`
+	urlDatabase = `(?:/(?P<database>[%+\-.0-9A-Z_a-z]{1,64}))?`
 )
 
 // connectionStrings are addresses and connection strings with a password in
 // them. Tokens in addresses have rules of their own, which these yield to.
 func connectionStrings() []scan.Rule {
 	base := scan.Rule{
-		Provider: "generic", Confidence: scan.High, Generic: true, Public: []string{"user", "host"},
+		Provider: "generic", Confidence: scan.High, Generic: true, Public: []string{"scheme", "driver", "user", "host", "port", "database"},
 		Why: "Whoever reads it can log in to the server that it names.",
 		Fix: "Change the password on the server, and read the address from the environment or a secret store.",
 	}
-	address := func(id, title, schemes, check, reference, sample string) scan.Rule {
+	address := func(id, title, head, tail, reference, sample string) scan.Rule {
 		r := base
 		r.ID, r.Title, r.Reference = id, title, reference
-		r.Expr = `(?i:` + schemes + `)` + check + `(?P<user>` + urlUser + `):(?P<secret>` + urlPassword + `)@(?:tcp\()?(?P<host>\[[0-9A-Fa-f:]{2,40}\]|` + urlHost + `)`
+		r.Expr = head + `(?P<user>` + urlUser + `):(?P<secret>` + urlPassword + `)@(?:tcp\()?(?P<host>\[[0-9A-Fa-f:]{2,40}\]|` + urlHost + `)` + tail
 		r.Check = addressPassword(id != "database-url-password")
 		r.Samples = func(g *scan.Gen) scan.Samples {
 			at := func(user, password, host string) string { return sample + "://" + user + ":" + password + "@" + host }
@@ -47,13 +49,13 @@ func connectionStrings() []scan.Rule {
 	}
 	return []scan.Rule{
 		address("database-url-password", "Password in the address of a database or broker",
-			`(?:postgres|postgresql|mysql|mysqlx|mariadb|mongodb|redis|rediss|valkey|amqp|amqps|mssql|sqlserver|oracle|cockroachdb|clickhouse|cassandra|snowflake|couchdb|couchbase|neo4j|bolt|influxdb|elasticsearch|opensearch|nats|kafka|mqtt|mqtts|stomp|memcached|vertica|redshift|trino|presto|libsql|edgedb|surrealdb)`,
-			`[:+][+.:0-9_a-z]{0,24}//`, "https://www.postgresql.org/docs/current/libpq-connect.html", "postgresql+asyncpg"),
+			`(?P<scheme>(?i:postgres|postgresql|mysql|mysqlx|mariadb|mongodb|redis|rediss|valkey|amqp|amqps|mssql|sqlserver|oracle|cockroachdb|clickhouse|cassandra|snowflake|couchdb|couchbase|neo4j|bolt|influxdb|elasticsearch|opensearch|nats|kafka|mqtt|mqtts|stomp|memcached|vertica|redshift|trino|presto|libsql|edgedb|surrealdb))[:+](?:(?P<driver>[+.:0-9_a-z]{1,23}):)?//`,
+			urlPort+urlDatabase, "https://www.postgresql.org/docs/current/libpq-connect.html", "postgresql+asyncpg"),
 		address("server-url-password", "Password in the address of a server",
-			`(?:ftp|ftps|sftp|ssh|ldap|ldaps|smtp|smtps|imap|imaps|pop3|pop3s|smb|cifs|rtsp|rtmp|socks5|socks5h|socks4|webdav|webdavs|vnc|rdp|telnet|svn|svn\+ssh|git)://`,
+			`(?i:ftp|ftps|sftp|ssh|ldap|ldaps|smtp|smtps|imap|imaps|pop3|pop3s|smb|cifs|rtsp|rtmp|socks5|socks5h|socks4|webdav|webdavs|vnc|rdp|telnet|svn|svn\+ssh|git)://`,
 			``, "https://www.rfc-editor.org/rfc/rfc3986", "sftp"),
 		address("http-url-password", "Password in a web address",
-			`https{0,1}://`, ``, "https://www.rfc-editor.org/rfc/rfc9110", "https"),
+			`(?i:https{0,1}://)`, ``, "https://www.rfc-editor.org/rfc/rfc9110", "https"),
 		goMySQL(base),
 		{
 			ID: "pgpass-password", Provider: "postgres", Title: "Password of a .pgpass file", Generic: true,

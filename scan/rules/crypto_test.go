@@ -131,6 +131,37 @@ func TestCryptoParts(t *testing.T) {
 	}
 }
 
+// TestOwnPassphrase: what is taken for the third part of an exchange's key is nobody
+// else's secret.
+func TestOwnPassphrase(t *testing.T) {
+	g := scan.NewGen(12)
+	e := cryptoEngine(t)
+	id, secret := g.UUID(), strings.ToUpper(g.Hex(32))
+	for beside, want := range map[string]string{
+		"OKX_PASSPHRASE=Tulip7":               "Tulip7",
+		"OKX_API_PASSPHRASE='Tulip7'":         "Tulip7",
+		"okx_password: \"Tulip7\"":            "Tulip7",
+		"passphrase: Tulip7":                  "Tulip7",
+		"apiPassphrase = 'Tulip7'":            "Tulip7",
+		"{\"passphrase\": \"Tulip7\"}":        "Tulip7",
+		"DB_PASSWORD=Tulip7":                  "",
+		"password: Tulip7":                    "",
+		"GPG_PASSPHRASE=Tulip7":               "",
+		"KUCOIN_PASSPHRASE=Tulip7":            "",
+		"ssh.passphrase=Tulip7":               "",
+		"DB_PASSWORD=x9\nOKX_PASSWORD=Tulip7": "Tulip7",
+	} {
+		ids, parts := found(e, "OKX_API_KEY="+id+"\nOKX_SECRET_KEY="+secret+"\n"+beside+"\n")
+		text := "secret=" + secret + ",id=" + id
+		if want != "" {
+			text += ",passphrase=" + want
+		}
+		if len(parts) != 1 || strings.Join(parts[0], ",") != text {
+			t.Errorf("%s: %q, %q", beside, ids, parts)
+		}
+	}
+}
+
 // TestCryptoSilence scans what is no key.
 func TestCryptoSilence(t *testing.T) {
 	g := scan.NewGen(3)

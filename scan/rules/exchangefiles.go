@@ -49,7 +49,7 @@ func exchangeFiles() []scan.Rule {
 	// a third part is a rule of its own: one that may be absent would cap the two
 	withPhrase := credentials
 	withPhrase.ID, withPhrase.Title = "exchange-credentials-passphrase", "exchange API key, secret and passphrase"
-	phrase := passphrase(`[!#-&(-+--~]{4,64}`)
+	phrase := passphrase(anyPhrase)
 	phrase.Required = true
 	withPhrase.Partners = append(slices.Clone(credentials.Partners), phrase)
 	withPhrase.Samples = func(g *scan.Gen) scan.Samples {

@@ -21,6 +21,8 @@ const (
 	// secretNames is what an exchange's secret is called, after the exchange's name;
 	// its first letter may belong to the expression of that.
 	secretNames = `s?ecret|priv(?:ate)?`
+
+	anyPhrase = `[!#-&(-+--~]{4,64}` // a passphrase that its owner chose
 )
 
 // exchange is an exchange whose API credentials have no shape of their own: they
@@ -47,7 +49,6 @@ func exchanges() []scan.Rule {
 		hex        = `[0-9a-f]`
 		upperHex   = `[0-9A-F]`
 		base64of64 = `[0-9A-Za-z+/]{86}==`
-		anyPhrase  = `[!#-&(-+--~]{4,64}`
 	)
 	list := []exchange{
 		{id: "binance", name: "Binance", vendor: `binance`, key: alnum + `{64}`, secret: alnum + `{64}`, entropy: 4,
@@ -145,7 +146,10 @@ func fixExchange(name, where string) string {
 
 func (x exchange) rule() scan.Rule {
 	partners := []scan.Partner{{Role: "id", Within: 256, Expr: `(?i:key|id|access|token)(?i:[0-9a-z_-]{0,12})` + assigned + `(` + x.key + `)` + quote}}
-	if x.passphrase != "" {
+	switch {
+	case x.passphrase == anyPhrase:
+		partners = append(partners, x.ownPassphrase())
+	case x.passphrase != "":
 		partners = append(partners, passphrase(x.passphrase))
 	}
 	return scan.Rule{
@@ -158,6 +162,14 @@ func (x exchange) rule() scan.Rule {
 		Check: refusing(notWords, "public"), MinEntropy: x.entropy,
 		Samples: x.samples,
 	}
+}
+
+// ownPassphrase is a passphrase of any shape, by a name that is nobody else's: what is
+// taken for the exchange's may be shown to it.
+func (x exchange) ownPassphrase() scan.Partner {
+	p := passphrase(x.passphrase)
+	p.Expr = `(?:[^0-9A-Za-z_.-](?i:(?:api[_.-]?)?pass_?phrase)|(?i:` + x.vendor + `)(?i:[0-9a-z_.-]{0,16}?pass(?:_?phrase|word)?))(?i:[a-z_]{0,8})` + assigned + `(` + x.passphrase + `)` + quote
+	return p
 }
 
 // passphrase is the third part of an exchange's credential: chosen by its owner.
@@ -244,7 +256,7 @@ func pairRule(id, name, key, secret, where, reference string, more ...scan.Partn
 
 func bitgetPair() scan.Rule {
 	return pairRule("bitget", "Bitget", `bg_[0-9a-f]{32}`, `[0-9a-f]{64}`, "API Keys", "https://www.bitget.com/api-doc/common/quick-start",
-		passphrase(`[!#-&(-+--~]{4,64}`))
+		passphrase(anyPhrase))
 }
 
 func mexcPair() scan.Rule {
