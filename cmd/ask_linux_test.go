@@ -71,8 +71,8 @@ func (y *typist) start(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// until waits until something is shown.
-func (y *typist) until(text string) {
+// until waits until something is shown, and returns what was shown since it waited last.
+func (y *typist) until(text string) (shown string) {
 	y.t.Helper()
 	limit := time.After(20 * time.Second)
 	for !strings.Contains(y.text, text) {
@@ -83,7 +83,8 @@ func (y *typist) until(text string) {
 			y.t.Fatalf("%q was not shown: %q", text, y.text)
 		}
 	}
-	y.text = ""
+	shown, y.text = y.text, ""
+	return shown
 }
 
 func (y *typist) types(text string) {
@@ -150,6 +151,11 @@ func TestPrompts(t *testing.T) {
 	if code := y.ended(set); code != 0 {
 		t.Fatalf("set: exit %d", code)
 	}
+	for _, env := range []string{"prod", "live"} {
+		if code := y.ended(y.start("edit", env, "--protected")); code != 0 {
+			t.Fatalf("protect %s: exit %d", env, code)
+		}
+	}
 	for _, c := range []struct {
 		args           []string
 		prompt, typed  string
@@ -158,6 +164,7 @@ func TestPrompts(t *testing.T) {
 	}{
 		{[]string{"set", "dev/B"}, "dev/B: ", "half a val\x03", 130, "interrupted", "half"},
 		{[]string{"rm", "dev/A"}, "[y/N] ", "y\x03", 130, "interrupted", "removed"},
+		{[]string{"rotate", "prod/A"}, "Reason (empty: no): ", "friday\x03", 130, "interrupted", "no such key"},
 		{[]string{"set", "dev/B"}, "dev/B: ", "first line\nsecond line\nthird line\n", 2, "<FILE", "second"},
 	} {
 		cmd := y.start(c.args...)
@@ -168,6 +175,13 @@ func TestPrompts(t *testing.T) {
 		if echoes, lines := y.left(); code != c.code || !echoes || lines || strings.Contains(y.text, c.missing) {
 			t.Errorf("%q, %q: exit %d, the terminal echoes: %v, holds lines: %v, shows %q", c.args, c.typed, code, echoes, lines, y.text)
 		}
+	}
+	// Of two environments the second is not asked about, then.
+	edit := y.start("edit", "live/A", "--admin", "prod/A")
+	y.until("Reason (empty: no): ")
+	y.types("friday\x03")
+	if shown := y.until("interrupted"); y.ended(edit) != 130 || strings.Contains(shown, "prod is protected") {
+		t.Errorf("edit shows %q", shown)
 	}
 	ls := y.start("ls")
 	if code := y.ended(ls); code != 0 {
