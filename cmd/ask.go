@@ -48,6 +48,7 @@ func (t *terminal) askSecret(ctx context.Context, prompt string) (secret.Value, 
 		return secret.Value{}, err
 	}
 	defer tty.close()
+	defer tty.quiet()()
 	return tty.readSecret(ctx, prompt)
 }
 
@@ -59,6 +60,7 @@ func (t *terminal) askValue(ctx context.Context, prompt string) (secret.Value, e
 		return secret.Value{}, err
 	}
 	defer tty.close()
+	defer tty.quiet()()
 	v, err := tty.readSecret(ctx, prompt)
 	if err == nil && tty.drop() {
 		v.Wipe()
@@ -124,18 +126,23 @@ func (t tty) close() {
 	}
 }
 
-func (t tty) readSecret(ctx context.Context, prompt string) (secret.Value, error) {
+// quiet ends the echo, before anything is asked: what is typed at once would show. The
+// function that it returns brings it back.
+func (t tty) quiet() (restore func()) {
 	fd := int(t.in.Fd())
-	echoing, err := term.GetState(fd)
+	state, err := term.GetState(fd)
 	if err != nil {
-		return secret.Value{}, fmt.Errorf("read from the terminal: %w", err)
+		return func() {} // who reads says why
 	}
+	t.mute()
+	return func() { _ = term.Restore(fd, state) }
+}
+
+func (t tty) readSecret(ctx context.Context, prompt string) (secret.Value, error) {
 	fmt.Fprint(t.out, prompt)
-	b, err := t.await(ctx, func() ([]byte, error) { return term.ReadPassword(fd) })
+	b, err := t.await(ctx, func() ([]byte, error) { return term.ReadPassword(int(t.in.Fd())) })
 	if err == nil {
 		fmt.Fprintln(t.out)
-	} else {
-		_ = term.Restore(fd, echoing)
 	}
 	defer clear(b)
 	return secret.New(b), err

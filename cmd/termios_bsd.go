@@ -4,8 +4,9 @@ package cmd
 
 import "golang.org/x/sys/unix"
 
-// The requests of tcgetattr, and of tcsetattr with TCSAFLUSH.
+// The requests of tcgetattr, and of tcsetattr with TCSANOW and with TCSAFLUSH.
 const (
 	getTermios         = unix.TIOCGETA
+	setTermios         = unix.TIOCSETA
 	setTermiosAndFlush = unix.TIOCSETAF
 )
