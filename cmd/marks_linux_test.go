@@ -48,7 +48,7 @@ type hunt struct {
 	start  *keystoretest.Memory // what it is set back to
 	real   bool                 // the keys are where the environment says
 	report func(format string, args ...any)
-	spared string // a file that a test put values into
+	spared string // a file that a test put values into, also when it was set aside
 	fresh  string // a copy of root as it is set back to
 }
 
@@ -389,7 +389,7 @@ func (h *hunt) searchDisk(what string, e errand) {
 		}
 		for _, f := range found {
 			path, _, _ := strings.Cut(f, ": ")
-			if filepath.Dir(path) == h.path("props") && slices.Contains(append(keeps, "garbage"), filepath.Base(path)) || path == h.spared {
+			if filepath.Dir(path) == h.path("props") && slices.Contains(append(keeps, "garbage"), filepath.Base(path)) || h.spared != "" && (path == h.spared || strings.HasPrefix(filepath.Base(path), "old-"+filepath.Base(h.spared)+"-")) {
 				continue
 			}
 			h.report("%s, %v: in %s", what, e.args, f)
