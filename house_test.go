@@ -83,7 +83,12 @@ var mayImport = map[string][]string{
 
 	"rotate/consumer/consumertest": {"provider", "rotate", "secret"},
 	// Servers that tests start.
-	"provider/providertest/pgserver": {},
+	"provider/providertest/daemon":        {},
+	"provider/providertest/mariadbserver": {"provider", "provider/providertest/daemon", "secret"},
+	"provider/providertest/pgserver":      {"provider/providertest/daemon"},
+	"provider/providertest/rabbitserver":  {"provider", "provider/providertest/daemon", "secret"},
+	"provider/providertest/redisserver":   {"provider", "provider/providertest/daemon", "secret"},
+	"provider/providertest/sshserver":     {"provider", "provider/providertest/daemon", "secret"},
 
 	"config":                       {"scan", "secret", "internal/durable"},
 	"secret":                       {},
