@@ -82,7 +82,8 @@ var mayImport = map[string][]string{
 	"rotate/consumer/vault":  {"provider", "provider/web", "secret"},
 
 	"rotate/consumer/consumertest": {"provider", "rotate", "secret"},
-	// Servers that tests start.
+	// Servers that tests start, and fakes of some.
+	"provider/approle/approletest":        {"provider", "provider/providertest", "secret"},
 	"provider/providertest/daemon":        {},
 	"provider/providertest/mariadbserver": {"provider", "provider/providertest/daemon", "secret"},
 	"provider/providertest/pgserver":      {"provider/providertest/daemon"},
