@@ -78,7 +78,7 @@ func (m machine) must(t *testing.T, stdin string, args ...string) string {
 	return string(out)
 }
 
-// set stores a credential.
+// set stores a credential of a provider, or of none.
 func (m machine) set(t *testing.T, name, provider string, c provider.Credential, more ...string) {
 	t.Helper()
 	var stdin strings.Builder
@@ -89,7 +89,10 @@ func (m machine) set(t *testing.T, name, provider string, c provider.Credential,
 		}
 		stdin.Write(append(c.Part(p).Reveal(), '\n'))
 	}
-	args := []string{"set", name, "--provider", provider}
+	args := []string{"set", name}
+	if provider != "" {
+		args = append(args, "--provider", provider)
+	}
 	if len(parts) > 1 {
 		args = append(args, "--parts", strings.Join(parts, ","))
 	}
@@ -142,11 +145,11 @@ var sites = []struct {
 }{
 	{"PostgreSQL", "postgres", startPostgres},
 	{"MariaDB", "mariadb", startMariaDB},
-	{"Redis two users", "redis", func(t *testing.T) site {
+	{"Redis, two users", "redis", func(t *testing.T) site {
 		s := redisserver.Start(t, "acl file")
 		return redisSite(s, s.Two(t))
 	}},
-	{"Redis two passwords", "redis", func(t *testing.T) site {
+	{"Redis, two passwords", "redis", func(t *testing.T) site {
 		s := redisserver.Start(t, "config file")
 		return redisSite(s, s.One(t))
 	}},
@@ -224,7 +227,7 @@ func (s settings) consumer(c provider.Credential) string {
 	for _, p := range slices.Sorted(maps.Keys(c.Parts)) {
 		fields += "," + p + "=KEY_" + strings.ToUpper(p)
 	}
-	return strings.TrimPrefix(filepath.Ext(string(s)), ".") + ":" + string(s) + fields
+	return strings.TrimPrefix(filepath.Ext(string(s)), ".") + ":" + strings.ReplaceAll(string(s), ",", ",,") + fields
 }
 
 // write writes the file as its owner did. A .env file is not made for a private key.
@@ -354,7 +357,7 @@ func rotateServer(t *testing.T, of string, s site) {
 	// Before anything is revoked, the file is taken up, which takes for as long as the test
 	// looks round.
 	m.write(t, "reload", `touch "$0.begun"; while [ ! -e "$0.over" ]; do sleep 0.02; done; rm "$0.begun" "$0.over"`)
-	more := []string{"--consumer", file.consumer(s.key) + ",reload=/bin/sh " + m.path("reload")}
+	more := []string{"--consumer", file.consumer(s.key) + ",reload=/bin/sh " + strings.ReplaceAll(m.path("reload"), ",", ",,")}
 	if s.admin != nil {
 		m.set(t, "dev/ADMIN", of, *s.admin)
 		more = append(more, "--admin", "dev/ADMIN")
