@@ -53,11 +53,18 @@ func Marked(what string) string { return providertest.Marked + "-" + what }
 // Serve starts a fake, which ends with the test.
 func Serve(t *testing.T, text func(what string) string) *Fake {
 	t.Helper()
-	f := &Fake{Tokens: map[string]bool{}, Denied: map[string]bool{}, From: "192.0.2.7", Text: text, IDs: []*ID{{
-		Accessor: "old", Secret: text("old"), CIDRs: []string{"192.0.2.0/24"}, Tokens: []string{"192.0.2.7/32"}, Metadata: map[string]string{"team": "ops"}, TTL: 3600,
-	}}}
+	f := &Fake{From: "192.0.2.7", Text: text}
+	f.Reset()
 	f.HTTP = providertest.Serve(t, f.serve)
 	return f
+}
+
+// Reset makes the fake what it was in the beginning.
+func (f *Fake) Reset() {
+	f.made, f.Tokens, f.Denied = 0, map[string]bool{}, map[string]bool{}
+	f.IDs = []*ID{{
+		Accessor: "old", Secret: f.Text("old"), CIDRs: []string{"192.0.2.0/24"}, Tokens: []string{"192.0.2.7/32"}, Metadata: map[string]string{"team": "ops"}, TTL: 3600,
+	}}
 }
 
 // Params are the parameters of a key of the role, at an address.
