@@ -84,6 +84,7 @@ type Param struct {
 	Meaning  string // a noun phrase
 	Required bool
 	Default  string
+	Server   bool // it says at which server the key is accepted; changes are made there
 }
 
 // State is what a probe says of a credential.

@@ -42,7 +42,7 @@ func (p *Provider) Info() provider.Info {
 		Params: []provider.Param{
 			{Name: "project", Meaning: "the number or the path of the project that the token is of"},
 			{Name: "group", Meaning: "the number or the path of the group that it is of, if it is no project's"},
-			{Name: "url", Meaning: "the address of the server", Default: cloud},
+			{Name: "url", Meaning: "the address of the server", Default: cloud, Server: true},
 		},
 		Admin:       "a personal access token with the scope api, of a maintainer of the project or an owner of the group",
 		Propagation: 10 * time.Second, // tokens are looked up in the database; nothing is said of replicas
@@ -101,7 +101,11 @@ func (p *Provider) send(ctx context.Context, as, at provider.Credential, call we
 	if t.IsZero() {
 		return web.Answer{}, failed(call.Doing, provider.Incomplete, "a token is needed")
 	}
-	call.URL = strings.TrimSuffix(at.Params["url"], "/")
+	as, err := provider.Acting(p, call.Doing, as, at)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	call.URL = strings.TrimSuffix(as.Params["url"], "/")
 	if call.URL == "" {
 		call.URL = cloud
 	}

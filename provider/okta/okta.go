@@ -37,7 +37,7 @@ func (p *Provider) Info() provider.Info {
 		Name: "okta", Title: "Okta client secret of an app",
 		Parts: []provider.Part{{Name: "client_id", Public: true}, {Name: "client_secret"}},
 		Params: []provider.Param{
-			{Name: "url", Meaning: "the address of the organization: https://NAME.okta.com", Required: true},
+			{Name: "url", Meaning: "the address of the organization: https://NAME.okta.com", Required: true, Server: true},
 			{Name: "app", Meaning: "the id of the app, if that is not the client id"},
 		},
 		Admin:       "an API token (SSWS), or an access token with the scope okta.apps.manage",
@@ -147,6 +147,9 @@ func (s client) is(v secret.Value) bool {
 func (p *Provider) send(ctx context.Context, admin, c provider.Credential, doing, method, path string) (web.Answer, error) {
 	at, err := organization(doing, c)
 	if err != nil {
+		return web.Answer{}, err
+	}
+	if _, err := provider.Acting(p, doing, admin, c); err != nil {
 		return web.Answer{}, err
 	}
 	app, token := c.Params["app"], web.Token(admin, "token")

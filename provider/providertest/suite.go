@@ -94,6 +94,7 @@ func Provider(t *testing.T, s Subject) {
 	if s.New != nil {
 		t.Run("cancelled", s.cancelled)
 		t.Run("told too little", s.incomplete)
+		t.Run("another server", s.elsewhere)
 	}
 	if s.At != nil {
 		t.Run("faults", s.faults)
@@ -448,6 +449,46 @@ func (s Subject) incomplete(t *testing.T) {
 			if e := new(provider.Error); !errors.As(err, &e) || e.Kind != provider.Incomplete {
 				t.Errorf("%s without a %s: %v", call.name, part, err)
 			}
+		}
+	}
+}
+
+// elsewhere checks that nothing is done if the admin is of another server than the
+// credential, and that one that names the same server, or none, makes its changes there.
+func (s Subject) elsewhere(t *testing.T) {
+	c := s.New(t)
+	same := map[string]string{}
+	for _, p := range s.Provider.Info().Params {
+		if p.Server {
+			same[p.Name] = c.Params[p.Name]
+		}
+	}
+	for name := range same {
+		if slices.ContainsFunc(s.calls(t, c), func(call call) bool { return call.changes }) && same[name] == "" {
+			t.Errorf("a credential of the test has no %s", name)
+		}
+		for _, call := range s.calls(t, c) {
+			if !call.changes {
+				continue
+			}
+			admin := s.Admin
+			admin.Params = maps.Clone(same)
+			admin.Params[name] = "elsewhere"
+			_, err := call.do(t.Context(), s.Provider, c, admin)
+			s.checkError(t, call.name, err, c)
+			e := new(provider.Error)
+			if !errors.As(err, &e) || e.Kind != provider.Incomplete || !strings.Contains(e.Error(), name+"=elsewhere") || !strings.Contains(e.Error(), name+"="+strings.TrimSuffix(same[name], "/")) || e.Hint == "" {
+				t.Errorf("%s, with the %s of another server: %v", call.name, name, err)
+			}
+			s.accepted(t, c)
+		}
+	}
+	if p, ok := s.Provider.(provider.Planner); ok && len(same) > 0 {
+		for _, params := range []map[string]string{nil, same} {
+			admin := s.Admin
+			admin.Params = params
+			_, err := p.Plan(t.Context(), admin, c)
+			s.check(t, "plan", err, c)
 		}
 	}
 }
