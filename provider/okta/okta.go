@@ -344,12 +344,13 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 		return failed(doing, provider.Refused, "it is the one that goes on being used")
 	}
 	path := "/" + url.PathEscape(s.ID)
-	if s.active() {
-		if err := p.change(ctx, admin, c, doing, http.MethodPost, path+"/lifecycle/deactivate"); err != nil {
-			return err
-		}
+	if !s.active() {
+		return p.change(ctx, admin, c, doing, http.MethodDelete, path)
 	}
-	return p.change(ctx, admin, c, doing, http.MethodDelete, path)
+	if err := p.change(ctx, admin, c, doing, http.MethodPost, path+"/lifecycle/deactivate"); err != nil {
+		return err
+	}
+	return web.Afterwards("it is out of use", p.change(ctx, admin, c, doing, http.MethodDelete, path))
 }
 
 // gone is nil if a secret that is not listed is none: it may be of another app, or be shown

@@ -99,6 +99,7 @@ func Provider(t *testing.T, s Subject) {
 	if s.At != nil {
 		t.Run("faults", s.faults)
 		t.Run("cut off", s.cutOff)
+		t.Run("nobody any more", s.left)
 		if !s.Wire {
 			t.Run("answers", func(t *testing.T) { Answers(t, s) })
 		}
@@ -497,6 +498,7 @@ func (s Subject) elsewhere(t *testing.T) {
 type call struct {
 	name    string
 	changes bool
+	next    provider.Credential // what is applied
 	do      func(ctx context.Context, p provider.Provider, c, admin provider.Credential) (provider.Probe, error)
 }
 
@@ -505,12 +507,12 @@ func (s Subject) calls(t *testing.T, old provider.Credential) []call {
 	t.Helper()
 	var all []call
 	add := func(name string, changes bool, do func(ctx context.Context, p provider.Provider, c, admin provider.Credential) error) {
-		all = append(all, call{name, changes, func(ctx context.Context, p provider.Provider, c, admin provider.Credential) (provider.Probe, error) {
+		all = append(all, call{name: name, changes: changes, do: func(ctx context.Context, p provider.Provider, c, admin provider.Credential) (provider.Probe, error) {
 			return provider.Probe{}, do(ctx, p, c, admin)
 		}})
 	}
 	if _, ok := s.Provider.(provider.Verifier); ok {
-		all = append(all, call{"verify", false, func(ctx context.Context, p provider.Provider, c, _ provider.Credential) (provider.Probe, error) {
+		all = append(all, call{name: "verify", do: func(ctx context.Context, p provider.Provider, c, _ provider.Credential) (provider.Probe, error) {
 			return p.(provider.Verifier).Verify(ctx, c)
 		}})
 	}
@@ -534,6 +536,7 @@ func (s Subject) calls(t *testing.T, old provider.Credential) []call {
 			to.Params = c.Params
 			return p.(provider.Maker).Apply(ctx, admin, c, to)
 		})
+		all[len(all)-1].next = next
 	}
 	if _, ok := s.Provider.(provider.Issuer); ok {
 		add("issue", true, func(ctx context.Context, p provider.Provider, c, admin provider.Credential) error {

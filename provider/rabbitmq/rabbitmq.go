@@ -158,13 +158,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 			return err
 		}
 	}
-	err = p.end(ctx, as, doing, who)
-	if e := (*provider.Error)(nil); errors.As(err, &e) {
-		half := *e // the password is gone by now
-		half.Kind = provider.Unclear
-		return &half
-	}
-	return err
+	return web.Afterwards("it has no password any more", p.end(ctx, as, doing, who))
 }
 
 // saltSize is how many bytes come before a hash.

@@ -320,6 +320,21 @@ func Beforehand(err error) error {
 	return err
 }
 
+// Afterwards is the error of a call made after one that has changed something, and what
+// that was: whatever became of it, it is not true that nothing has happened.
+func Afterwards(done string, err error) error {
+	var e *provider.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	c := *e
+	c.Kind, c.Err = provider.Unclear, fmt.Errorf("%s, and then: %s", done, e.Kind)
+	if e.Err != nil {
+		c.Err = fmt.Errorf("%w: %w", c.Err, e.Err)
+	}
+	return &c
+}
+
 // With is the call with a body in JSON. One that cannot be written is not sent: Do fails.
 func (c Call) With(body any) Call {
 	var err error
