@@ -361,15 +361,26 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 	return all, nil
 }
 
-// Plan looks whether there is room for another key, and who may make one.
+// Plan looks whether there is room for another key, and who may make one. It also makes sure
+// that it will be known whose the old one is, as that cannot say it once it is out of use.
 func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
 	var last time.Time
-	if used, err := p.used(ctx, admin, id(old)); err == nil { // before it is asked whose it is, which is a use
+	used, unknown := p.used(ctx, admin, id(old)) // before it is asked whose it is, which is a use
+	if unknown == nil {
 		last = aws.ToTime(used.AccessKeyLastUsed.LastUsedDate)
 	}
 	user, err := p.user(ctx, admin, old)
 	if err != nil {
 		return provider.Plan{}, err
+	}
+	if old.Params["user"] == "" && id(admin) != id(old) && (unknown != nil || aws.ToString(used.UserName) == "") {
+		var e *provider.Error
+		if errors.As(unknown, &e) && e.Kind != provider.Forbidden {
+			return provider.Plan{}, web.Beforehand(unknown)
+		}
+		e = p.failed("find the user of the key", provider.Incomplete, "", errors.New("in an emergency it is put out of use first, and who makes the changes may not ask whose it is (iam:GetAccessKeyLastUsed)"))
+		e.Hint = "give the key the parameter user: keywright edit --param user=" + user
+		return provider.Plan{}, e
 	}
 	keys, err := p.List(ctx, admin, old)
 	if err != nil {
