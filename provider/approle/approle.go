@@ -47,7 +47,7 @@ func (p *Provider) Info() provider.Info {
 			{Name: "mount", Meaning: "where the auth method is mounted", Default: mounted},
 			{Name: "namespace", Meaning: "the namespace of the auth method; none if it is not given"},
 		},
-		Admin:       "a token that may generate, list, look up and destroy the role's secret ids",
+		Admin:       "a token with the capability update on secret-id, secret-id/lookup, secret-id-accessor/lookup and secret-id-accessor/destroy of the role, and list on secret-id",
 		Propagation: 10 * time.Second, // standbys that answer reads follow in moments; no time is named
 		Sources: []string{
 			"https://openbao.org/api-docs/auth/approle/",

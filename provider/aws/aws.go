@@ -49,9 +49,11 @@ func (p *Provider) Info() provider.Info {
 		Others: "AWS in China or GovCloud",
 		Parts:  []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
 		Params: []provider.Param{
-			{Name: "user", Meaning: "the name of the IAM user; the key is asked if it is not given"},
+			{Name: "user", Meaning: "the name of the IAM user; otherwise IAM is asked, for which it takes iam:GetAccessKeyLastUsed, or the key while it is alive"},
 			{Name: "region", Meaning: "the region that IAM and STS are asked in", Default: region},
 		},
+		Admin: "a key that may iam:CreateAccessKey, iam:ListAccessKeys, iam:UpdateAccessKey and iam:DeleteAccessKey for the user, the key itself if it may; " +
+			"with iam:GetAccessKeyLastUsed it knows whose a key is and when it was used, with iam:SimulatePrincipalPolicy what it may do is looked at beforehand",
 		Propagation: time.Minute, // IAM is eventually consistent; Amazon names no time
 		Uses:        true,
 		UseSpan:     15 * time.Minute, // said of the credential report, which tells the same

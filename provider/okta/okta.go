@@ -40,7 +40,7 @@ func (p *Provider) Info() provider.Info {
 			{Name: "url", Meaning: "the address of the organization: https://NAME.okta.com", Required: true, Server: true},
 			{Name: "app", Meaning: "the id of the app, if that is not the client id"},
 		},
-		Admin:       "an API token (SSWS), or an access token with the scope okta.apps.manage",
+		Admin:       "an API token (SSWS) of an administrator who may manage the app, or an access token with the scope okta.apps.manage",
 		Propagation: time.Minute, // nothing is said of it
 		Sources: []string{
 			"https://developer.okta.com/docs/guides/client-secret-rotation-key/",

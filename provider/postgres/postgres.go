@@ -61,7 +61,7 @@ func (Provider) Info() provider.Info {
 			{Name: users, Meaning: "two roles that take turns, as app_a,app_b; otherwise the password is replaced in place"},
 			{Name: validity, Meaning: "for how many days a new password is good (VALID UNTIL); otherwise that stays as it is"},
 		},
-		Admin: "a role that may change the user's password and end its sessions",
+		Admin: "a role that may change the user's password (CREATEROLE, since PostgreSQL 16 with ADMIN OPTION for the user; or the user itself), end its sessions (pg_signal_backend) and, in place, see when they began (pg_read_all_stats)",
 		Sources: []string{
 			"https://www.postgresql.org/docs/current/sql-alterrole.html",
 			"https://www.postgresql.org/docs/current/predefined-roles.html",
