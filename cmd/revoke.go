@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func possessed(all []provider.Provider, f *scan.Finding) (provider.Provider, pro
 	for _, p := range all {
 		r, ok := p.(provider.Recognizer)
 		info := p.Info()
-		if !ok || f.Secret.IsZero() || len(info.Parts) != 1 || info.Admin != "" || !is[provider.Revoker](p) || !is[provider.Verifier](p) {
+		if !ok || f.Secret.IsZero() || !info.Itself || !is[provider.Revoker](p) || !is[provider.Verifier](p) {
 			continue
 		}
 		if c, ok := r.Recognize(f.Rule.ID, partsOf(f.Secret, f.Parts)); ok {
@@ -135,7 +136,11 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 			return err
 		}
 	}
-	if err := p.(provider.Revoker).Revoke(ctx, provider.Credential{}, c, provider.Credential{}); err != nil {
+	err = p.(provider.Revoker).Revoke(ctx, c, c, provider.Credential{})
+	if e := (*provider.Error)(nil); errors.As(err, &e) && (e.Kind == provider.Forbidden || e.Kind == provider.Refused) {
+		return hintedError{err, cmp.Or(e.Hint, f.Rule.Fix)} // it has no right to end itself
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(term.out, "the provider says that it is done")

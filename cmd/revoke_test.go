@@ -15,6 +15,7 @@ type issuer struct {
 	alive    bool
 	immortal bool
 	coy      bool // it does not say whether it is alive
+	weak     bool // it may not end itself
 	revoked  int
 }
 
@@ -32,9 +33,12 @@ func (i *issuer) Verify(context.Context, provider.Credential) (provider.Probe, e
 	return provider.Probe{State: provider.Dead, Code: "401"}, nil
 }
 
-func (i *issuer) Revoke(_ context.Context, _, c, _ provider.Credential) error {
-	if string(c.Part("token").Reveal()) != "the-token" {
+func (i *issuer) Revoke(_ context.Context, admin, c, _ provider.Credential) error {
+	if string(c.Part("token").Reveal()) != "the-token" || string(admin.Part("token").Reveal()) != "the-token" {
 		panic("another token")
+	}
+	if i.weak {
+		return &provider.Error{Provider: "issuer", Doing: "end it", Kind: provider.Forbidden}
 	}
 	i.revoked++
 	i.alive = i.immortal
@@ -45,7 +49,7 @@ func (i *issuer) Revoke(_ context.Context, _, c, _ provider.Credential) error {
 // alone; what goes on living is not called dead; and nothing shows the token.
 func TestRevokeFinding(t *testing.T) {
 	t.Setenv(envHome, t.TempDir())
-	f := scan.Finding{Rule: &scan.Rule{ID: "a-rule", Title: "Token"}, Fingerprint: "k1:1", Redacted: "th…", Places: make([]scan.Place, 2)}
+	f := scan.Finding{Rule: &scan.Rule{ID: "a-rule", Title: "Token", Fix: "On its page."}, Fingerprint: "k1:1", Redacted: "th…", Places: make([]scan.Place, 2)}
 	for _, c := range []struct {
 		what    string
 		p       *issuer
@@ -56,6 +60,7 @@ func TestRevokeFinding(t *testing.T) {
 		{"alive", &issuer{alive: true}, "it is dead: 401", false, 1},
 		{"dead", &issuer{}, "takes it for no token that is valid (401); nothing was done", false, 0},
 		{"never seen alive", &issuer{alive: true, coy: true}, "the provider says that it is done", true, 1},
+		{"weak", &issuer{alive: true, weak: true}, "alive", true, 0},
 		{"immortal", &issuer{alive: true, immortal: true}, "the provider says that it is done", true, 1},
 	} {
 		t.Run(c.what, func(t *testing.T) {
@@ -66,8 +71,11 @@ func TestRevokeFinding(t *testing.T) {
 				t.Errorf("error %v, revoked %d times", err, c.p.revoked)
 			}
 			out := s.stdout.String() + s.stderr.String()
-			if told := strings.Contains(out, "Its owner is told."); told != (c.revoked > 0) {
+			if told := strings.Contains(out, "Its owner is told."); told != (c.revoked > 0 || c.p.weak) {
 				t.Errorf("what else is done is said: %v", told)
+			}
+			if _, hint, _ := explain(err); c.p.weak && hint != "On its page." {
+				t.Errorf("%v: the hint %q", err, hint)
 			}
 			if !strings.Contains(out, c.says) || strings.Contains(out, "the-token") {
 				t.Errorf("it says %q", out)
@@ -80,12 +88,17 @@ func TestRevokeFinding(t *testing.T) {
 func TestPossessed(t *testing.T) {
 	for rule, want := range map[string]string{
 		"github-pat": "github", "slack-bot-token": "slack", "huggingface-token": "huggingface",
-		"slack-webhook": "", "slack-signing-secret": "", "okta-token": "", "stripe-secret-key": "", "aws-access-key": "", "no-such-rule": "",
+		"gitlab-pat": "gitlab", "aws-access-key": "aws",
+		"slack-webhook": "", "slack-signing-secret": "", "okta-token": "", "stripe-secret-key": "", "sendgrid-api-key": "", "vault-service-token": "", "no-such-rule": "",
 	} {
-		f := &scan.Finding{Rule: &scan.Rule{ID: rule, Provider: "slack"}, Secret: secret.New([]byte("xyz"))}
+		f := &scan.Finding{Rule: &scan.Rule{ID: rule, Provider: "slack"}, Secret: secret.New([]byte("xyz")), Parts: []scan.Part{{Role: "id", Redacted: "AKIA", Public: true}}}
 		p, c, ok := possessed(providers(), f)
-		if ok != (want != "") || ok && (p.Info().Name != want || string(c.Part(p.Info().Parts[0].Name).Reveal()) != "xyz") {
+		if ok != (want != "") || ok && p.Info().Name != want {
 			t.Errorf("%s: %v", rule, p)
+			continue
+		}
+		if parts := partsAt(want); ok && (string(c.Part(parts[len(parts)-1]).Reveal()) != "xyz" || len(parts) == 2 && string(c.Part(parts[0]).Reveal()) != "AKIA") {
+			t.Errorf("%s: another one", rule)
 		}
 		f.Secret = secret.Value{}
 		if _, _, ok := possessed(providers(), f); ok {

@@ -45,9 +45,12 @@ type Info struct {
 	Parts  []Part // of its keys, in the order in which they are asked for
 	Params []Param
 
-	// Admin says which other key the changes are made with: empty if the credential can
-	// do that itself.
+	// Admin says what the changes are made with, another key or the credential itself, and
+	// what that must be allowed to. It is empty if the credential alone is enough.
 	Admin string // "a role that may ALTER the user's"
+	// Itself says that whoever has a credential, and knows nothing else of it, may be able to
+	// end it: Revoke is asked for that with the credential as the admin.
+	Itself bool
 
 	// Propagation is how long a change may take to be known everywhere. Within it, what
 	// is refused may be accepted, and the reverse.

@@ -47,7 +47,8 @@ func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "aws", Title: "AWS access key of an IAM user", Page: "https://console.aws.amazon.com/iam/home#/users",
 		Others: "AWS in China or GovCloud",
-		Parts:  []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
+		Itself: true, Revoking: "Sessions that were opened with it live on, for up to 36 hours.",
+		Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
 		Params: []provider.Param{
 			{Name: "user", Meaning: "the name of the IAM user; otherwise IAM is asked, for which it takes iam:GetAccessKeyLastUsed, or the key while it is alive"},
 			{Name: "region", Meaning: "the region that IAM and STS are asked in", Default: region},

@@ -273,6 +273,22 @@ func TestItself(t *testing.T) {
 	}
 }
 
+// TestEndsItself: a key of which nothing else is known is deleted with itself, if its user may
+// do that; the root's is not.
+func TestEndsItself(t *testing.T) {
+	f, url := serve(t)
+	p, c := open(url), f.credential("OLD")
+	f.denied["DeleteAccessKey"], f.denied["GetAccessKeyLastUsed"] = true, true
+	providertest.Quiet(t, p.Revoke(t.Context(), c, c, provider.Credential{}), provider.Forbidden)
+	f.denied["DeleteAccessKey"] = false
+	f.find("OLD").user = "root"
+	providertest.Quiet(t, p.Revoke(t.Context(), c, c, provider.Credential{}), provider.Refused)
+	f.find("OLD").user = "app"
+	if err := p.Revoke(t.Context(), c, c, provider.Credential{}); err != nil || f.find("OLD") != nil || f.find("ADMIN") == nil {
+		t.Error(err)
+	}
+}
+
 // A key that lives is not said to be gone, when it is of another user than is said.
 func TestRevokeOfAnotherUser(t *testing.T) {
 	f, url := serve(t)
