@@ -8,10 +8,10 @@ import (
 	"github.com/keywright/keywright/provider/web"
 )
 
-// Left out, for now: OpenBao answers a dead token and one that may not look at itself with the
-// same words, so that none could be proved dead; Perplexity has no call that asks for nothing and costs nothing; Heroku
-// would have to be asked for a list with the secrets of other tokens; npm lets nobody end a
-// token who does not log in with two factors.
+// Left out, for now: OpenBao answers a dead token and one that may not look at itself with
+// the same words, so that none could be proved dead; Perplexity has no call that asks for
+// nothing and costs nothing; Heroku would have to be asked for a list with the secrets of
+// other tokens; npm lets nobody end a token who does not log in with two factors.
 
 // services are the rows, in the order of their names.
 func services() []service {
