@@ -235,7 +235,7 @@ func FuzzEntry(f *testing.F) {
 }
 
 func FuzzRecord(f *testing.F) {
-	k, _, err := newKey()
+	k, _, err := newKey("")
 	if err != nil {
 		f.Fatal(err)
 	}

@@ -98,7 +98,11 @@ func (l *Log) restart(ctx context.Context, e Entry) error {
 			return err
 		}
 	}
-	k, err := l.startKey(ctx)
+	installation := "" // a new one, unless the old key can be read
+	if old, err := l.key(ctx); err == nil {
+		installation = old.installation()
+	}
+	k, err := l.startKey(ctx, installation)
 	if err != nil {
 		return err
 	}

@@ -121,8 +121,8 @@ func (k *keyring) recordBeginning(ctx context.Context, u untrusted) error {
 		e.Reason += "; the last metadata was sha256:" + u.metadata.Last
 	}
 	if u.log != nil {
-		return k.log.Restart(ctx, e)
+		return k.log.Restart(ctx, k.completed(e)[0])
 	}
-	_, err := k.log.Append(ctx, e)
+	_, err := k.log.Append(ctx, k.completed(e)...)
 	return err
 }

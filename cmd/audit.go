@@ -385,14 +385,14 @@ func runAuditErase(ctx context.Context, term *terminal, before time.Time, yes bo
 		case !yes:
 			e.Decision = audit.Refused
 			e.Reason = "declined: " + e.Reason
-			if _, err := keys.log.Append(ctx, e); err != nil {
+			if _, err := keys.log.Append(ctx, keys.completed(e)...); err != nil {
 				return err
 			}
 			fmt.Fprintln(term.err, "keywright: nothing was erased")
 			return outcome(exitFailed)
 		}
 	}
-	if _, err := keys.log.Append(ctx, e); err != nil { // what is not on record does not happen
+	if _, err := keys.log.Append(ctx, keys.completed(e)...); err != nil { // what is not on record does not happen
 		return err
 	}
 	erased, err := keys.log.Erase(ctx, before)

@@ -70,11 +70,11 @@ func runBackup(ctx context.Context, term *terminal, o lockOptions, file string) 
 	if err != nil {
 		return err
 	}
-	var names []keystore.Name
+	var uses []audit.Entry
 	for i := range catalog.Keys {
-		names = append(names, catalog.Keys[i].Name)
+		uses = append(uses, use("backup", &catalog.Keys[i], keystore.Current))
 	}
-	if err := keys.record(ctx, "backup", audit.Granted, names...); err != nil {
+	if err := keys.append(ctx, uses...); err != nil {
 		return err
 	}
 	checkpoint, err := keys.log.Checkpoint(ctx)

@@ -350,6 +350,10 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 	if err != nil {
 		return err
 	}
+	key, err := keys.find(ctx, "change", name)
+	if err != nil {
+		return err
+	}
 	if d.elsewhere() {
 		if err := keys.permitElsewhere(ctx, "edit", name, d, reason, false); err != nil {
 			return err
@@ -360,7 +364,7 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 			return err
 		}
 	}
-	if err := keys.record(ctx, "edit", audit.Granted, name); err != nil {
+	if err := keys.append(ctx, use("edit", key, keystore.Current)); err != nil {
 		return err
 	}
 	if err := keys.Edit(ctx, actor(), name, change); err != nil {

@@ -10,11 +10,13 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/internal/launch"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/agefile"
 	"github.com/keywright/keywright/keystore/keychain"
@@ -128,7 +130,29 @@ func environmentEntry(verb string, decision audit.Decision, env string) audit.En
 	return e
 }
 
-// use is the entry for secrets of a version that are about to be handed out.
+// find is what is known of a key; doing is what for, for the error that there is none.
+func (k *keyring) find(ctx context.Context, doing string, name keystore.Name) (*keystore.Key, error) {
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := catalog.Find(name)
+	if !ok {
+		return nil, &keystore.KeyError{Doing: doing, Name: name, Err: keystore.ErrNoKey}
+	}
+	return key, nil
+}
+
+// put is the entry for a version of a key that is about to be stored. What is known of
+// the key may be no more than its name.
+func put(verb string, k *keystore.Key) audit.Entry {
+	e := entryFor(verb, audit.Granted, k.Name)
+	e.Version = strconv.Itoa(k.LastNumber + 1)
+	return e
+}
+
+// use is the entry for something about to be done with a version of a key: of a change
+// that concerns all of them it is the current one.
 func use(verb string, k *keystore.Key, stage keystore.Stage) audit.Entry {
 	e := entryFor(verb, audit.Granted, k.Name)
 	if v, ok := k.Version(stage); ok {
@@ -140,10 +164,7 @@ func use(verb string, k *keystore.Key, stage keystore.Stage) audit.Entry {
 // append writes entries into the audit log. That this cannot be done is said, and does
 // not keep a user from a key, unless its environment is protected: then it is an error.
 func (k *keyring) append(ctx context.Context, entries ...audit.Entry) error {
-	for i := range entries {
-		entries[i].Reason = cmp.Or(entries[i].Reason, k.permits[entries[i].Environment], k.reason)
-	}
-	_, err := k.log.Append(ctx, entries...)
+	_, err := k.log.Append(ctx, k.completed(entries...)...)
 	if err == nil {
 		return nil
 	}
@@ -164,9 +185,21 @@ func (k *keyring) append(ctx context.Context, entries ...audit.Entry) error {
 	return nil
 }
 
-// who is an entry that says who acts, and through which programs.
+// completed are the entries of a command with what they have in common: why it is done,
+// and which program started it.
+func (k *keyring) completed(entries ...audit.Entry) []audit.Entry {
+	parent, _ := launch.Inspect(os.Getppid()) // it has a number at least
+	entries = slices.Clone(entries)
+	for i := range entries {
+		entries[i].Reason = cmp.Or(entries[i].Reason, k.permits[entries[i].Environment], k.reason)
+		entries[i].Parent = strings.TrimSpace(fmt.Sprintf("%s %d", parent.Name, parent.PID))
+	}
+	return entries
+}
+
+// who is an entry that says who acts, and through which program.
 func who() audit.Entry {
-	e := audit.Entry{User: "unknown", Process: strings.Join(os.Args[:min(len(os.Args), 2)], " "), Parent: fmt.Sprint(os.Getppid())}
+	e := audit.Entry{User: "unknown", Process: strings.Join(os.Args[:min(len(os.Args), 2)], " ")}
 	if u, err := user.Current(); err == nil {
 		e.User = u.Username
 	}

@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
 )
@@ -87,7 +86,11 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 		return err
 	}
 	if o.undo {
-		if err := keys.record(ctx, "undo", audit.Granted, name); err != nil {
+		key, err := keys.findUndoable(ctx, name)
+		if err != nil {
+			return err
+		}
+		if err := keys.append(ctx, use("undo", key, keystore.Previous)); err != nil {
 			return err
 		}
 		if err := keys.Undo(ctx, actor(), name); err != nil {
@@ -113,7 +116,7 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	if err := keys.fits(ctx, "set", known, parts, o.insistence); err != nil {
 		return err
 	}
-	if err := keys.record(ctx, "set", audit.Granted, name); err != nil {
+	if err := keys.append(ctx, put("set", known)); err != nil {
 		return err
 	}
 	key, err := keys.Put(ctx, actor(), name, parts, func(k *keystore.Key) error {
@@ -129,6 +132,18 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	}
 	fmt.Fprintf(term.err, "keywright: stored %s, version %d\n", name, key.Versions[0].Number)
 	return nil
+}
+
+// findUndoable is what is known of a key that has a version to go back to.
+func (k *keyring) findUndoable(ctx context.Context, name keystore.Name) (*keystore.Key, error) {
+	key, err := k.find(ctx, "undo", name)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := key.Version(keystore.Previous); !ok {
+		return nil, &keystore.KeyError{Doing: "undo", Name: name, Err: keystore.ErrNoVersion}
+	}
+	return key, nil
 }
 
 // known is the key if there is one, or else one with the parts that were asked for.
