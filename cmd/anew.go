@@ -50,7 +50,8 @@ func runBeginAnew(ctx context.Context, term *terminal, yes bool) error {
 			return err
 		}
 	}
-	if err := keys.recordBeginning(ctx, wrong); err != nil {
+	r, err := keys.recordBeginning(ctx, wrong)
+	if err != nil {
 		return err
 	}
 	if wrong.metadata == nil {
@@ -58,7 +59,7 @@ func runBeginAnew(ctx context.Context, term *terminal, yes bool) error {
 		return nil
 	}
 	if err := keys.BeginAnew(ctx, actor()); err != nil {
-		return fmt.Errorf("begin anew: %w", err)
+		return keys.failed(ctx, r, fmt.Errorf("begin anew: %w", err))
 	}
 	fmt.Fprintln(term.err, "keywright: begun anew, without keys; 'keywright restore FILE' brings those of a backup back")
 	return nil
@@ -114,15 +115,14 @@ func (u untrusted) question() string {
 
 // recordBeginning puts on record that something is given up: in a new log that cites the
 // old one if it is that.
-func (k *keyring) recordBeginning(ctx context.Context, u untrusted) error {
+func (k *keyring) recordBeginning(ctx context.Context, u untrusted) (onRecord, error) {
 	e := who()
 	e.Verb, e.Decision, e.Reason = "begin-anew", audit.Granted, strings.Join(u.words(), "; ")
 	if u.metadata != nil && u.metadata.Last != "" {
 		e.Reason += "; the last metadata was sha256:" + u.metadata.Last
 	}
 	if u.log != nil {
-		return k.log.Restart(ctx, k.completed(e)[0])
+		return onRecord{0, []audit.Entry{e}}, k.log.Restart(ctx, k.completed(e)[0])
 	}
-	_, err := k.log.Append(ctx, k.completed(e)...)
-	return err
+	return k.write(ctx, e)
 }

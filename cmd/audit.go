@@ -385,19 +385,20 @@ func runAuditErase(ctx context.Context, term *terminal, before time.Time, yes bo
 		case !yes:
 			e.Decision = audit.Refused
 			e.Reason = "declined: " + e.Reason
-			if _, err := keys.log.Append(ctx, keys.completed(e)...); err != nil {
+			if _, err := keys.write(ctx, e); err != nil {
 				return err
 			}
 			fmt.Fprintln(term.err, "keywright: nothing was erased")
 			return outcome(exitFailed)
 		}
 	}
-	if _, err := keys.log.Append(ctx, keys.completed(e)...); err != nil { // what is not on record does not happen
+	r, err := keys.write(ctx, e)
+	if err != nil { // what is not on record does not happen
 		return err
 	}
 	erased, err := keys.log.Erase(ctx, before)
 	if err != nil {
-		return err
+		return keys.failed(ctx, r, err)
 	}
 	fmt.Fprintf(term.err, "keywright: %s erased\n", entries(int64(erased)))
 	return nil

@@ -104,12 +104,9 @@ func runGenerate(ctx context.Context, term *terminal, o generateOptions, arg str
 	}
 	known, ok := catalog.Find(name)
 	if !ok {
-		known = &keystore.Key{Name: name}
+		known = &keystore.Key{Name: name, Parts: []keystore.Part{{Name: keystore.SinglePart}}}
 	}
-	if err := keys.append(ctx, put("generate", known)); err != nil {
-		return err
-	}
-	key, err := keys.Put(ctx, actor(), name, keystore.Parts{keystore.SinglePart: value}, func(k *keystore.Key) error {
+	key, err := keys.put(ctx, "generate", known, keystore.Parts{keystore.SinglePart: value}, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
 		return describe(k)
 	})

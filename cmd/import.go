@@ -423,10 +423,7 @@ func (t take) store(ctx context.Context, keys *keyring) error {
 	before := keys.reason
 	defer func() { keys.reason = before }()
 	keys.reason = t.reason
-	if err := keys.append(ctx, put("import", t.known)); err != nil {
-		return err
-	}
-	_, err := keys.Put(ctx, actor(), t.name, t.parts, func(k *keystore.Key) error {
+	_, err := keys.put(ctx, "import", t.known, t.parts, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
 		k.Provider = cmp.Or(k.Provider, t.provider)
 		for i, part := range k.Parts {

@@ -67,12 +67,10 @@ func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string
 			left++
 			continue
 		}
-		granted := put("import", t.known)
+		granted := storing("import", t.known)
 		granted.Reason = t.reason
-		if err := keys.append(ctx, use("import", k.Key, keystore.Current), granted); err != nil {
-			return err
-		}
-		if err := keys.copyTo(ctx, to, k); err != nil {
+		store := func() error { return keys.copyTo(ctx, to, k) }
+		if err := keys.do(ctx, store, use("import", k.Key, keystore.Current), granted); err != nil {
 			fmt.Fprintf(keys.term.err, "keywright: %s stored before that\n", wereKeys(p.stored))
 			return err
 		}

@@ -128,14 +128,17 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 			return outcome(exitFailed)
 		}
 	}
-	if keys, err := openKeys(term, mayAsk); err == nil && keys.Exists() {
+	revoke := func() error {
+		return p.(provider.Revoker).Revoke(ctx, provider.Credential{}, c, provider.Credential{})
+	}
+	if keys, openErr := openKeys(term, mayAsk); openErr == nil && keys.Exists() {
 		e := environmentEntry("revoke", audit.Granted, "")
 		e.Reason = f.Rule.ID + " " + f.Fingerprint
-		if err := keys.append(ctx, e); err != nil {
-			return err
-		}
+		err = keys.do(ctx, revoke, e)
+	} else {
+		err = revoke()
 	}
-	if err := p.(provider.Revoker).Revoke(ctx, provider.Credential{}, c, provider.Credential{}); err != nil {
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(term.out, "the provider says that it is done")

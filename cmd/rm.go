@@ -93,10 +93,8 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool, i insisten
 	if i.force && len(needed) > 0 {
 		keys.reason = "forced (needed by " + namesOfDependents(needed) + "): " + keys.reason
 	}
-	if err := keys.append(ctx, use("rm", key, keystore.Current)); err != nil {
-		return err
-	}
-	if err := keys.Remove(ctx, actor(), name); err != nil {
+	remove := func() error { return keys.Remove(ctx, actor(), name) }
+	if err := keys.do(ctx, remove, use("rm", key, keystore.Current)); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: removed %s\n", name)
@@ -168,10 +166,8 @@ func runMv(ctx context.Context, term *terminal, i insistence, from, to string) e
 	left := use("mv", key, keystore.Current)
 	came := entryFor("mv", audit.Granted, next)
 	came.Version = left.Version
-	if err := keys.append(ctx, left, came); err != nil {
-		return err
-	}
-	if err := keys.Move(ctx, actor(), old, next); err != nil {
+	move := func() error { return keys.Move(ctx, actor(), old, next) }
+	if err := keys.do(ctx, move, left, came); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: %s is now %s\n", old, next)

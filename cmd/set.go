@@ -90,10 +90,8 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 		if err != nil {
 			return err
 		}
-		if err := keys.append(ctx, use("undo", key, keystore.Previous)); err != nil {
-			return err
-		}
-		if err := keys.Undo(ctx, actor(), name); err != nil {
+		undo := func() error { return keys.Undo(ctx, actor(), name) }
+		if err := keys.do(ctx, undo, use("undo", key, keystore.Previous)); err != nil {
 			return err
 		}
 		fmt.Fprintf(term.err, "keywright: the previous version of %s is current again\n", name)
@@ -116,10 +114,7 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	if err := keys.fits(ctx, "set", known, parts, o.insistence); err != nil {
 		return err
 	}
-	if err := keys.append(ctx, put("set", known)); err != nil {
-		return err
-	}
-	key, err := keys.Put(ctx, actor(), name, parts, func(k *keystore.Key) error {
+	key, err := keys.put(ctx, "set", known, parts, func(k *keystore.Key) error {
 		k.Expires = time.Time{}    // that was the old version's
 		order := known.PartNames() // in which they were asked for
 		slices.SortFunc(k.Parts, func(a, b keystore.Part) int {
