@@ -40,7 +40,7 @@ func newAudit(term *terminal) *cobra.Command {
 
 func newAuditShow(term *terminal) *cobra.Command {
 	var f audit.Filter
-	var format, decision string
+	var format, decision, since, until string
 	c := &cobra.Command{
 		Use:   "show",
 		Short: "Show the entries",
@@ -51,6 +51,13 @@ func newAuditShow(term *terminal) *cobra.Command {
 				return err
 			}
 			f.Decision = audit.Decision(decision)
+			var err error
+			if f.Since, err = point("--since", since); err != nil {
+				return err
+			}
+			if f.Until, err = point("--until", until); err != nil {
+				return err
+			}
 			return runAuditShow(c.Context(), term, f, format)
 		},
 	}
@@ -60,9 +67,19 @@ func newAuditShow(term *terminal) *cobra.Command {
 	flags.StringVar(&f.Key, "key", "", "only the key `ENV/NAME`")
 	flags.StringVar(&f.Verb, "verb", "", "only `VERB`")
 	flags.StringVar(&decision, "decision", "", "only `WORD`, granted or refused")
+	flags.StringVar(&since, "since", "", "only entries of `WHEN` or after it: 2026-01-31, 36h")
+	flags.StringVar(&until, "until", "", "only entries of before `WHEN`")
 	flags.StringVar(&format, "format", "text", "`FORMAT` is text, json, csv or cef")
 	complete(c, "format", func() []string { return []string{"text", "json", "csv", "cef"} })
 	return c
+}
+
+// point is when a flag says, or the zero time without it.
+func point(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	return parsePoint(flag, text, time.Now())
 }
 
 func runAuditShow(ctx context.Context, term *terminal, f audit.Filter, format string) error {
@@ -111,10 +128,8 @@ func printer(term *terminal, format string) (print func(audit.Entry) error, done
 		return func(x audit.Entry) error { return e.Encode(x) }, func() error { return nil }
 	case "csv":
 		w := csv.NewWriter(term.out)
-		_ = w.Write([]string{"seq", "time", "verb", "decision", "key", "version", "user", "host", "process", "reason"}) // kept by the writer until Flush
-		return func(x audit.Entry) error {
-			return w.Write([]string{strconv.FormatInt(x.Seq, 10), x.Time.Format(time.RFC3339), x.Verb, string(x.Decision), x.Key, x.Version, x.User, x.Host, x.Process, x.Reason})
-		}, func() error { w.Flush(); return w.Error() }
+		_ = w.Write(csvColumns()) // kept by the writer until Flush
+		return func(x audit.Entry) error { return w.Write(csvRow(x)) }, func() error { w.Flush(); return w.Error() }
 	case "cef":
 		version, _ := buildVersion()
 		return func(x audit.Entry) error {
@@ -142,6 +157,31 @@ func printer(term *terminal, format string) (print func(audit.Entry) error, done
 		}, w.Flush
 	}
 	return nil, nil
+}
+
+// csvColumns are the names of what csvRow gives. New ones come behind the others.
+func csvColumns() []string {
+	return []string{
+		"seq", "time", "verb", "decision", "key", "version", "user", "host", "process", "reason",
+		"result", "of", "environment", "installation", "parent", "child", "child_started", "child_start", "child_boot", "follows", "schema",
+	}
+}
+
+func csvRow(x audit.Entry) []string {
+	of, child, started, start, boot := "", "", "", "", ""
+	if x.Of != nil {
+		of = strconv.FormatInt(*x.Of, 10)
+	}
+	if c := x.Child; c != nil {
+		child, started, boot = strconv.Itoa(c.PID), c.Started.Format(time.RFC3339), c.Boot
+		if c.Start != 0 {
+			start = strconv.FormatUint(c.Start, 10)
+		}
+	}
+	return []string{
+		strconv.FormatInt(x.Seq, 10), x.Time.Format(time.RFC3339), x.Verb, string(x.Decision), x.Key, x.Version, x.User, x.Host, x.Process, x.Reason,
+		x.Result, of, x.Environment, x.Installation, x.Parent, child, started, start, boot, x.Follows, strconv.Itoa(x.Schema),
+	}
 }
 
 func newAuditVerify(term *terminal) *cobra.Command {
