@@ -92,6 +92,8 @@ const (
 var (
 	// ErrNotKept says that a Keeper has nothing of a name.
 	ErrNotKept = errors.New("nothing is kept under this name")
+	// ErrNoLog says that nothing was appended yet.
+	ErrNoLog = errors.New("there is no audit log yet")
 	// ErrErased says that the body of an entry was erased by Erase.
 	ErrErased = errors.New("the entry was erased")
 	// ErrNoEntry says that the log has no entry of a number, yet.

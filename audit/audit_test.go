@@ -161,7 +161,7 @@ func TestEmptyLog(t *testing.T) {
 		"Prove":      second(l.Prove(t.Context(), 0)),
 		"PublicKey":  second(l.PublicKey(t.Context())),
 	} {
-		if !errors.Is(err, ErrNotKept) {
+		if !errors.Is(err, ErrNoLog) {
 			t.Errorf("%s gives %v", name, err)
 		}
 	}

@@ -31,8 +31,8 @@ func (l *Log) erase(ctx context.Context, before time.Time) (int, error) {
 		return 0, err
 	}
 	k, head, err := l.signed(ctx)
-	if errors.Is(err, ErrNotKept) {
-		return 0, nil // there is no log
+	if errors.Is(err, ErrNoLog) {
+		return 0, nil
 	}
 	if err != nil {
 		return 0, err
@@ -191,7 +191,7 @@ func (l *Log) restart(ctx context.Context, e Entry) error {
 func (l *Log) lastCheckpoint(ctx context.Context) (string, error) {
 	k, head, err := l.signed(ctx)
 	var f *Fault
-	if errors.Is(err, ErrNotKept) || errors.Is(err, errKey) || errors.Is(err, errHead) || errors.As(err, &f) {
+	if errors.Is(err, ErrNoLog) || errors.Is(err, errKey) || errors.Is(err, errHead) || errors.As(err, &f) {
 		return "", nil
 	}
 	if err != nil {

@@ -311,6 +311,12 @@ func TestVerifyAgainst(t *testing.T) {
 	if _, err := again.log.VerifyAgainst(t.Context(), checkpoint); !isFault(err, RolledBack, 10) {
 		t.Errorf("rolled back with its keychain: %v", err)
 	}
+	altered := bytes.Replace(checkpoint, []byte("\n11\n"), []byte("\n12\n"), 1)
+	for _, none := range [][]byte{nil, []byte("garbage"), []byte("three\n1\nlines\n"), checkpoint[:40], checkpoint[1:], altered} {
+		if _, err := again.log.VerifyAgainst(t.Context(), none); !errors.Is(err, ErrCheckpoint) {
+			t.Errorf("%q: %v", none, err)
+		}
+	}
 	if _, err := again.log.VerifyAgainst(t.Context(), checkpoints[0]); !errors.Is(err, ErrOtherKey) {
 		t.Errorf("another log's checkpoint: %v", err)
 	}

@@ -202,6 +202,11 @@ func newAuditVerify(term *terminal) *cobra.Command {
 	return c
 }
 
+const (
+	checkpointHint = "a checkpoint is what 'keywright audit checkpoint' printed"
+	proofHint      = "a proof is what 'keywright audit prove' printed"
+)
+
 func runAuditVerify(ctx context.Context, term *terminal, against string) error {
 	keys, err := openKeys(term, mayAsk)
 	if err != nil {
@@ -213,9 +218,12 @@ func runAuditVerify(ctx context.Context, term *terminal, against string) error {
 	} else {
 		checkpoint, readErr := os.ReadFile(against)
 		if readErr != nil {
-			return usageError{readErr, "a checkpoint is what 'keywright audit checkpoint' printed"}
+			return usageError{readErr, checkpointHint}
 		}
 		r, err = keys.log.VerifyAgainst(ctx, checkpoint)
+		if errors.Is(err, audit.ErrCheckpoint) {
+			return usagef(checkpointHint, "%s is not a checkpoint, or not as it was signed", quote(against))
+		}
 	}
 	var fault *audit.Fault
 	if errors.As(err, &fault) {
@@ -294,9 +302,12 @@ func runAuditCheck(term *terminal, file, key string) error {
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return usageError{err, "a proof is what 'keywright audit prove' printed"}
+		return usageError{err, proofHint}
 	}
 	proved, err := audit.CheckProof(data, key)
+	if errors.Is(err, audit.ErrNoProof) {
+		return usagef(proofHint, "%s is not a proof", quote(file))
+	}
 	if errors.Is(err, audit.ErrProof) {
 		fmt.Fprintln(term.out, escaped(err.Error()))
 		return outcome(exitFindings)

@@ -89,7 +89,7 @@ func runBackup(ctx context.Context, term *terminal, o lockOptions, file string) 
 // backUp writes all keys into a file, with where the audit log stands now.
 func (k *keyring) backUp(ctx context.Context, to age.Recipient, file string) (n int, err error) {
 	checkpoint, err := k.log.Checkpoint(ctx)
-	if err != nil && !errors.Is(err, audit.ErrNotKept) {
+	if err != nil && !errors.Is(err, audit.ErrNoLog) {
 		fmt.Fprintln(k.term.err, "keywright: warning: without a checkpoint of the audit log:", escaped(err.Error()))
 	}
 	const private = 0o600
@@ -253,7 +253,7 @@ func (k *keyring) restore(ctx context.Context, b *backup.Backup) (restored, left
 
 // citeLog begins an audit log with where the log stood that a backup comes from.
 func (k *keyring) citeLog(ctx context.Context, checkpoint string) error {
-	if _, err := k.log.PublicKey(ctx); !errors.Is(err, audit.ErrNotKept) {
+	if _, err := k.log.PublicKey(ctx); !errors.Is(err, audit.ErrNoLog) {
 		return nil
 	}
 	e := who()
