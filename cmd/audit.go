@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -137,24 +135,9 @@ func printer(term *terminal, format string) (print func(audit.Entry) error, done
 			return err
 		}, func() error { return nil }
 	case "text":
-		w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
-		return func(x audit.Entry) error {
-			key, outcome := escaped(cmp.Or(x.Key, x.Environment)), string(x.Decision)
-			if x.Version != "" {
-				key += " v" + escaped(x.Version)
-			}
-			if x.Result != "" {
-				outcome = escaped(x.Result)
-			}
-			if x.Child != nil {
-				key = strings.TrimSpace(key + fmt.Sprintf(" to process %d", x.Child.PID))
-			}
-			if x.Reason != "" {
-				key += "\t" + escaped(x.Reason)
-			}
-			_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", x.Seq, x.Time.Local().Format("2006-01-02 15:04:05"), escaped(x.User), escaped(x.Verb), outcome, key)
-			return err
-		}, w.Flush
+		var all []auditText
+		return func(x audit.Entry) error { all = append(all, textOf(x)); return nil },
+			func() error { return printAudit(term.out, min(cmp.Or(term.width, textWidth), textWidth), all) }
 	}
 	return nil, nil
 }

@@ -56,3 +56,38 @@ func TestAuditCSV(t *testing.T) {
 		}
 	}
 }
+
+// A row and what is said below it fit the screen, and nothing is left out.
+func TestAuditText(t *testing.T) {
+	long := strings.Repeat("a long reason of many words, ", 9) + strings.Repeat("x", 200)
+	failed := audit.Entry{Seq: 120000, Time: time.Unix(0, 0), User: "ada", Verb: "backup", Key: "dev/A", Result: "failed: back up to \"x\": no such directory"}
+	failed.Of = new(int64)
+	out := shown(t, "text",
+		audit.Entry{Seq: 4, Time: time.Unix(0, 0), User: "ada", Verb: "get", Key: "prod/A", Version: "3", Decision: audit.Granted, Reason: long},
+		audit.Entry{Seq: 5, Time: time.Unix(0, 0), User: "ada", Verb: "get", Key: "prod/" + strings.Repeat("N", 70), Decision: audit.Refused, Reason: "line\nbreak \x1b[2J"},
+		audit.Entry{Seq: 6, Time: time.Unix(0, 0), User: "ada", Verb: "run", Key: "prod/A", Decision: audit.Granted, Child: &audit.Child{PID: 99}, Reason: "the deploy"},
+		failed, audit.Entry{Seq: 7, Time: time.Unix(0, 0)})
+	for line := range strings.Lines(out) {
+		if n := len([]rune(strings.TrimSuffix(line, "\n"))); n > 80 || strings.TrimRight(line, " \n")+"\n" != line {
+			t.Errorf("%d columns: %q", n, line)
+		}
+	}
+	if one := strings.Join(strings.Fields(out), ""); !strings.Contains(one, strings.Join(strings.Fields(long), "")) {
+		t.Errorf("the long reason was cut:\n%s", out)
+	}
+	date := time.Unix(0, 0).Local().Format("2006-01-02 15:04:05")
+	for _, want := range []string{
+		"4       " + date + "  ada  get     granted  prod/A v3\n        a long reason",
+		"5       " + date + "  ada  get     refused\n        prod/NNN",
+		"6       " + date + "  ada  run     granted  prod/A\n        to process 99\n        the deploy\n",
+		"120000  " + date + "  ada  backup  failed   dev/A\n        the end of entry 0\n        back up to",
+		"7       " + date + "\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "\x1b") {
+		t.Errorf("a control character in %q", out)
+	}
+}
