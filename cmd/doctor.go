@@ -19,7 +19,8 @@ and that the audit log verifies. It changes nothing, and shows no value.
 With --begin-anew it gives up what cannot be trusted any more, after a yes, and
 records that: without the metadata there are no keys until they are restored or
 stored again; a new audit log says where the old one stood. What is in order is
-kept. The old files stay, under names that begin with "old-".
+kept: so is an audit log whose hashes alone are wrong; they are made again. The
+old files stay, under names that begin with "old-".
 `
 
 func newDoctor(term *terminal) *cobra.Command {
@@ -144,6 +145,8 @@ func (d *doctor) audit(ctx context.Context, keys *keyring) error {
 	var fault *audit.Fault
 	_, backend := keystore.TroubleOf(err)
 	switch {
+	case errors.As(err, &fault) && fault.Kind == audit.BadHashes:
+		d.complain("keywright doctor --begin-anew makes the hashes again, and the log goes on", "the audit log: %v", fault)
 	case errors.As(err, &fault):
 		d.complain("put its directory back from a copy, or begin a new one: keywright doctor --begin-anew", "the audit log: %v", fault)
 	case backend:

@@ -324,13 +324,16 @@ func runProtect(ctx context.Context, term *terminal, env string, protect bool, r
 		r.verb, done = "protect", "protected"
 		change = keys.Protect
 		keys.reason = reason
-	} else if _, err := keys.permit(ctx, r); err != nil {
-		return err
+	} else {
+		asked, err := keys.permit(ctx, r)
+		if err != nil {
+			return err
+		}
+		if !asked {
+			return &keystore.EnvError{Doing: "end the protection of", Env: env, Err: keystore.ErrNotProtected}
+		}
 	}
-	if err := keys.append(ctx, environmentEntry(r.verb, audit.Granted, env)); err != nil {
-		return err
-	}
-	if err := change(ctx, actor(), env); err != nil {
+	if err := keys.do(ctx, func() error { return change(ctx, actor(), env) }, environmentEntry(r.verb, audit.Granted, env)); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: %s is %s\n", env, done)
@@ -350,6 +353,13 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 	if err != nil {
 		return err
 	}
+	key, err := keys.find(ctx, "change", name)
+	if err != nil {
+		return err
+	}
+	if err := try(change, key); err != nil {
+		return &keystore.KeyError{Doing: "change", Name: name, Err: err}
+	}
 	if d.elsewhere() {
 		if err := keys.permitElsewhere(ctx, "edit", name, d, reason, false); err != nil {
 			return err
@@ -360,10 +370,7 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 			return err
 		}
 	}
-	if err := keys.record(ctx, "edit", audit.Granted, name); err != nil {
-		return err
-	}
-	if err := keys.Edit(ctx, actor(), name, change); err != nil {
+	if err := keys.do(ctx, func() error { return keys.Edit(ctx, actor(), name, change) }, use("edit", key, keystore.Current)); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: changed %s\n", name)

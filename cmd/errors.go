@@ -149,7 +149,9 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 		return "'keywright rotate ls' names them", exitFailed, true
 	case errors.Is(err, keystore.ErrExists):
 		return "remove that one first, or choose another name", exitFailed, true
-	case errors.Is(err, audit.ErrNotKept):
+	case errors.Is(err, audit.ErrOtherKey):
+		return "it is of another log: of another machine, or of before 'keywright doctor --begin-anew'", exitFailed, true
+	case errors.Is(err, audit.ErrNoLog):
 		return "the log begins with the first use of a key", exitFailed, true
 	case errors.Is(err, audit.ErrNoEntry):
 		return "'keywright audit show' numbers them", exitFailed, true

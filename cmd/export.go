@@ -95,11 +95,13 @@ func runExport(ctx context.Context, term *terminal, o exportOptions, env string)
 	if err != nil {
 		return usageError{err, "choose another --format, or leave it out with --only"}
 	}
-	if err := keys.append(ctx, got.uses...); err != nil {
-		return err
-	}
+	return keys.do(ctx, func() error { return o.write(term, text) }, got.uses...)
+}
+
+// write writes an export to where it is wanted.
+func (o exportOptions) write(term *terminal, text []byte) error {
 	if o.output == "" {
-		_, err = term.out.Write(text)
+		_, err := term.out.Write(text)
 		return err
 	}
 	const private = 0o600

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 )
 
@@ -99,10 +98,15 @@ func runGenerate(ctx context.Context, term *terminal, o generateOptions, arg str
 	if err != nil {
 		return err
 	}
-	if err := keys.record(ctx, "generate", audit.Granted, name); err != nil {
+	catalog, err := keys.Catalog(ctx)
+	if err != nil {
 		return err
 	}
-	key, err := keys.Put(ctx, actor(), name, keystore.Parts{keystore.SinglePart: value}, func(k *keystore.Key) error {
+	known, ok := catalog.Find(name)
+	if !ok {
+		known = &keystore.Key{Name: name, Parts: []keystore.Part{{Name: keystore.SinglePart}}}
+	}
+	key, err := keys.put(ctx, "generate", known, keystore.Parts{keystore.SinglePart: value}, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
 		return describe(k)
 	})

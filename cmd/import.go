@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/internal/edit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
@@ -198,6 +197,7 @@ type importPlan struct {
 // take is a key that is to be stored.
 type take struct {
 	name      keystore.Name
+	known     *keystore.Key // no more than its name, if it is new
 	parts     keystore.Parts
 	variables map[string]string // by part
 	provider  string
@@ -344,6 +344,7 @@ func (o importOptions) planOne(ctx context.Context, keys *keyring, p *importPlan
 		refused(name.String() + " is there already, with another value: --replace stores a new version")
 		return nil
 	}
+	t.known = key
 	why, err := o.judge(ctx, keys, key, &t)
 	switch {
 	case err != nil:
@@ -422,10 +423,7 @@ func (t take) store(ctx context.Context, keys *keyring) error {
 	before := keys.reason
 	defer func() { keys.reason = before }()
 	keys.reason = t.reason
-	if err := keys.record(ctx, "import", audit.Granted, t.name); err != nil {
-		return err
-	}
-	_, err := keys.Put(ctx, actor(), t.name, t.parts, func(k *keystore.Key) error {
+	_, err := keys.put(ctx, "import", t.known, t.parts, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
 		k.Provider = cmp.Or(k.Provider, t.provider)
 		for i, part := range k.Parts {

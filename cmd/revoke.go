@@ -129,14 +129,16 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 			return outcome(exitFailed)
 		}
 	}
-	if keys, err := openKeys(term, mayAsk); err == nil && keys.Exists() {
+	revoke := func() error {
+		return p.(provider.Revoker).Revoke(ctx, c, c, provider.Credential{})
+	}
+	if keys, openErr := openKeys(term, mayAsk); openErr == nil && keys.Exists() {
 		e := environmentEntry("revoke", audit.Granted, "")
 		e.Reason = f.Rule.ID + " " + f.Fingerprint
-		if err := keys.append(ctx, e); err != nil {
-			return err
-		}
+		err = keys.do(ctx, revoke, e)
+	} else {
+		err = revoke()
 	}
-	err = p.(provider.Revoker).Revoke(ctx, c, c, provider.Credential{})
 	if e := (*provider.Error)(nil); errors.As(err, &e) && (e.Kind == provider.Forbidden || e.Kind == provider.Refused) {
 		return hintedError{err, cmp.Or(e.Hint, f.Rule.Fix)} // it has no right to end itself
 	}

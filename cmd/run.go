@@ -147,13 +147,15 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if o.mask {
 		warnUnmasked(term, values)
 	}
-	if err := keys.recordRun(ctx, &command, uses); err != nil {
+	granted := &onRecord{}
+	if err := keys.recordRun(ctx, &command, uses, granted); err != nil {
 		return err
 	}
 	// The program gets the signals: what ended with the first interrupt would end it.
 	result, err := launch.Exec(context.WithoutCancel(ctx), command)
 	var failed *launch.Error
 	if errors.As(err, &failed) {
+		_ = keys.failed(ctx, *granted, failed)
 		fmt.Fprintf(term.err, "keywright: error: %s\n", escaped(err.Error()))
 		return outcome(failed.Code)
 	}
@@ -185,24 +187,26 @@ func ownFailure(term *terminal, err error) error {
 }
 
 // recordRun puts on record who gets the keys, before that happens, and which process
-// that is: where it takes keywright's place, that is known before.
-func (k *keyring) recordRun(ctx context.Context, c *launch.Command, uses []audit.Entry) error {
+// that is: where it takes keywright's place, that is known before. Granted is what was put
+// on record by the time that the program starts, or fails to.
+func (k *keyring) recordRun(ctx context.Context, c *launch.Command, uses []audit.Entry, granted *onRecord) (err error) {
 	if launch.InPlace(*c) {
-		c.Started = func(p launch.Process) error {
+		c.Started = func(p launch.Process) (err error) {
 			for i := range uses {
 				uses[i].Child = childOf(p)
 			}
-			return k.append(ctx, uses...)
+			*granted, err = k.enter(ctx, uses...)
+			return err
 		}
 		return nil
 	}
-	if err := k.append(ctx, uses...); err != nil {
+	if *granted, err = k.enter(ctx, uses...); err != nil {
 		return err
 	}
 	c.Started = func(p launch.Process) error {
-		results := slices.Clone(uses)
+		results := granted.results("started")
 		for i := range results {
-			results[i].Decision, results[i].Result, results[i].Child = "", "started", childOf(p)
+			results[i].Child = childOf(p)
 		}
 		return k.append(ctx, results...)
 	}
