@@ -28,8 +28,8 @@ type key struct {
 
 // Of damaged items these errors never say what they are.
 var (
-	errKey  = errors.New("the log's signing key in the keychain is damaged")
-	errHead = errors.New("the log's head in the keychain is damaged")
+	errKey  = errors.New("the log's signing key is damaged")
+	errHead = errors.New("the log's head is damaged")
 )
 
 // newKey makes a key under a name that no other log has.

@@ -117,7 +117,7 @@ func (o lockOptions) phrase(ctx context.Context, term *terminal, fresh bool) (se
 	if o.passphrase != "" {
 		v, err := readLine(o.passphrase)
 		if err != nil {
-			return v, usageError{err, "check the path"}
+			return v, usageError{fmt.Errorf("--passphrase-file %s: %w", quote(o.passphrase), bare(err)), "check the path"}
 		}
 		return v, nil
 	}

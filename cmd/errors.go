@@ -17,6 +17,7 @@ import (
 	"github.com/keywright/keywright/config"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/backup"
+	"github.com/keywright/keywright/keystore/keychain"
 	"github.com/keywright/keywright/scan/files"
 	"github.com/keywright/keywright/scan/gitrepo"
 	"github.com/keywright/keywright/scan/pipeline"
@@ -156,18 +157,47 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 	case errors.As(err, &tampered):
 		return "put the directory of the keys back from a copy; if there is none: keywright doctor --begin-anew", exitFailed, true
 	}
-	trouble, ok := keystore.TroubleOf(err)
-	return troubleHints[trouble], exitFailed, ok
+	var trouble *keystore.BackendError
+	if !errors.As(err, &trouble) {
+		return "", exitFailed, false
+	}
+	hint = troubleHints[trouble.Trouble]
+	if trouble.Backend != keychain.Name {
+		hint = cmp.Or(fileHints[trouble.Trouble], hint)
+	}
+	return hint, exitFailed, true
 }
 
 // troubleHints say what to do about a backend's trouble.
 var troubleHints = map[keystore.Trouble]string{
 	keystore.Absent:    "to keep keys in an encrypted file instead: export " + envKeystore + "=agefile",
-	keystore.Locked:    "unlock it, or check the passphrase, and try again",
+	keystore.Locked:    "unlock it, and try again",
 	keystore.Dismissed: "try again, and answer what is asked",
 	keystore.Silent:    "it may be waiting for a password in another window",
 	keystore.Full:      "make room, or store less",
 	keystore.Damaged:   "put it back from a copy; if there is none: keywright doctor --begin-anew",
+}
+
+// fileHints are those of the encrypted file, where they differ.
+var fileHints = map[keystore.Trouble]string{
+	keystore.Absent: "put the directory of the keys back from a copy",
+	keystore.Locked: "it opens with what " + envIdentity + " or " + envPassphrase + " names,\nor else with a passphrase, which is asked for at a terminal",
+}
+
+// asked begins an error of a backend with what the user asked for, if it says nothing of
+// that yet.
+func asked(c *cobra.Command, err error) error {
+	var trouble *keystore.BackendError
+	if !errors.As(err, &trouble) || !strings.HasPrefix(err.Error(), trouble.Backend) {
+		return err
+	}
+	doing := strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
+	if env := c.Flags().Lookup("env"); env != nil && env.Changed {
+		doing += " --env " + env.Value.String()
+	} else if c.Flags().NArg() > 0 {
+		doing += " " + c.Flags().Arg(0)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // explainRepository knows the errors that mean "what was asked cannot be, here".

@@ -74,7 +74,7 @@ func newRun(term *terminal) *cobra.Command {
 			if err := checkEmpty(c.Flags()); err != nil {
 				return ownFailure(term, err)
 			}
-			return ownFailure(term, runRun(c.Context(), term, o, args))
+			return ownFailure(term, asked(c, runRun(c.Context(), term, o, args)))
 		},
 	}
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return ownFailure(term, flagError(c, err)) })

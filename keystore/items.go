@@ -62,15 +62,20 @@ func (t Trouble) String() string {
 // BackendError is trouble with a backend. It holds no secret.
 type BackendError struct {
 	Backend string // as users know it: "the keychain", "keys.age"
-	Doing   string // "store item x"
+	Doing   string // "store item x"; empty if it concerns all of them
 	Trouble Trouble
 	Err     error // the cause in the backend's words; nil if there are none
 }
 
+// Error begins with the backend: what a user asked for is said by whoever was asked. What
+// the backend was doing comes last, where the trouble does not say enough.
 func (e *BackendError) Error() string {
-	text := fmt.Sprintf("%s: %s %s", e.Doing, e.Backend, e.Trouble)
+	text := fmt.Sprintf("%s %s", e.Backend, e.Trouble)
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
+	}
+	if e.Doing != "" && (e.Trouble == Failed || e.Trouble == Damaged) {
+		text += " (" + e.Doing + ")"
 	}
 	return text
 }

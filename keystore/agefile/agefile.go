@@ -266,7 +266,7 @@ func (f *File) trouble(doing string, err error) error {
 	var known *problem
 	switch {
 	case errors.As(err, &known):
-		trouble, err = known.trouble, known.err
+		trouble, doing = known.trouble, "" // it is the whole file's
 	case errors.Is(err, context.DeadlineExceeded):
 		trouble = keystore.Silent
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, keystore.ErrTooLarge):
