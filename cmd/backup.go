@@ -88,7 +88,7 @@ func runBackup(ctx context.Context, term *terminal, o lockOptions, file string) 
 		return err
 	}, private)
 	if err != nil {
-		return fmt.Errorf("back up to %s: %w", quote(file), err)
+		return unwritten("back up to", file, err)
 	}
 	fmt.Fprintf(term.err, "keywright: %s in %s\n", plural(n, "key"), quote(file))
 	return nil

@@ -92,7 +92,7 @@ func explain(err error) (message, hint string, code int) {
 		return err.Error(), usage.hint, exitUsage
 	case errors.As(err, &hinted):
 		return err.Error(), hinted.hint, exitFailed
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return err.Error(), "make room on that disk and try again", exitFailed
 	}
 	if missing := (*gitrepo.MissingError)(nil); errors.As(err, &missing) && !errors.As(err, new(*gitrepo.RevisionError)) {
@@ -105,8 +105,13 @@ func explain(err error) (message, hint string, code int) {
 		return err.Error(), hint, code
 	}
 	var configured *config.Error
-	if errors.As(err, &configured) {
+	switch {
+	case errors.As(err, &configured):
 		return err.Error(), configured.Hint(), exitUsage
+	case errors.Is(err, syscall.EROFS):
+		return err.Error(), unwritableHint, exitFailed
+	case errors.Is(err, fs.ErrPermission):
+		return err.Error(), "look at its owner and its mode", exitFailed
 	}
 	return err.Error(), "", exitFailed
 }
@@ -168,6 +173,9 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 	return hint, exitFailed, true
 }
 
+// unwritableHint says what to do about a directory of the keys that takes no change.
+const unwritableHint = "make it one that can be written, or choose another: " + envHome
+
 // troubleHints say what to do about a backend's trouble.
 var troubleHints = map[keystore.Trouble]string{
 	keystore.Absent:    "to keep keys in an encrypted file instead: export " + envKeystore + "=agefile",
@@ -175,6 +183,7 @@ var troubleHints = map[keystore.Trouble]string{
 	keystore.Dismissed: "try again, and answer what is asked",
 	keystore.Silent:    "it may be waiting for a password in another window",
 	keystore.Full:      "make room, or store less",
+	keystore.Fixed:     unwritableHint,
 	keystore.Damaged:   "put it back from a copy; if there is none: keywright doctor --begin-anew",
 }
 
@@ -320,6 +329,28 @@ func bare(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err
+	}
+	return err
+}
+
+// unwritten is the error of writing a file that the user named: with that name, once, and
+// what to do about it.
+func unwritten(doing, name string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) && err == error(path) {
+		err = path.Err
+	}
+	hint := ""
+	switch {
+	case errors.Is(err, keystore.ErrNoItem), errors.As(err, new(*keystore.BackendError)): // it is the keys'
+	case errors.Is(err, fs.ErrNotExist):
+		hint = "make the directory first"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		hint = "choose another place"
+	}
+	err = fmt.Errorf("%s %s: %w", doing, quote(name), err)
+	if hint != "" {
+		return hintedError{err, hint}
 	}
 	return err
 }

@@ -104,7 +104,7 @@ func runExport(ctx context.Context, term *terminal, o exportOptions, env string)
 	}
 	const private = 0o600
 	if err := durable.WriteFile(o.output, func(w io.Writer) error { _, err := w.Write(text); return err }, private); err != nil {
-		return fmt.Errorf("export to %s: %w", quote(o.output), err)
+		return unwritten("export to", o.output, err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -154,13 +155,32 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	result, err := launch.Exec(context.WithoutCancel(ctx), command)
 	var failed *launch.Error
 	if errors.As(err, &failed) {
-		fmt.Fprintf(term.err, "keywright: error: %s\n", escaped(err.Error()))
+		if hint := instead(err, command.Secrets); hint != "" {
+			err = hintedError{err, hint}
+		}
+		conclude(term, err)
 		return outcome(failed.Code)
 	}
 	if err != nil && !closedPipe(err) {
 		fmt.Fprintf(term.err, "keywright: warning: %s\n", escaped(err.Error()))
 	}
 	return outcome(result.Code)
+}
+
+// instead says what to do about a value that no environment takes.
+func instead(err error, variables map[string]secret.Value) string {
+	const files = "--files hands values over as files"
+	const large = 16 << 10 // what is less is not to blame
+	switch {
+	case errors.Is(err, launch.ErrNUL):
+		return files
+	case errors.Is(err, syscall.E2BIG) && len(variables) > 0:
+		largest := slices.MaxFunc(slices.Sorted(maps.Keys(variables)), func(a, b string) int { return variables[a].Len() - variables[b].Len() })
+		if n := variables[largest].Len(); n > large {
+			return fmt.Sprintf("%s has %d bytes: %s", largest, n, files)
+		}
+	}
+	return ""
 }
 
 // warnUnmasked names the values that are too short to be masked.

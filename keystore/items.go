@@ -47,9 +47,10 @@ const (
 	Silent                   // no answer within the time that was given
 	Full                     // the value is larger than it takes, or the disk is full
 	Damaged                  // what it holds is not what was put there
+	Fixed                    // it can be read, and not changed
 )
 
-var troubles = [...]string{"failed", "is not there", "is locked", "was not unlocked: the request was dismissed", "did not answer in time", "has no room", "is damaged"}
+var troubles = [...]string{"failed", "is not there", "is locked", "was not unlocked: the request was dismissed", "did not answer in time", "has no room", "is damaged", "cannot be written"}
 
 // String completes a sentence that begins with the backend.
 func (t Trouble) String() string {
