@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"filippo.io/age"
@@ -187,23 +189,35 @@ func runRestore(ctx context.Context, term *terminal, o lockOptions, file string)
 	if err := b.RestoreRetired(ctx, actor(), keys.Store); err != nil {
 		return fmt.Errorf("restore what scans find old versions by: %w", err)
 	}
-	restored, left := 0, 0
+	restored, left := 0, []string(nil)
 	for _, name := range b.Names() {
 		switch err := b.Restore(ctx, actor(), keys.Store, name); {
 		case errors.Is(err, keystore.ErrExists):
-			left++
-			fmt.Fprintf(term.err, "keywright: left alone: %s is there already\n", name)
+			left = append(left, name.String())
 		case err != nil:
 			return err
 		default:
 			restored++
 		}
 	}
+	term.leftAlone(left)
 	fmt.Fprintf(term.err, "keywright: restored %s\n", plural(restored, "key"))
-	if left > 0 {
+	if len(left) > 0 {
 		return outcome(exitIncomplete)
 	}
 	return nil
+}
+
+// leftAlone names the keys that a restore left as they were.
+func (t *terminal) leftAlone(names []string) {
+	if len(names) == 0 {
+		return
+	}
+	text := strings.Join(names, ", ") + " is there already"
+	if len(names) > 1 {
+		text = strings.Join(names, ", ") + " are there already"
+	}
+	fmt.Fprintln(t.err, hang("keywright: left alone: ", "  ", text, cmp.Or(t.errWidth, defaultWidth)))
 }
 
 // citeLog begins an audit log with where the log stood that a backup comes from.

@@ -48,7 +48,7 @@ func newExport(term *terminal) *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.format, "format", "dotenv", "`FORMAT` is one of\n"+strings.Join(edit.Formats(), ", "))
+	f.StringVar(&o.format, "format", "dotenv", "`FORMAT` is one of\n"+strings.Join(edit.Formats()[:3], ", ")+",\n"+strings.Join(edit.Formats()[3:], ", "))
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, for you alone to read")
 	f.StringSliceVar(&o.only, "only", nil, "only the keys in `LIST` (names, without the environment)")
 	f.BoolVar(&o.yes, "yes-plaintext", false, "do not ask")
