@@ -206,8 +206,7 @@ func printProtected(term *terminal, list []protectedEnv) {
 			fmt.Fprintf(term.out, "%s is protected\n", e.Name)
 			continue
 		}
-		text := fmt.Sprintf("%s is protected, and unlocked until %s: %s", e.Name, moment(e.Until), escaped(e.Reason))
-		fmt.Fprintln(term.out, hang("", "  ", text, term.columns()))
+		term.print(e.Name+" ", fmt.Sprintf("is protected, and unlocked until %s: %s", moment(e.Until), escaped(e.Reason)))
 	}
 	if len(list) > 0 {
 		fmt.Fprintln(term.out)
