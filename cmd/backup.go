@@ -121,13 +121,28 @@ func (o lockOptions) phrase(ctx context.Context, term *terminal, fresh bool) (se
 		if err != nil {
 			return v, usageError{fmt.Errorf("--passphrase-file %s: %w", quote(o.passphrase), bare(err)), "check the path"}
 		}
+		if fresh {
+			term.warnShort(v)
+		}
 		return v, nil
 	}
 	v, err := term.askPassphraseOf(ctx, "the backup", fresh)
 	if errors.Is(err, errNobody) {
 		return v, usageError{err, "give a passphrase with --passphrase-file"}
 	}
+	if err == nil && fresh {
+		term.warnShort(v)
+	}
 	return v, err
+}
+
+// warnShort says of a new passphrase that it is soon guessed. An empty one is refused
+// where it is used.
+func (t *terminal) warnShort(v secret.Value) {
+	const least = 12 // bytes
+	if n := v.Len(); n > 0 && n < least {
+		fmt.Fprintf(t.err, "keywright: warning: a passphrase of less than %d characters is soon guessed\n", least)
+	}
 }
 
 const restoreLong = `Stores the keys of a backup, with all their versions. Keys that are there
@@ -234,7 +249,7 @@ func (o lockOptions) restoreIdentity(ctx context.Context, term *terminal) (age.I
 	if o.identity != "" {
 		data, err := os.ReadFile(o.identity)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("read identity: %w", err), "check the path"}
+			return nil, usageError{fmt.Errorf("--identity %s: %w", quote(o.identity), bare(err)), "check the path"}
 		}
 		defer clear(data)
 		all, err := age.ParseIdentities(bytes.NewReader(data))

@@ -154,7 +154,7 @@ func (d *doctor) keys(ctx context.Context, keys *keyring) error {
 		d.say("the authenticator's secret can be read")
 	}
 	if c.Loose > 0 {
-		d.say("%s left over, to be removed with the next change", plural(c.Loose, "item"))
+		d.say("%s left over, to be removed with a later change", plural(c.Loose, "item"))
 	}
 	return nil
 }

@@ -107,7 +107,7 @@ func explain(err error) (message, hint string, code int) {
 	var configured *config.Error
 	switch {
 	case errors.As(err, &configured):
-		return err.Error(), configured.Hint(), exitUsage
+		return err.Error(), cmp.Or(configured.Hint(), "docs/config.md says what it may hold"), exitUsage
 	case errors.Is(err, syscall.EROFS):
 		return err.Error(), unwritableHint, exitFailed
 	case errors.Is(err, fs.ErrPermission):
@@ -149,6 +149,10 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 		return "a version is kept when the next one is stored", exitFailed, true
 	case errors.Is(err, backup.ErrLocked):
 		return "a backup opens with what it was locked with: --passphrase-file, or --identity", exitFailed, true
+	case errors.Is(err, backup.ErrNoBackup):
+		return "it is a file that 'keywright backup' wrote; if this was one, take another copy", exitFailed, true
+	case errors.Is(err, backup.ErrFormat):
+		return "restore it with the keywright that wrote it, or a later one", exitFailed, true
 	case errors.Is(err, keystore.ErrRotating):
 		return "'keywright rotate resume' goes on with that, 'keywright rotate abort' takes it back", exitFailed, true
 	case errors.Is(err, keystore.ErrNoRotation):

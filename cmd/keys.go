@@ -209,14 +209,24 @@ func opener(t *terminal, dir string, may asking) agefile.Opener {
 	}
 	p := &agefile.Passphrase{Disk: t.disk, Path: filepath.Join(dir, "identity.age")}
 	if file := os.Getenv(envPassphrase); file != "" {
-		p.Ask = func(context.Context, bool) (secret.Value, error) { return readLine(file) }
+		p.Ask = func(_ context.Context, fresh bool) (secret.Value, error) {
+			v, err := readLine(file)
+			if fresh {
+				t.warnShort(v)
+			}
+			return v, err
+		}
 		return chosen{envPassphrase, p}
 	}
 	p.Ask = func(ctx context.Context, fresh bool) (secret.Value, error) {
 		if !may {
 			return secret.Value{}, agefile.ErrNotAsked
 		}
-		return t.askPassphraseOf(ctx, "the keys", fresh)
+		v, err := t.askPassphraseOf(ctx, "the keys", fresh)
+		if fresh {
+			t.warnShort(v)
+		}
+		return v, err
 	}
 	return p
 }
