@@ -210,12 +210,13 @@ func setList(field *[]string, given []string) {
 }
 
 const editLong = `Changes what is known of a key: all but its secrets and its name. Or, with
---protected, of an environment: in a protected one get, export, rm, mv and run
-ask at the terminal, want a reason that goes on record, and do nothing when the
-audit log cannot be written. If 'keywright totp' knows an authenticator, they
-want its code. To end that, with --protected=false, is asked for
-in the same way. This is a confirmation against slips, not a lock: code that
-runs as you can ask the keychain itself.
+--protected, of an environment: in a protected one get, export, rm, mv, run,
+rotate and 'import --from' ask at the terminal, want a reason that goes on
+record, and do nothing when the audit log cannot be written. If 'keywright totp'
+knows an authenticator, they want its code. To end that, with --protected=false,
+is asked for in the same way, and so are --provider, --param, --admin,
+--consumer and '--use reveal'. This is a confirmation against slips, not a lock:
+code that runs as you can ask the keychain itself.
 
 Where a flag takes a word, 'none' forgets what was said: --owner none.
 

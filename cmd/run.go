@@ -40,8 +40,16 @@ use goes on record before the program starts.
 
 A part goes into the variable that 'keywright edit --variable' gave it;
 otherwise the one named like the key, with the part behind it if there are
-several: DB_PASSWORD. With --files each is a file instead, whose path is in
-NAME_FILE.
+several: DB_PASSWORD.
+
+With --files each is a file instead, whose path is in NAME_FILE. On Linux it is
+in memory, and inherited: a program that closes what it inherits, as Python does
+when it starts another, leaves that one without. On other Unixes it is a FIFO,
+without a size, to be read from its beginning to its end. Windows has neither.
+
+With --mask the program's output is a pipe, and what is shown of it has *** for
+the values: against accidents. One of less than 8 bytes shows, and so does one
+that is written in pieces more than 50 ms apart; one of over 64 KiB is refused.
 
 A variable whose value is a reference, keywright://ENV/NAME#part, gets what it
 refers to, if that is in the same environment. Such variables may be in the

@@ -20,11 +20,11 @@ type unlockOptions struct {
 	end    bool
 }
 
-const unlockLong = `Lets 'run' hand out the keys of a protected environment unasked, for a while:
-for services and timers, which have nobody to ask. It asks itself, as whatever
-is done in a protected environment does. Reason and end are kept with the keys
-and shown by status; each use goes on record as ever. What was started before
-the end keeps its keys. All other verbs go on to ask.
+const unlockLong = `Lets 'run' hand out the keys of a protected environment unasked, and 'rotate'
+use them, for a while: for services and timers, which have nobody to ask. It
+asks itself, as whatever is done in a protected environment does. Reason and end
+are kept with the keys and shown by status; each use goes on record as ever.
+What was started before the end keeps its keys. All other verbs go on to ask.
 `
 
 func newUnlock(term *terminal) *cobra.Command {
