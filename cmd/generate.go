@@ -118,6 +118,17 @@ func runGenerate(ctx context.Context, term *terminal, o generateOptions, arg str
 	if err != nil {
 		return err
 	}
+	if o.elsewhere() {
+		catalog, err := keys.Catalog(ctx)
+		if err != nil {
+			return err
+		}
+		if _, exists := catalog.Find(name); exists {
+			if err := keys.permitElsewhere(ctx, "generate", name, ""); err != nil {
+				return err
+			}
+		}
+	}
 	if err := keys.record(ctx, "generate", audit.Granted, name); err != nil {
 		return err
 	}
