@@ -28,8 +28,8 @@ type key struct {
 
 // Of damaged items these errors never say what they are.
 var (
-	errKey  = errors.New("the log's signing key in the keychain is damaged")
-	errHead = errors.New("the log's head in the keychain is damaged")
+	errKey  = errors.New("the log's signing key is damaged")
+	errHead = errors.New("the log's head is damaged")
 )
 
 // A key's name says which installation's it is, and which log's of those: the prefix,

@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"filippo.io/age"
@@ -98,7 +100,7 @@ func (k *keyring) backUp(ctx context.Context, to age.Recipient, file string) (n 
 		return err
 	}, private)
 	if err != nil {
-		return 0, fmt.Errorf("back up to %s: %w", quote(file), err)
+		return 0, unwritten("back up to", file, err)
 	}
 	return n, nil
 }
@@ -126,7 +128,10 @@ func (o lockOptions) phrase(ctx context.Context, term *terminal, fresh bool) (se
 	if o.passphrase != "" {
 		v, err := readLine(o.passphrase)
 		if err != nil {
-			return v, usageError{err, "check the path"}
+			return v, usageError{fmt.Errorf("--passphrase-file %s: %w", quote(o.passphrase), bare(err)), "check the path"}
+		}
+		if fresh {
+			term.warnShort(v)
 		}
 		return v, nil
 	}
@@ -134,7 +139,19 @@ func (o lockOptions) phrase(ctx context.Context, term *terminal, fresh bool) (se
 	if errors.Is(err, errNobody) {
 		return v, usageError{err, "give a passphrase with --passphrase-file"}
 	}
+	if err == nil && fresh {
+		term.warnShort(v)
+	}
 	return v, err
+}
+
+// warnShort says of a new passphrase that it is soon guessed. An empty one is refused
+// where it is used.
+func (t *terminal) warnShort(v secret.Value) {
+	const least = 12 // bytes
+	if n := v.Len(); n > 0 && n < least {
+		fmt.Fprintf(t.err, "keywright: warning: a passphrase of less than %d characters is soon guessed\n", least)
+	}
 }
 
 const restoreLong = `Stores the keys of a backup, with all their versions. Keys that are there
@@ -189,19 +206,20 @@ func runRestore(ctx context.Context, term *terminal, o lockOptions, file string)
 	if err != nil {
 		return err
 	}
+	term.leftAlone(left)
 	fmt.Fprintf(term.err, "keywright: restored %s\n", plural(restored, "key"))
-	if left > 0 {
+	if len(left) > 0 {
 		return outcome(exitIncomplete)
 	}
 	return nil
 }
 
-// restore stores the keys of a backup that are not there, and says how many there were of
-// these and of the others. What it stores is on record before.
-func (k *keyring) restore(ctx context.Context, b *backup.Backup) (restored, left int, err error) {
+// restore stores the keys of a backup that are not there, and says how many these were, and
+// which the others. What it stores is on record before.
+func (k *keyring) restore(ctx context.Context, b *backup.Backup) (restored int, left []string, err error) {
 	catalog, err := k.Catalog(ctx)
 	if err != nil {
-		return 0, 0, err
+		return 0, nil, err
 	}
 	var protect, wanted []audit.Entry
 	for _, env := range b.Protected() {
@@ -211,14 +229,10 @@ func (k *keyring) restore(ctx context.Context, b *backup.Backup) (restored, left
 			protect = append(protect, e)
 		}
 	}
-	alone := func(name keystore.Name) {
-		left++
-		fmt.Fprintf(k.term.err, "keywright: left alone: %s is there already\n", name)
-	}
 	var names []keystore.Name
 	for _, key := range b.Keys() {
 		if _, exists := catalog.Find(key.Name); exists {
-			alone(key.Name)
+			left = append(left, key.Name.String())
 			continue
 		}
 		names = append(names, key.Name)
@@ -226,22 +240,22 @@ func (k *keyring) restore(ctx context.Context, b *backup.Backup) (restored, left
 	}
 	r, err := k.enter(ctx, append(protect, wanted...)...)
 	if err != nil {
-		return 0, 0, err
+		return 0, nil, err
 	}
 	for i, e := range protect {
 		if err := k.Protect(ctx, actor(), e.Environment); err != nil {
-			return 0, 0, k.failed(ctx, r.from(i), err)
+			return 0, nil, k.failed(ctx, r.from(i), err)
 		}
 	}
 	r = r.from(len(protect))
 	if err := b.RestoreRetired(ctx, actor(), k.Store); err != nil {
-		return 0, 0, k.failed(ctx, r, fmt.Errorf("restore what scans find old versions by: %w", err))
+		return 0, nil, k.failed(ctx, r, fmt.Errorf("restore what scans find old versions by: %w", err))
 	}
 	for i, name := range names {
 		switch err := b.Restore(ctx, actor(), k.Store, name); {
 		case errors.Is(err, keystore.ErrExists): // since then
 			_ = k.failed(ctx, r.only(i), err)
-			alone(name)
+			left = append(left, name.String())
 		case err != nil:
 			return restored, left, k.failed(ctx, r.from(i), err)
 		default:
@@ -249,6 +263,18 @@ func (k *keyring) restore(ctx context.Context, b *backup.Backup) (restored, left
 		}
 	}
 	return restored, left, nil
+}
+
+// leftAlone names the keys that a restore left as they were.
+func (t *terminal) leftAlone(names []string) {
+	if len(names) == 0 {
+		return
+	}
+	text := strings.Join(names, ", ") + " is there already"
+	if len(names) > 1 {
+		text = strings.Join(names, ", ") + " are there already"
+	}
+	fmt.Fprintln(t.err, hang("keywright: left alone: ", "  ", text, cmp.Or(t.errWidth, defaultWidth)))
 }
 
 // citeLog begins an audit log with where the log stood that a backup comes from.
@@ -265,7 +291,7 @@ func (o lockOptions) restoreIdentity(ctx context.Context, term *terminal) (age.I
 	if o.identity != "" {
 		data, err := os.ReadFile(o.identity)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("read identity: %w", err), "check the path"}
+			return nil, usageError{fmt.Errorf("--identity %s: %w", quote(o.identity), bare(err)), "check the path"}
 		}
 		defer clear(data)
 		all, err := age.ParseIdentities(bytes.NewReader(data))

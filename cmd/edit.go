@@ -51,7 +51,7 @@ func (d *details) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&d.params, "param", nil, "`NAME=VALUE` that the service must know, or NAME= to\nforget it (may be repeated)")
 	f.StringVar(&d.admin, "admin", "", "`KEY` that it is changed with; itself for none")
 	f.StringArrayVar(&d.consumers, "consumer", nil, "`SPEC` of a place that new versions are delivered to,\nin place of those before (may be repeated)")
-	f.StringSliceVar(&d.forbid, "forbid", nil, "rights that no new version may have, `LIST`: withdraw;\nnone to forbid nothing")
+	f.StringSliceVar(&d.forbid, "forbid", nil, "rights that no new version may have, `LIST`:\nwithdraw; none to forbid nothing")
 	f.BoolFunc("require-ip-list", "a new version has to be bound to addresses", func(s string) error {
 		_, err := strconv.ParseBool(s)
 		d.requireIPs = s
@@ -210,18 +210,19 @@ func setList(field *[]string, given []string) {
 }
 
 const editLong = `Changes what is known of a key: all but its secrets and its name. Or, with
---protected, of an environment: in a protected one get, export, rm, mv, run and
-rotate ask at the terminal, want a reason that goes on record, and do nothing if
-the audit log cannot be written. If 'keywright totp' knows an authenticator, they
-want its code. To end that, with --protected=false, is asked for
-in the same way. This is a confirmation against slips, not a lock: code that
-runs as you can ask the keychain itself.
+--protected, of an environment: in a protected one get, export, rm, mv, run,
+rotate and 'import --from' ask at the terminal, want a reason that goes on
+record, and do nothing when the audit log cannot be written. If 'keywright totp'
+knows an authenticator, they want its code. To end that, with --protected=false,
+is asked for in the same way, and so are --provider, --param, --admin,
+--consumer and '--use reveal'. This is a confirmation against slips, not a lock:
+code that runs as you can ask the keychain itself.
 
 Where a flag takes a word, 'none' forgets what was said: --owner none.
 
-A key whose use is 'run' is handed to programs, by 'keywright run' and when it is
-rotated; get and export refuse it. A program can show what it is handed, and a
-backup holds it: this, too, is against slips.
+A key whose use is 'run' is handed to programs, by 'keywright run' and when it
+is rotated; get and export refuse it. A program can show what it is handed, and
+a backup holds it: this, too, is against slips.
 
 A consumer is a place that gets a new version of the key when it is replaced:
 
@@ -231,11 +232,11 @@ A consumer is a place that gets a new version of the key when it is replaced:
   command:PROGRAM ARGUMENT…   a program; the secret is its standard input: the
                               one part, or that of the option part=PART, or else
                               all parts as JSON
-  gh:OWNER/REPO,PART=SECRET   GitHub Actions: of a repository, of OWNER/REPO/ENV,
-                              of an ORGANISATION
+  gh:OWNER/REPO,PART=SECRET   GitHub Actions: of a repository, of an environment
+                              (OWNER/REPO/ENV), of an ORGANISATION
   gitlab:projects/PATH,PART=VARIABLE
-                              GitLab CI/CD; groups/PATH; of an environment scope:
-                              scope=SCOPE
+                              GitLab CI/CD; groups/PATH; scope=SCOPE is that of
+                              an environment
   k8s:NAMESPACE/SECRET,PART=KEY
                               Kubernetes; config=KUBECONFIG and context=CONTEXT,
                               if not those that are current now
@@ -302,9 +303,9 @@ func newEdit(term *terminal) *cobra.Command {
 	c.Flags().SortFlags = false
 	d.addFlags(c.Flags())
 	c.Flags().BoolVar(&d.noConsumers, "no-consumers", false, "deliver new versions nowhere")
-	c.Flags().StringVar(&d.use, "use", "", "`WAY` is reveal (the default), or run: it is handed to\nprograms, and neither shown nor exported")
+	c.Flags().StringVar(&d.use, "use", "", "`WAY` is reveal (the default), or run: it is handed\nto programs, and neither shown nor exported")
 	c.Flags().BoolVar(&protected, "protected", false, "ask before an environment's keys are used")
-	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record; protected environments ask\nbefore a key goes to other places")
+	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record; protected environments\nask before a key goes to other places")
 	complete(c, "use", uses)
 	return c
 }

@@ -48,7 +48,7 @@ func newExport(term *terminal) *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.format, "format", "dotenv", "`FORMAT` is one of\n"+strings.Join(edit.Formats(), ", "))
+	f.StringVar(&o.format, "format", "dotenv", "`FORMAT` is one of\n"+strings.Join(edit.Formats()[:3], ", ")+",\n"+strings.Join(edit.Formats()[3:], ", "))
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, for you alone to read")
 	f.StringSliceVar(&o.only, "only", nil, "only the keys in `LIST` (names, without the environment)")
 	f.BoolVar(&o.yes, "yes-plaintext", false, "do not ask")
@@ -106,7 +106,7 @@ func (o exportOptions) write(term *terminal, text []byte) error {
 	}
 	const private = 0o600
 	if err := durable.WriteFile(o.output, func(w io.Writer) error { _, err := w.Write(text); return err }, private); err != nil {
-		return fmt.Errorf("export to %s: %w", quote(o.output), err)
+		return unwritten("export to", o.output, err)
 	}
 	return nil
 }

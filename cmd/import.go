@@ -26,6 +26,12 @@ it, database.password, elements of lists counted from 0. Of freqtrade's
 config.json the exchange's key, secret and password become one key with the
 parts id, secret and passphrase; the rest of it that is no secret stays out.
 
+A line of a .env file is NAME=value, with 'export' before it or not. A value
+ends with its line or before a comment, " #"; in single quotes it stands as it
+is; in double quotes \n, \r, \t, \", \\ and \$ mean what they usually do. In
+quotes it may have several lines. One that refers to another variable or runs a
+command, $NAME or $(...) outside of single quotes, is not taken: loaders differ.
+
 A key that is there already with the same value stays as it is; with another
 it is left alone, unless --replace says otherwise. Each line that could not be
 taken is named, and the exit code is 3 then.
@@ -441,6 +447,9 @@ func readSmall(doing, path string) ([]byte, error) {
 		return nil, usageError{fmt.Errorf("%s %s: %w", doing, quote(path), bare(err)), "check the path"}
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, usagef("give a file in it", "%s %s: it is a directory", doing, quote(path))
+	}
 	data, err := io.ReadAll(io.LimitReader(f, keystore.MaxValue+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", doing, quote(path), bare(err))

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"filippo.io/age"
+
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/internal/launch"
 	"github.com/keywright/keywright/keystore"
@@ -336,25 +338,51 @@ func keychainOptions(t *terminal, dir string, ask asking) keychain.Options {
 // or one that is typed.
 func opener(t *terminal, dir string, may asking) agefile.Opener {
 	if file := os.Getenv(envIdentity); file != "" {
-		return agefile.IdentityFile(file)
+		return chosen{envIdentity, agefile.IdentityFile(file)}
 	}
-	ask := func(ctx context.Context, fresh bool) (secret.Value, error) {
+	p := &agefile.Passphrase{Disk: t.disk, Path: filepath.Join(dir, "identity.age")}
+	if file := os.Getenv(envPassphrase); file != "" {
+		p.Ask = func(_ context.Context, fresh bool) (secret.Value, error) {
+			v, err := readLine(file)
+			if fresh {
+				t.warnShort(v)
+			}
+			return v, err
+		}
+		return chosen{envPassphrase, p}
+	}
+	p.Ask = func(ctx context.Context, fresh bool) (secret.Value, error) {
 		if !may {
 			return secret.Value{}, agefile.ErrNotAsked
 		}
-		return t.askPassphraseOf(ctx, "the keys", fresh)
+		v, err := t.askPassphraseOf(ctx, "the keys", fresh)
+		if fresh {
+			t.warnShort(v)
+		}
+		return v, err
 	}
-	if file := os.Getenv(envPassphrase); file != "" {
-		ask = func(context.Context, bool) (secret.Value, error) { return readLine(file) }
+	return p
+}
+
+// chosen is an Opener that a variable chose, which its errors name.
+type chosen struct {
+	by string
+	agefile.Opener
+}
+
+func (c chosen) Identity(ctx context.Context, make bool) (*age.X25519Identity, error) {
+	identity, err := c.Opener.Identity(ctx, make)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", c.by, err)
 	}
-	return &agefile.Passphrase{Disk: t.disk, Path: filepath.Join(dir, "identity.age"), Ask: ask}
+	return identity, err
 }
 
 // readLine is the first line of a file.
 func readLine(file string) (secret.Value, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return secret.Value{}, fmt.Errorf("read the passphrase: %w", err)
+		return secret.Value{}, err
 	}
 	defer clear(data)
 	line, _, _ := bytes.Cut(data, []byte("\n"))

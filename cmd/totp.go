@@ -142,7 +142,7 @@ func (t *terminal) showRecovery(codes []secret.Value) error {
 		return err
 	}
 	defer tty.close()
-	fmt.Fprintln(tty.out, "Recovery codes, each good for once. Keep them on paper; they are not shown again:")
+	fmt.Fprintln(tty.out, "Recovery codes, each good for once. Keep them on paper; not shown again:")
 	for _, c := range codes {
 		fmt.Fprintf(tty.out, "  %s\n", c.Reveal())
 		c.Wipe()

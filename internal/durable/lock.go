@@ -22,7 +22,7 @@ const (
 func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 	l := newLock(path)
 	if _, err := l.TryLockContext(ctx, lockRetry); err != nil {
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: bare(err)}
 	}
 	return unlocker(l), nil
 }
@@ -33,7 +33,7 @@ func TryLock(path string) (unlock func() error, err error) {
 	l := newLock(path)
 	switch held, err := l.TryLock(); {
 	case err != nil:
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: bare(err)}
 	case !held:
 		return nil, nil
 	}
