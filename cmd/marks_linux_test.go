@@ -333,7 +333,7 @@ func (h *hunt) errands() map[string][]errand {
 		"audit show":       {ok("audit", "show"), ok("audit", "show", "--format", "json"), ok("audit", "show", "--format", "csv"), ok("audit", "show", "--format", "cef")},
 		"audit verify":     {ok("audit", "verify"), ok("audit", "verify", "--against", h.prop("checkpoint"))},
 		"audit prove":      {ok("audit", "prove", "0"), ends(exitFailed, "audit", "prove", "999")},
-		"audit check":      {ok("audit", "check", h.prop("proof"), "--key", logKey), ends(exitFindings, "audit", "check", h.prop("env"), "--key", logKey)},
+		"audit check":      {ok("audit", "check", h.prop("proof"), "--key", logKey), ends(exitUsage, "audit", "check", h.prop("env"), "--key", logKey), ends(exitFindings, "audit", "check", h.prop("proof"), "--key", "x")},
 		"audit checkpoint": {ok("audit", "checkpoint")},
 		"audit key":        {ok("audit", "key")},
 		"audit erase":      {ok("audit", "erase", "--before", "0h", "--yes"), ends(exitUsage, "audit", "erase", "--before", "0h")},
