@@ -110,6 +110,7 @@ type Probe struct {
 	State State
 	Code  string // the provider's own word: "28P01", "401 Bad credentials"; never a secret
 	Who   Identity
+	After time.Duration // when it may be asked again; zero if it did not say
 }
 
 // Identity is what a provider says of a credential. What it does not say is zero.

@@ -429,6 +429,12 @@ func (w *work) fail(ctx context.Context, err error) error {
 	if known := (*provider.Error)(nil); errors.As(err, &known) && known.Hint != "" {
 		hint = known.Hint + "; then " + hint
 	}
+	// What failed is not done again unasked: a call that was refused so may be the last of
+	// several. Who asks too early waits.
+	if w.j.Until = (time.Time{}); after(err) > 0 {
+		w.j.Until = w.Now().Add(after(err)).UTC()
+		hint = "not before " + w.j.Until.Local().Format(time.DateTime) + ": " + hint
+	}
 	w.j.note(w.Now(), Failed, err.Error())
 	if w.again || w.begun && unclear(step, err) { // it is not known whether it happened
 		w.j.note(w.Now(), Begun, "how it went is not known")

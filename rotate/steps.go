@@ -328,11 +328,11 @@ func (w *work) verify(ctx context.Context) (result, error) {
 		} else {
 			note += string(probe.State) + " " + probe.Code
 		}
-		return result{until: w.Now().Add(w.apart()), note: note}, nil
+		return result{until: w.Now().Add(max(w.apart(), probe.After, after(err))), note: note}, nil
 	case err != nil:
 		return result{}, err
 	}
-	return result{}, fmt.Errorf("the new key is %s (%s)", probe.State, probe.Code)
+	return result{}, &later{fmt.Errorf("the new key is %s (%s)", probe.State, probe.Code), probe.After}
 }
 
 // since is how long the step has been tried for.
