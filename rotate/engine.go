@@ -426,8 +426,8 @@ func (w *work) fail(ctx context.Context, err error) error {
 	}
 	step := w.j.Step()
 	hint := "keywright rotate resume " + w.j.ID + "; what stands: keywright rotate show " + w.j.ID
-	if known := (*provider.Error)(nil); errors.As(err, &known) && known.Hint != "" {
-		hint = known.Hint + "; then " + hint
+	if do := advice(err); do != "" {
+		hint = do + "; then " + hint
 	}
 	// What failed is not done again unasked: a call that was refused so may be the last of
 	// several. Who asks too early waits.

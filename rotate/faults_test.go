@@ -67,7 +67,7 @@ type class struct {
 
 var classes = []class{
 	{"save", "issued", "preflight", 0, []failure{full, locked}},
-	{"verify", "issued", "preflight", 0, []failure{gone, broken, skewed, dead}},
+	{"verify", "issued", "preflight", 0, []failure{gone, broken, skewed, blocked, dead}},
 	{"list", "issued", "preflight", 0, []failure{gone, forbidden}},
 	{"save", "made here", "make", 0, []failure{full, locked}},
 	{"apply", "made here", "apply", 0, []failure{gone, broken, late, slower, refused, forbidden, noSlot}},

@@ -45,7 +45,7 @@ func (w *work) revoke(ctx context.Context) (result, error) {
 			return result{}, fmt.Errorf("try the new key: %w", err)
 		}
 		if !probe.State.Lives() {
-			return result{}, &later{fmt.Errorf("the new key is %s (%s): the old one stays", probe.State, probe.Code), probe.After}
+			return result{}, &stop{error: fmt.Errorf("the new key is %s (%s): the old one stays", probe.State, probe.Code), after: probe.After}
 		}
 	}
 	if w.j.Mode == Overlap {

@@ -101,6 +101,9 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 		if err != nil {
 			return result{}, fmt.Errorf("try the old key: %w", err)
 		}
+		if err := w.untriable(probe); err != nil {
+			return result{}, err
+		}
 		if w.j.Control = probe.State.Lives(); w.j.Control && w.j.OldID == "" {
 			w.j.OldID = probe.Who.ID
 		}
@@ -332,7 +335,7 @@ func (w *work) verify(ctx context.Context) (result, error) {
 	case err != nil:
 		return result{}, err
 	}
-	return result{}, &later{fmt.Errorf("the new key is %s (%s)", probe.State, probe.Code), probe.After}
+	return result{}, &stop{error: fmt.Errorf("the new key is %s (%s)", probe.State, probe.Code), after: probe.After}
 }
 
 // since is how long the step has been tried for.

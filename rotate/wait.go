@@ -7,21 +7,35 @@ import (
 	"github.com/keywright/keywright/provider"
 )
 
-// later is an error of a provider that said when it may be asked again.
-type later struct {
+// stop is an error that says what comes next.
+type stop struct {
 	error
-	after time.Duration
+	after time.Duration // that the provider wants to be left alone for
+	hint  string        // what to do about it; may be empty
 }
 
-func (l *later) Unwrap() error { return l.error }
+func (s *stop) Unwrap() error { return s.error }
+
+// advice is what to do about an error; empty if nobody knows.
+func advice(err error) string {
+	var here *stop
+	var known *provider.Error
+	switch {
+	case errors.As(err, &here) && here.hint != "":
+		return here.hint
+	case errors.As(err, &known):
+		return known.Hint
+	}
+	return ""
+}
 
 // after is how long a provider wants to be left alone; zero if it did not say.
 func after(err error) time.Duration {
-	var said *later
+	var here *stop
 	var known *provider.Error
 	switch {
-	case errors.As(err, &said):
-		return said.after
+	case errors.As(err, &here):
+		return here.after
 	case errors.As(err, &known):
 		return known.After
 	}
@@ -34,5 +48,5 @@ func (w *work) notYet(why string, after time.Duration) (result, error) {
 	if w.since() < patience {
 		return result{until: w.Now().Add(max(w.apart(), after)), note: why}, nil
 	}
-	return result{}, &later{errors.New(why), after}
+	return result{}, &stop{error: errors.New(why), after: after}
 }
