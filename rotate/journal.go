@@ -122,9 +122,10 @@ type Journal struct {
 	By           string    `json:"by"`
 	Opened       time.Time `json:"opened"`
 
-	Mode  Mode          `json:"mode"`
-	Grace time.Duration `json:"grace,omitempty"`
-	Plan  provider.Plan `json:"plan"`
+	Mode   Mode          `json:"mode"`
+	Urgent bool          `json:"urgent,omitempty"` // the old key has leaked: nobody is asked who needs it
+	Grace  time.Duration `json:"grace,omitempty"`
+	Plan   provider.Plan `json:"plan"`
 
 	Old   int    `json:"old"`           // version
 	New   int    `json:"new,omitempty"` // version, once it is stored

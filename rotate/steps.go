@@ -177,7 +177,13 @@ func (w *work) make(ctx context.Context) (result, error) {
 }
 
 func (w *work) apply(ctx context.Context) (result, error) {
+	var has result
 	if w.j.Mode == InPlace {
+		var err error
+		if has, err = w.letGo(ctx, "Replace"); !w.j.begun(Apply) && (err != nil || has.need != nil) {
+			return has, err
+		}
+		has.need = nil
 		if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "the old one ends with the new one"); err != nil {
 			return result{}, err
 		}
@@ -189,7 +195,7 @@ func (w *work) apply(ctx context.Context) (result, error) {
 	if w.j.Mode == InPlace && err == nil {
 		w.j.Revoked = w.Now().UTC()
 	}
-	return result{}, err
+	return has, err
 }
 
 // issue never asks twice for one key: what was made by a process that died is found by
