@@ -139,11 +139,16 @@ type Journal struct {
 	Next   int     `json:"next"` // index of the step that is to be done
 	Events []Event `json:"events"`
 
-	Until   time.Time     `json:"until,omitzero"`   // nothing is done before
-	Tries   int           `json:"tries,omitempty"`  // of the step that is to be done
-	Known   []string      `json:"known,omitempty"`  // ids at the provider before one was issued
-	Agreed  []string      `json:"agreed,omitempty"` // questions that were answered with yes
-	Control bool          `json:"control"`          // the old key was alive before it was revoked
+	Until   time.Time `json:"until,omitzero"`   // nothing is done before
+	Tries   int       `json:"tries,omitempty"`  // of the step that is to be done
+	Known   []string  `json:"known,omitempty"`  // ids at the provider before one was issued
+	Agreed  []string  `json:"agreed,omitempty"` // questions that were answered with yes
+	Control bool      `json:"control"`          // the old key was alive before it was revoked
+
+	// Was is what the provider said of the old key before anything was changed; nil if it
+	// did not say.
+	Was *provider.Identity `json:"was,omitempty"`
+
 	Revoked time.Time     `json:"revoked,omitzero"` // when the provider said so
 	Tried   []time.Time   `json:"tried,omitempty"`  // the old key, by keywright: its provider may take that for uses
 	Used    time.Time     `json:"used,omitzero"`    // the old key, as its provider told when its end was at hand

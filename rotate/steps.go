@@ -107,6 +107,9 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 		if w.j.Control = probe.State.Lives(); w.j.Control && w.j.OldID == "" {
 			w.j.OldID = probe.Who.ID
 		}
+		if w.j.Was = nil; w.j.Control {
+			w.j.Was = &probe.Who
+		}
 		notes = append(notes, "the old key is "+string(probe.State))
 		if err := w.key.Policy.allow(probe.Who); err != nil && probe.State.Lives() {
 			notes = append(notes, "of the old key: "+err.Error())
@@ -359,56 +362,6 @@ func (w *work) since() time.Duration {
 
 // apart is how long to wait between two probes.
 func (w *work) apart() time.Duration { return max(pause, w.p.Info().Propagation/probesApart) }
-
-// parity compares what the two keys may do. Less is told, more is refused.
-func (w *work) parity(ctx context.Context) (result, error) {
-	v := w.p.(provider.Verifier)
-	next, err := v.Verify(ctx, w.next)
-	if err != nil {
-		return result{}, err
-	}
-	if err := w.key.Policy.allow(next.Who); err != nil {
-		return result{}, fmt.Errorf("the new key is not what it has to be: %w", err)
-	}
-	if question := "Its provider does not tell what the new key may do, and the key's policy forbids " + strings.Join(w.key.Policy.Forbidden, ", ") + ". Did you look?"; w.key.Policy.unseen(next.Who) && !w.yes(question) {
-		return result{need: &Need{Question: question}}, nil
-	}
-	if w.p.Info().Nonce || !w.j.Control || w.j.begun(Disable) || w.j.Mode == InPlace {
-		return result{skipped: true, note: "the old key cannot be asked"}, nil
-	}
-	old, err := w.tryOld(ctx, v)
-	if err != nil || !old.State.Lives() {
-		return result{skipped: true, note: "the old key did not answer"}, nil
-	}
-	a, b := old.Who, next.Who
-	var more, less []string
-	for _, s := range b.Scopes {
-		if !slices.Contains(a.Scopes, s) {
-			more = append(more, s)
-		}
-	}
-	for _, s := range a.Scopes {
-		if !slices.Contains(b.Scopes, s) {
-			less = append(less, "without "+s)
-		}
-	}
-	if b.Withdraw && !a.Withdraw {
-		more = append(more, "withdraw")
-	}
-	if len(a.IPs) > 0 && len(b.IPs) == 0 {
-		more = append(more, "use from any address")
-	}
-	if !a.Expires.IsZero() && b.Expires.IsZero() {
-		more = append(more, "no expiry")
-	}
-	if a.Account != b.Account && a.Account != "" && b.Account != "" {
-		return result{}, fmt.Errorf("the new key is of the account %s, the old one of %s", b.Account, a.Account)
-	}
-	if len(more) > 0 {
-		return result{}, fmt.Errorf("the new key may do more than the old one: %s", strings.Join(more, ", "))
-	}
-	return result{note: strings.Join(less, ", ")}, nil
-}
 
 // deliver gives a consumer what is in to, and reads it back.
 func (w *work) deliver(ctx context.Context, spec string, from, to map[string]secret.Value) (result, error) {
