@@ -150,6 +150,9 @@ type Planner interface {
 type Plan struct {
 	// InPlace says that the old one dies as the new one is born.
 	InPlace bool
+	// Anew says that a new one can be issued when the old one is gone: nothing is taken
+	// over from that at the provider.
+	Anew bool `json:",omitempty"`
 	// Outage is what does not work for how long; empty if nothing.
 	Outage string
 	// Needs is what the user has to bring: "a code of the authenticator".

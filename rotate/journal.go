@@ -122,10 +122,12 @@ type Journal struct {
 	By           string    `json:"by"`
 	Opened       time.Time `json:"opened"`
 
-	Mode   Mode          `json:"mode"`
-	Urgent bool          `json:"urgent,omitempty"` // the old key has leaked: nobody is asked who needs it
-	Grace  time.Duration `json:"grace,omitempty"`
-	Plan   provider.Plan `json:"plan"`
+	Mode   Mode `json:"mode"`
+	Urgent bool `json:"urgent,omitempty"` // the old key has leaked: nobody is asked who needs it
+	// RevokeFirst says that the old key is revoked before there is a new one.
+	RevokeFirst bool          `json:"revoke_first,omitempty"`
+	Grace       time.Duration `json:"grace,omitempty"`
+	Plan        provider.Plan `json:"plan"`
 
 	Old   int    `json:"old"`           // version
 	New   int    `json:"new,omitempty"` // version, once it is stored
@@ -246,12 +248,13 @@ func (j *Journal) Outage() (what string, since time.Time) {
 		return "", since
 	}
 	left := j.Steps[min(j.Next, len(j.Steps)):]
-	if !slices.ContainsFunc(left, func(s Step) bool { return s.Name == Deliver || s.Name == Reload || s.Name == TakeBack }) {
+	if !slices.ContainsFunc(left, func(s Step) bool {
+		return s.Name == Deliver || s.Name == Reload || s.Name == TakeBack || s.Name == Promote && j.RevokeFirst
+	}) {
 		return "", since
 	}
 	for _, e := range j.Events {
-		ends := e.Step.Name == Disable || e.Step.Name == Revoke || j.Mode == InPlace && e.Step.Name == Apply
-		if ends && e.What == Begun {
+		if j.ends(e.Step) && e.What == Begun {
 			return j.Plan.Outage, e.At
 		}
 	}

@@ -46,7 +46,7 @@ func (w *work) disable(ctx context.Context, disable bool) (result, error) {
 func (w *work) revoke(ctx context.Context) (_ result, err error) {
 	v, tries := w.p.(provider.Verifier)
 	tries = tries && !w.p.Info().Nonce // where they are, both are in use by now
-	if tries {
+	if tries && !w.j.RevokeFirst {
 		probe, err := v.Verify(ctx, w.next)
 		if err != nil {
 			return result{}, fmt.Errorf("try the new key: %w", err)
@@ -86,7 +86,11 @@ func (w *work) revoke(ctx context.Context) (_ result, err error) {
 	if err := w.begin(ctx); err != nil {
 		return result{}, err
 	}
-	if err := r.Revoke(ctx, w.admin, w.old, w.next); err != nil {
+	other := w.next
+	if w.j.RevokeFirst {
+		other = provider.Credential{}
+	}
+	if err := r.Revoke(ctx, w.admin, w.old, other); err != nil {
 		return result{}, err
 	}
 	if w.j.Revoked.IsZero() {
@@ -134,7 +138,11 @@ func (w *work) lastUse(ctx context.Context) (result, error) {
 		return result{note: w.whenUsed(w.j.Used)}, nil // without another look, or a busy key is asked about for ever
 	}
 	// The old key is not shown to it: a provider that asks with it whose it is would count that.
-	all, err := w.p.(provider.Lister).List(ctx, w.admin, w.next)
+	beside := w.next
+	if w.j.RevokeFirst { // there is no other
+		beside = w.old
+	}
+	all, err := w.p.(provider.Lister).List(ctx, w.admin, beside)
 	if err != nil && ctx.Err() != nil {
 		return result{}, err
 	}

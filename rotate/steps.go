@@ -301,20 +301,12 @@ func (w *work) ask(ctx context.Context) (result, error) {
 			return result{need: &Need{Steps: steps, Parts: names}, note: "what was given is " + string(probe.State)}, nil
 		}
 		w.j.NewID = probe.Who.ID
-		if before, err := w.before(ctx, v); err == nil && before.State.Lives() && before.Who.Account != probe.Who.Account {
-			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", probe.Who.Account, before.Who.Account)}, nil
+		if was := w.j.Was; was != nil && was.Account != probe.Who.Account {
+			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", probe.Who.Account, was.Account)}, nil
 		}
 	}
 	w.j.New = w.key.Next
 	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
-}
-
-// before tries the old key, unless that disturbs who uses it.
-func (w *work) before(ctx context.Context, v provider.Verifier) (provider.Probe, error) {
-	if w.p.Info().Nonce {
-		return provider.Probe{State: provider.Unknown}, nil
-	}
-	return w.tryOld(ctx, v)
 }
 
 // tryOld tries the old key while it is to be alive, and notes when.

@@ -386,6 +386,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	}
 	plan, err := p.rights(ctx, admin, user)
 	plan.LastUsed = last
+	plan.Anew = old.Params["user"] != "" // else whose the new one is to be is asked of the old one
 	return plan, err
 }
 

@@ -90,6 +90,7 @@ func Provider(t *testing.T, s Subject) {
 	}
 	if _, ok := s.Provider.(provider.Revoker); ok {
 		t.Run("revoke", s.revoke)
+		t.Run("anew", s.anew)
 	}
 	if s.New != nil {
 		t.Run("cancelled", s.cancelled)
@@ -323,6 +324,31 @@ func (s Subject) issue(t *testing.T) {
 			t.Errorf("%s is not listed under the lineage %s", next.ID, line)
 		}
 	}
+}
+
+// anew checks that a plan which says that a new one can be issued when the old one is gone
+// is right.
+func (s Subject) anew(t *testing.T) {
+	p, plans := s.Provider.(provider.Planner)
+	issuer, issues := s.Provider.(provider.Issuer)
+	if !plans {
+		return
+	}
+	old := s.New(t)
+	plan, err := p.Plan(t.Context(), s.Admin, old)
+	s.check(t, "plan", err, old)
+	switch {
+	case !plan.Anew:
+		return
+	case !issues:
+		t.Fatal("nothing is issued, and it says how")
+	}
+	s.check(t, "revoke", s.Provider.(provider.Revoker).Revoke(t.Context(), s.Admin, old, provider.Credential{}), old)
+	s.refused(t, old)
+	next, err := issuer.Issue(t.Context(), s.Admin, old, lineage())
+	s.check(t, "issue", err, old, next)
+	s.accepted(t, next)
+	s.refused(t, old)
 }
 
 func (s Subject) list(t *testing.T) {
