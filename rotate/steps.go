@@ -280,7 +280,8 @@ func (w *work) ask(ctx context.Context) (result, error) {
 	for _, p := range w.p.Info().Parts {
 		names = append(names, p.Name)
 	}
-	steps := w.p.(provider.Guide).Guide(w.old)
+	all := w.p.(provider.Guide).Guide(w.old)
+	steps := provider.Steps{IssueAt: all.IssueAt, Issue: all.Issue} // the old one is still needed
 	if w.answer.Parts == nil {
 		return result{need: &Need{Steps: steps, Parts: names}}, nil
 	}
