@@ -60,6 +60,9 @@ type Info struct {
 	// UseSpan is how long after a use that it tells of others are not told: of several
 	// within it, LastUsed is the first. It is zero if nothing is known of that.
 	UseSpan time.Duration
+	// Local says that no service knows its credentials: nobody can be asked about one, and
+	// nobody be told that it is over.
+	Local bool
 	// Others is who else issues credentials that look the same, where a probe without a
 	// host does not reach: "a server of your own". What is refused may be valid there. It is
 	// empty if there are none.

@@ -105,11 +105,14 @@ type Grade string
 
 // The grades, the best first.
 const (
-	RefusedDead  Grade = "refused as not valid, with the new one accepted beside it"
-	Absent       Grade = "absent from the provider's complete list"
-	Acknowledged Grade = "the provider acknowledged its end; nobody looked"
-	Said         Grade = "somebody said that it was deleted; nobody looked"
-	NoProvider   Grade = "no provider knows it: only what it was given to does"
+	RefusedDead   Grade = "refused as not valid, with the new one accepted beside it"
+	RefusedUnseen Grade = "refused as not valid; it was not seen alive before"
+	Absent        Grade = "absent from the provider's complete list"
+	OutOfUse      Grade = "listed by the provider as out of use"
+	Acknowledged  Grade = "the provider acknowledged its end; nobody looked"
+	Said          Grade = "somebody said that it was deleted; nobody looked"
+	NoProvider    Grade = "no provider knows it: only what it was given to does"
+	Unended       Grade = "nobody ended it: it may be alive"
 )
 
 // Journal is all that is known of a rotation. It holds no secret.

@@ -32,8 +32,8 @@ func (w *work) prove(ctx context.Context) (result, error) {
 		return result{until: w.Now().Add(w.apart()), note: fmt.Sprintf("refused %d of %d times (%s)", n, deaths, old.Code)}, nil
 	}
 	w.j.Grade = RefusedDead
-	if !w.j.Control { // it was never seen alive: the refusal proves less
-		w.j.Grade = Acknowledged
+	if !w.j.Control { // the refusal proves less: it may always have been refused
+		w.j.Grade = RefusedUnseen
 	}
 	return result{note: "refused " + fmt.Sprint(deaths) + " times: " + old.Code}, nil
 }
@@ -48,9 +48,13 @@ func (w *work) proveAbsent(ctx context.Context) (result, error) {
 	if err != nil {
 		return w.notYet(err.Error(), after(err))
 	}
-	if slices.ContainsFunc(all, func(c provider.Listed) bool { return c.ID == w.j.OldID && !c.Disabled }) {
+	switch i := slices.IndexFunc(all, func(c provider.Listed) bool { return c.ID == w.j.OldID }); {
+	case i < 0:
+		w.j.Grade = Absent
+	case all[i].Disabled:
+		w.j.Grade = OutOfUse
+	default:
 		return w.notYet("the provider still lists the old key", 0)
 	}
-	w.j.Grade = Absent
 	return result{}, nil
 }

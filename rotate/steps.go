@@ -408,8 +408,12 @@ func (w *work) close() (result, error) {
 		w.j.Grade = Acknowledged
 	case is[provider.Guide](w.p) && w.j.begun(Revoke):
 		w.j.Grade = Said
-	default:
+	case w.j.Mode == InPlace:
+		w.j.Grade = Acknowledged // of the new one, which is the old one's end
+	case w.p.Info().Local:
 		w.j.Grade = NoProvider
+	default:
+		w.j.Grade = Unended
 	}
 	w.j.Result = Done
 	return result{change: Change{End: true, Retire: w.j.irrevocable()}, note: string(w.j.Grade)}, nil

@@ -36,6 +36,7 @@ func (Provider) Info() provider.Info {
 		Name:    name,
 		Title:   "secrets without a provider",
 		Parts:   []provider.Part{{Name: part}},
+		Local:   true,
 		Sources: []string{"RFC 4648", "RFC 9562"},
 		Tested:  "itself: there is no server",
 	}

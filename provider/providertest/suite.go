@@ -122,8 +122,16 @@ func (s Subject) info(t *testing.T) {
 			t.Errorf("a source that cannot be looked up: %q", source)
 		}
 	}
-	if _, lists := s.Provider.(provider.Lister); i.Uses && !lists || i.UseSpan != 0 && !i.Uses || i.UseSpan < 0 {
+	_, verifies := s.Provider.(provider.Verifier)
+	_, lists := s.Provider.(provider.Lister)
+	_, issues := s.Provider.(provider.Issuer)
+	_, revokes := s.Provider.(provider.Revoker)
+	_, guides := s.Provider.(provider.Guide)
+	if i.Uses && !lists || i.UseSpan != 0 && !i.Uses || i.UseSpan < 0 {
 		t.Errorf("uses are told: %v, of several within %s; listed: %v", i.Uses, i.UseSpan, lists)
+	}
+	if known := s.New != nil || verifies || lists || issues || revokes || guides; i.Local == known {
+		t.Errorf("no service knows its credentials: %v", i.Local)
 	}
 	var names []string
 	secrets := 0
