@@ -266,6 +266,9 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 	if j.Plan.Outage != "" {
 		fmt.Fprintln(term.out, "  outage:", escaped(j.Plan.Outage))
 	}
+	if l := j.Lingers; l.What != "" {
+		fmt.Fprintf(term.out, "  outlives the old key: %s%s\n", escaped(l.What), atMost(l.Longest))
+	}
 	if !j.Plan.LastUsed.IsZero() {
 		fmt.Fprintln(term.out, "  last used:", moment(j.Plan.LastUsed))
 	}
@@ -276,6 +279,17 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 		fmt.Fprintln(term.out, "  note:", escaped(n))
 	}
 	return nil
+}
+
+// atMost says for how long something goes on; nothing if that is not known.
+func atMost(d time.Duration) string {
+	switch {
+	case d == 0:
+		return ""
+	case d%time.Hour == 0:
+		return fmt.Sprintf(", for %d hours at most", d/time.Hour)
+	}
+	return ", for " + d.String() + " at most"
 }
 
 // shortWait is how long a command waits for a step before it leaves the rest to resume.
@@ -561,6 +575,12 @@ func showRotation(term *terminal, j *rotate.Journal) error {
 	}
 	for _, d := range j.Deaths {
 		fmt.Fprintf(term.out, "the old key was refused %s: %s\n", moment(d.At), escaped(d.Code))
+	}
+	switch l := j.Lingers; {
+	case !j.LingersUntil.IsZero():
+		fmt.Fprintf(term.out, "alive until %s at most: %s\n", moment(j.LingersUntil), escaped(l.What))
+	case l.What != "":
+		fmt.Fprintf(term.out, "outlives the old key: %s%s\n", escaped(l.What), atMost(l.Longest))
 	}
 	return nil
 }

@@ -63,6 +63,8 @@ type Info struct {
 	// Local says that no service knows its credentials: nobody can be asked about one, and
 	// nobody be told that it is over.
 	Local bool
+	// Lingers is what outlives a credential, and nobody ends.
+	Lingers Lingers
 	// Others is who else issues credentials that look the same, where a probe without a
 	// host does not reach: "a server of your own". What is refused may be valid there. It is
 	// empty if there are none.
@@ -73,6 +75,13 @@ type Info struct {
 
 	Sources []string // the documents that it was written after
 	Tested  string   // what it was run against: "PostgreSQL 15", "a fake of the documentation"
+}
+
+// Lingers is what was opened with a credential and goes on being accepted when that has
+// ended: sessions, tokens.
+type Lingers struct {
+	What    string        `json:"what,omitempty"`    // a noun phrase; empty if there is nothing
+	Longest time.Duration `json:"longest,omitempty"` // after its end; zero if that is not known
 }
 
 // Part is a part of a provider's keys.

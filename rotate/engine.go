@@ -86,7 +86,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	now := e.Now().UTC()
 	j := &Journal{
 		ID: now.Format("20060102") + "-" + hex.EncodeToString(id[:]), Key: name, Provider: key.Provider, Opened: now,
-		Installation: e.Installation, By: e.By, Mode: Overlap, Urgent: o.Emergency, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires,
+		Installation: e.Installation, By: e.By, Mode: Overlap, Urgent: o.Emergency, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires, Lingers: p.Info().Lingers,
 	}
 	w, err := e.work(ctx, j)
 	if err != nil {

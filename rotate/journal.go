@@ -159,6 +159,11 @@ type Journal struct {
 	Used    time.Time     `json:"used,omitzero"`    // the old key, as its provider told when its end was at hand
 	Deaths  []Observation `json:"deaths,omitempty"` // of the old key, one after the other
 
+	// Lingers is what outlives the old key, and LingersUntil is when that has ended at the
+	// latest, once the old key has; zero if it is not known.
+	Lingers      provider.Lingers `json:"lingers,omitzero"`
+	LingersUntil time.Time        `json:"lingers_until,omitzero"`
+
 	Taking bool      `json:"taking_back,omitempty"` // it is being taken back
 	Grade  Grade     `json:"grade,omitempty"`
 	Result Result    `json:"result,omitempty"`

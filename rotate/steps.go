@@ -400,6 +400,7 @@ func (w *work) close() (result, error) {
 	w.j.Closed = w.Now().UTC()
 	if w.j.Taking {
 		w.j.Result = Aborted
+		w.j.Lingers = provider.Lingers{}
 		return result{change: Change{End: true}}, nil
 	}
 	switch {
@@ -416,5 +417,8 @@ func (w *work) close() (result, error) {
 		w.j.Grade = Unended
 	}
 	w.j.Result = Done
+	if w.j.Lingers.Longest > 0 && !w.j.Revoked.IsZero() {
+		w.j.LingersUntil = w.j.Revoked.Add(w.p.Info().Propagation + w.j.Lingers.Longest)
+	}
 	return result{change: Change{End: true, Retire: w.j.irrevocable()}, note: string(w.j.Grade)}, nil
 }

@@ -55,6 +55,7 @@ func (p *Provider) Info() provider.Info {
 		Propagation: time.Minute, // IAM is eventually consistent; Amazon names no time
 		Uses:        true,
 		UseSpan:     15 * time.Minute, // said of the credential report, which tells the same
+		Lingers:     provider.Lingers{What: "session tokens of the user that were got with it", Longest: 36 * time.Hour},
 		Sources: []string{
 			"https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
 			"https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html",
@@ -63,6 +64,8 @@ func (p *Provider) Info() provider.Info {
 			"https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html",
 			"https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html",
 			"https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html",
+			"https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html",
+			"https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_disable-perms.html",
 		},
 		Tested: "a fake of the documentation, which checks signatures with Amazon's own signer",
 	}
@@ -497,8 +500,7 @@ func (p *Provider) update(ctx context.Context, admin, c provider.Credential, sta
 	return nil
 }
 
-// Revoke deletes a key. Sessions that were opened with it live on, up to 36 hours: AWS ends
-// none of them.
+// Revoke deletes a key. Sessions that were opened with it live on: AWS ends none of them.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "delete the key"
 	if id(c) != "" && id(c) == id(other) {

@@ -122,6 +122,9 @@ func (s Subject) info(t *testing.T) {
 			t.Errorf("a source that cannot be looked up: %q", source)
 		}
 	}
+	if l := i.Lingers; l.Longest < 0 || l.Longest > 0 && l.What == "" || strings.HasSuffix(l.What, ".") {
+		t.Errorf("what outlives a credential: %+v", l)
+	}
 	_, verifies := s.Provider.(provider.Verifier)
 	_, lists := s.Provider.(provider.Lister)
 	_, issues := s.Provider.(provider.Issuer)
