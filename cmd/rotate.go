@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -229,7 +230,7 @@ func explainRotation(name keystore.Name, err error) error {
 	case errors.Is(err, rotate.ErrRevokeFirst):
 		return hintedError{err, "leave out --revoke-first: the old one goes as soon as the new one is verified"}
 	case errors.As(err, &known) && known.Hint != "":
-		return hintedError{err, known.Hint}
+		return hintedError{err, strings.ReplaceAll(known.Hint, "ENV/NAME", name.String())}
 	}
 	return err
 }
