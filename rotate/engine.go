@@ -418,11 +418,10 @@ func (e *Engine) work(ctx context.Context, j *Journal) (*work, error) {
 func (w *work) begin(ctx context.Context) error {
 	w.begun = true
 	w.j.Agreed = nil // a yes was for this once
-	note := ""
-	if w.j.ends(w.j.Step()) && w.j.Plan.Outage != "" {
-		note = "an outage begins here; keywright rotate resume " + w.j.ID + " ends it"
+	w.j.note(w.Now(), Begun, "")
+	if what, _ := w.j.Outage(); what != "" && w.j.ends(w.j.Step()) {
+		w.j.Events[len(w.j.Events)-1].Note = "an outage begins here; keywright rotate resume " + w.j.ID + " ends it"
 	}
-	w.j.note(w.Now(), Begun, note)
 	return w.save(ctx, w.j, Change{})
 }
 

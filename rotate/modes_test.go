@@ -158,6 +158,31 @@ func TestOutagePlanned(t *testing.T) {
 	}
 }
 
+// TestOutageNoted: the journal says of the step at which an outage begins what ends it, and
+// of no other.
+func TestOutageNoted(t *testing.T) {
+	for family, step := range map[string]StepName{
+		"issued": "", "in place": Apply, "issued, leaked": Revoke, "disabled first": Disable, "revoked first": Revoke,
+	} {
+		w := newWorld(t)
+		of, o := familyOf(t, family)
+		e, id := w.begun(of, o, Preflight)
+		if err := w.drive(e, id); err != nil {
+			t.Fatal(err)
+		}
+		j, _ := w.Journal(t.Context(), id)
+		var noted []StepName
+		for _, ev := range j.Events {
+			if strings.Contains(ev.Note, "an outage begins here; keywright rotate resume "+id+" ends it") {
+				noted = append(noted, ev.Step.Name)
+			}
+		}
+		if want := []StepName{step}; step == "" && noted != nil || step != "" && !slices.Equal(noted, want) {
+			t.Errorf("%s: noted at %q, want %q", family, noted, step)
+		}
+	}
+}
+
 // TestEmergencyInPlace: who wants to be quick is told that it is in place all the same.
 func TestEmergencyInPlace(t *testing.T) {
 	w := newWorld(t)

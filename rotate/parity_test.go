@@ -40,6 +40,7 @@ func TestCompare(t *testing.T) {
 		{"everywhere, written out", ips("192.0.2.1"), ips("0.0.0.0/0", "::/0"), "use from 0.0.0.0/0; use from ::/0", ""},
 		{"bits behind the network", ips("192.0.2.0/24"), ips("192.0.2.77/24"), "", ""},
 		{"an address of version 4 in one of 6", ips("192.0.2.1"), ips("::ffff:192.0.2.1"), "", ""},
+		{"addresses of two networks of one's own", ips("fe80::1%a"), ips("fe80::1%b"), "use from fe80::1%b", "not from fe80::1%a"},
 		{"something that is no address", ips("office", "192.0.2.1"), ips("Office", "home", "192.0.2.1"), "use from home", ""},
 
 		{"an end, at last", provider.Identity{}, provider.Identity{Expires: day}, "", "ends 2027-01-01"},
