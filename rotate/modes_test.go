@@ -18,7 +18,26 @@ func (f anew) Plan(context.Context, provider.Credential, provider.Credential) (p
 	return provider.Plan{Anew: true}, nil
 }
 
-// Issue, List and Revoke are as of one that has nothing but the admin's word.
+func (f anew) Info() provider.Info {
+	i := f.lister.Info()
+	i.Uses = true
+	return i
+}
+
+func (f anew) List(ctx context.Context, admin, c provider.Credential) ([]provider.Listed, error) {
+	if len(c.Parts) == 0 {
+		f.w.t.Error("it is asked what stands beside nothing")
+	}
+	return f.lister.List(ctx, admin, c)
+}
+
+func (f anew) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
+	if len(other.Parts) == 0 && other.Params != nil {
+		f.w.t.Error("there is no other one, and it is not zero")
+	}
+	return f.lister.Revoke(ctx, admin, c, other)
+}
+
 func (f anew) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
 	if text(admin.Parts) != "admin" {
 		f.w.t.Errorf("it is asked with %s", text(admin.Parts))
@@ -46,6 +65,7 @@ func TestRevokeFirst(t *testing.T) {
 			for _, consumers := range [][]string{{"one", "two"}, nil} {
 				w := newWorld(t)
 				w.key.Consumers = consumers
+				w.key.Params = map[string]string{"user": "app"}
 				of, o := familyOf(t, family)
 				e := w.engine(of)
 				j, err := e.New(t.Context(), "prod/DB", o)
