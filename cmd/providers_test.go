@@ -59,6 +59,9 @@ func providersPage() string {
 			row("never tried while it is in use", "a call disturbs its user")
 		}
 		row("a revocation", info.Revoking)
+		if l := info.Lingers; l.What != "" {
+			row("outlives an old key", l.What+atMost(l.Longest))
+		}
 		row("its page", info.Page)
 		row("run against", info.Tested)
 		if len(info.Params) > 0 {

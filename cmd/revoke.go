@@ -118,6 +118,9 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 	if text := p.Info().Revoking; text != "" {
 		fmt.Fprintln(term.out, " ", text)
 	}
+	if l := p.Info().Lingers; l.What != "" {
+		fmt.Fprintf(term.out, "  outlives it: %s%s\n", l.What, atMost(l.Longest))
+	}
 	if !o.yes {
 		yes, err := term.askYes(ctx, "Whatever uses it stops working, for good. Revoke it?")
 		switch {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -23,6 +24,7 @@ type rotateOptions struct {
 	plan      bool
 	grace     string
 	emergency bool
+	first     bool
 	due       bool
 	leaked    bool
 	within    string
@@ -64,6 +66,7 @@ func newRotate(term *terminal) *cobra.Command {
 	f.BoolVar(&o.plan, "plan", false, "say what would be done, and change nothing")
 	f.StringVar(&o.grace, "grace", "", "let the old key live on for `TIME`: 90m, 24h, 7d")
 	f.BoolVar(&o.emergency, "emergency", false, "end the old key as soon as can be")
+	f.BoolVar(&o.first, "revoke-first", false, "with --emergency: before there is a new one")
 	f.BoolVar(&o.due, "due", false, "every key that status calls due")
 	f.StringVar(&o.within, "within", "14d", "with --due: `DAYS` before its expiry")
 	f.BoolVar(&o.leaked, "leaked", false, "every key that a scan met, as with --emergency")
@@ -82,7 +85,13 @@ func runRotate(ctx context.Context, term *terminal, o rotateOptions, args []stri
 	case !many && len(args) != 1:
 		return usagef("for example: keywright rotate prod/DB", "rotate takes a key, got %d arguments", len(args))
 	}
-	options := rotate.Options{Emergency: o.emergency || o.leaked}
+	options := rotate.Options{Emergency: o.emergency || o.leaked, RevokeFirst: o.first}
+	switch {
+	case options.Emergency && o.grace != "":
+		return usagef("in an emergency the old key ends as soon as can be", "--emergency and --leaked exclude --grace")
+	case o.first && !options.Emergency:
+		return usagef("for example: keywright rotate prod/DB --emergency --revoke-first", "--revoke-first is for emergencies")
+	}
 	if o.grace != "" {
 		var err error
 		if options.Grace, err = parseSpan("--grace", o.grace); err != nil {
@@ -218,8 +227,10 @@ func explainRotation(name keystore.Name, err error) error {
 		return hintedError{err, "'keywright providers' lists them; then: keywright edit " + name.String() + " --provider NAME"}
 	case errors.Is(err, rotate.ErrUnseen):
 		return hintedError{err, "look yourself, and take the policy off: keywright edit " + name.String() + " --forbid none --require-ip-list=false"}
+	case errors.Is(err, rotate.ErrRevokeFirst):
+		return hintedError{err, "leave out --revoke-first: the old one goes as soon as the new one is verified"}
 	case errors.As(err, &known) && known.Hint != "":
-		return hintedError{err, known.Hint}
+		return hintedError{err, strings.ReplaceAll(known.Hint, "ENV/NAME", name.String())}
 	}
 	return err
 }
@@ -256,6 +267,9 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 	if j.Plan.Outage != "" {
 		fmt.Fprintln(term.out, "  outage:", escaped(j.Plan.Outage))
 	}
+	if l := j.Lingers; l.What != "" {
+		fmt.Fprintf(term.out, "  outlives the old key: %s%s\n", escaped(l.What), atMost(l.Longest))
+	}
 	if !j.Plan.LastUsed.IsZero() {
 		fmt.Fprintln(term.out, "  last used:", moment(j.Plan.LastUsed))
 	}
@@ -266,6 +280,17 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 		fmt.Fprintln(term.out, "  note:", escaped(n))
 	}
 	return nil
+}
+
+// atMost says for how long something goes on; nothing if that is not known.
+func atMost(d time.Duration) string {
+	switch {
+	case d == 0:
+		return ""
+	case d%time.Hour == 0:
+		return fmt.Sprintf(", for %d hours at most", d/time.Hour)
+	}
+	return ", for " + d.String() + " at most"
 }
 
 // shortWait is how long a command waits for a step before it leaves the rest to resume.
@@ -551,6 +576,12 @@ func showRotation(term *terminal, j *rotate.Journal) error {
 	}
 	for _, d := range j.Deaths {
 		fmt.Fprintf(term.out, "the old key was refused %s: %s\n", moment(d.At), escaped(d.Code))
+	}
+	switch l := j.Lingers; {
+	case !j.LingersUntil.IsZero():
+		fmt.Fprintf(term.out, "alive until %s at most: %s\n", moment(j.LingersUntil), escaped(l.What))
+	case l.What != "":
+		fmt.Fprintf(term.out, "outlives the old key: %s%s\n", escaped(l.What), atMost(l.Longest))
 	}
 	return nil
 }

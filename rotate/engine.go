@@ -20,8 +20,9 @@ type Engine struct{ World }
 
 // Options are how a key is to be replaced.
 type Options struct {
-	Emergency bool
-	Grace     time.Duration // that the old one lives on for
+	Emergency   bool
+	RevokeFirst bool          // in an emergency, before there is a new one
+	Grace       time.Duration // that the old one lives on for
 }
 
 // Answer is what somebody said to a Need.
@@ -85,7 +86,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	now := e.Now().UTC()
 	j := &Journal{
 		ID: now.Format("20060102") + "-" + hex.EncodeToString(id[:]), Key: name, Provider: key.Provider, Opened: now,
-		Installation: e.Installation, By: e.By, Mode: Overlap, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires,
+		Installation: e.Installation, By: e.By, Mode: Overlap, Urgent: o.Emergency, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires, Lingers: p.Info().Lingers,
 	}
 	w, err := e.work(ctx, j)
 	if err != nil {
@@ -97,11 +98,8 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 		}
 		j.Tried = []time.Time{now} // it may have been asked with the old key
 	}
-	switch {
-	case j.Plan.InPlace:
-		j.Mode = InPlace
-	case o.Emergency:
-		j.Mode = Emergency
+	if err := w.mode(o); err != nil {
+		return nil, fmt.Errorf("rotate %s: %w", name, err)
 	}
 	reloads := map[string]bool{}
 	for _, spec := range key.Consumers {
@@ -114,19 +112,19 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	if (len(key.Policy.Forbidden) > 0 || key.Policy.RequireIPs) && !is[provider.Verifier](p) {
 		return nil, fmt.Errorf("rotate %s: %w", name, ErrUnseen)
 	}
-	j.Steps, err = stepsFor(p, j.Mode, o.Grace > 0, key.Admin == "", key.Consumers, reloads)
+	j.Steps, err = stepsFor(p, j.Mode, o.RevokeFirst, o.Grace > 0, key.Admin == "", key.Consumers, reloads)
 	if err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", name, err)
 	}
-	if j.Plan.Outage == "" && j.Mode != Overlap && len(key.Consumers) > 0 {
-		j.Plan.Outage = "what uses the key is refused from when the old one ends until it has the new one"
+	if j.Plan.Outage == "" {
+		j.Plan.Outage = j.outage(len(key.Consumers) > 0)
 	}
 	return j, nil
 }
 
 // stepsFor are the steps of a rotation. A key that has to make its own successor is not
 // disabled first.
-func stepsFor(p provider.Provider, mode Mode, grace, itself bool, consumers []string, reloads map[string]bool) (steps []Step, err error) {
+func stepsFor(p provider.Provider, mode Mode, first, grace, itself bool, consumers []string, reloads map[string]bool) (steps []Step, err error) {
 	add := func(names ...StepName) {
 		for _, n := range names {
 			steps = append(steps, Step{Name: n})
@@ -139,7 +137,10 @@ func stepsFor(p provider.Provider, mode Mode, grace, itself bool, consumers []st
 	_, guided := p.(provider.Guide)
 	disables = disables && !itself
 	add(Preflight)
-	if mode == Emergency && disables {
+	switch {
+	case first:
+		add(Revoke)
+	case mode == Emergency && disables:
 		add(Disable)
 	}
 	switch {
@@ -171,6 +172,9 @@ func stepsFor(p provider.Provider, mode Mode, grace, itself bool, consumers []st
 		}
 	}
 	switch {
+	case first:
+		add(Promote)
+		deliver()
 	case mode == Emergency && !disables:
 		add(Promote)
 		end()
@@ -415,6 +419,9 @@ func (w *work) begin(ctx context.Context) error {
 	w.begun = true
 	w.j.Agreed = nil // a yes was for this once
 	w.j.note(w.Now(), Begun, "")
+	if what, _ := w.j.Outage(); what != "" && w.j.ends(w.j.Step()) {
+		w.j.Events[len(w.j.Events)-1].Note = "an outage begins here; keywright rotate resume " + w.j.ID + " ends it"
+	}
 	return w.save(ctx, w.j, Change{})
 }
 
@@ -426,8 +433,14 @@ func (w *work) fail(ctx context.Context, err error) error {
 	}
 	step := w.j.Step()
 	hint := "keywright rotate resume " + w.j.ID + "; what stands: keywright rotate show " + w.j.ID
-	if known := (*provider.Error)(nil); errors.As(err, &known) && known.Hint != "" {
-		hint = known.Hint + "; then " + hint
+	if do := advice(err); do != "" {
+		hint = do + "; then " + hint
+	}
+	// What failed is not done again unasked: a call that was refused so may be the last of
+	// several. Who asks too early waits.
+	if w.j.Until = (time.Time{}); after(err) > 0 {
+		w.j.Until = w.Now().Add(after(err)).UTC()
+		hint = "not before " + w.j.Until.Local().Format(time.DateTime) + ": " + hint
 	}
 	w.j.note(w.Now(), Failed, err.Error())
 	if w.again || w.begun && unclear(step, err) { // it is not known whether it happened

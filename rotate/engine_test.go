@@ -504,6 +504,8 @@ var families = []struct {
 	{"by hand, ended by having it", func(w *world) provider.Provider { return ended{guided{w}} }, Options{}, false},
 	{"by hand", func(w *world) provider.Provider { return guided{w} }, Options{}, false},
 	{"by hand, never tried while in use", func(w *world) provider.Provider { return counting{guided{w}} }, Options{}, false},
+	{"revoked first", func(w *world) provider.Provider { return anew{lister{issuer{fake{w}}}} }, Options{Emergency: true, RevokeFirst: true}, false},
+	{"by hand, revoked first", func(w *world) provider.Provider { return guided{w} }, Options{Emergency: true, RevokeFirst: true}, false},
 	{"by hand, leaked, never tried while in use", func(w *world) provider.Provider { return counting{guided{w}} }, Options{Emergency: true}, false},
 }
 

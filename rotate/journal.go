@@ -105,11 +105,14 @@ type Grade string
 
 // The grades, the best first.
 const (
-	RefusedDead  Grade = "refused as not valid, with the new one accepted beside it"
-	Absent       Grade = "absent from the provider's complete list"
-	Acknowledged Grade = "the provider acknowledged its end; nobody looked"
-	Said         Grade = "somebody said that it was deleted; nobody looked"
-	NoProvider   Grade = "no provider knows it: only what it was given to does"
+	RefusedDead   Grade = "refused as not valid, with the new one accepted beside it"
+	RefusedUnseen Grade = "refused as not valid; it was not seen alive before"
+	Absent        Grade = "absent from the provider's complete list"
+	OutOfUse      Grade = "listed by the provider as out of use"
+	Acknowledged  Grade = "the provider acknowledged its end; nobody looked"
+	Said          Grade = "somebody said that it was deleted; nobody looked"
+	NoProvider    Grade = "no provider knows it: only what it was given to does"
+	Unended       Grade = "nobody ended it: it may be alive"
 )
 
 // Journal is all that is known of a rotation. It holds no secret.
@@ -122,9 +125,12 @@ type Journal struct {
 	By           string    `json:"by"`
 	Opened       time.Time `json:"opened"`
 
-	Mode  Mode          `json:"mode"`
-	Grace time.Duration `json:"grace,omitempty"`
-	Plan  provider.Plan `json:"plan"`
+	Mode   Mode `json:"mode"`
+	Urgent bool `json:"urgent,omitempty"` // the old key has leaked: nobody is asked who needs it
+	// RevokeFirst says that the old key is revoked before there is a new one.
+	RevokeFirst bool          `json:"revoke_first,omitempty"`
+	Grace       time.Duration `json:"grace,omitempty"`
+	Plan        provider.Plan `json:"plan"`
 
 	Old   int    `json:"old"`           // version
 	New   int    `json:"new,omitempty"` // version, once it is stored
@@ -138,15 +144,25 @@ type Journal struct {
 	Next   int     `json:"next"` // index of the step that is to be done
 	Events []Event `json:"events"`
 
-	Until   time.Time     `json:"until,omitzero"`   // nothing is done before
-	Tries   int           `json:"tries,omitempty"`  // of the step that is to be done
-	Known   []string      `json:"known,omitempty"`  // ids at the provider before one was issued
-	Agreed  []string      `json:"agreed,omitempty"` // questions that were answered with yes
-	Control bool          `json:"control"`          // the old key was alive before it was revoked
+	Until   time.Time `json:"until,omitzero"`   // nothing is done before
+	Tries   int       `json:"tries,omitempty"`  // of the step that is to be done
+	Known   []string  `json:"known,omitempty"`  // ids at the provider before one was issued
+	Agreed  []string  `json:"agreed,omitempty"` // questions that were answered with yes
+	Control bool      `json:"control"`          // the old key was alive before it was revoked
+
+	// Was is what the provider said of the old key before anything was changed; nil if it
+	// did not say.
+	Was *provider.Identity `json:"was,omitempty"`
+
 	Revoked time.Time     `json:"revoked,omitzero"` // when the provider said so
 	Tried   []time.Time   `json:"tried,omitempty"`  // the old key, by keywright: its provider may take that for uses
 	Used    time.Time     `json:"used,omitzero"`    // the old key, as its provider told when its end was at hand
 	Deaths  []Observation `json:"deaths,omitempty"` // of the old key, one after the other
+
+	// Lingers is what outlives the old key, and LingersUntil is when that has ended at the
+	// latest, once the old key has; zero if it is not known.
+	Lingers      provider.Lingers `json:"lingers,omitzero"`
+	LingersUntil time.Time        `json:"lingers_until,omitzero"`
 
 	Taking bool      `json:"taking_back,omitempty"` // it is being taken back
 	Grade  Grade     `json:"grade,omitempty"`
@@ -240,12 +256,13 @@ func (j *Journal) Outage() (what string, since time.Time) {
 		return "", since
 	}
 	left := j.Steps[min(j.Next, len(j.Steps)):]
-	if !slices.ContainsFunc(left, func(s Step) bool { return s.Name == Deliver || s.Name == Reload || s.Name == TakeBack }) {
+	if !slices.ContainsFunc(left, func(s Step) bool {
+		return s.Name == Deliver || s.Name == Reload || s.Name == TakeBack || s.Name == Promote && j.RevokeFirst
+	}) {
 		return "", since
 	}
 	for _, e := range j.Events {
-		ends := e.Step.Name == Disable || e.Step.Name == Revoke || j.Mode == InPlace && e.Step.Name == Apply
-		if ends && e.What == Begun {
+		if j.ends(e.Step) && e.What == Begun {
 			return j.Plan.Outage, e.At
 		}
 	}

@@ -49,6 +49,7 @@ func (p *Provider) Info() provider.Info {
 		},
 		Admin:       "a token with the capability update on secret-id, secret-id/lookup, secret-id-accessor/lookup and secret-id-accessor/destroy of the role, and list on secret-id",
 		Propagation: 10 * time.Second, // standbys that answer reads follow in moments; no time is named
+		Lingers:     provider.Lingers{What: "tokens that were got with it, until the end that the role gives them"},
 		Sources: []string{
 			"https://openbao.org/api-docs/auth/approle/",
 			"https://openbao.org/api-docs/auth/token/",
@@ -329,7 +330,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, err
 	}
-	plan := provider.Plan{Notes: []string{"tokens that were got with the old secret id go on being valid until they end"}}
+	var plan provider.Plan
 	if s.TTL > 0 {
 		plan.Notes = append(plan.Notes, "the new one lives for "+(time.Duration(s.TTL)*time.Second).String())
 	}

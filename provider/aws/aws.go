@@ -47,8 +47,8 @@ func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "aws", Title: "AWS access key of an IAM user", Page: "https://console.aws.amazon.com/iam/home#/users",
 		Others: "AWS in China or GovCloud",
-		Itself: true, Revoking: "Sessions that were opened with it live on, for up to 36 hours.",
-		Parts: []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
+		Itself: true,
+		Parts:  []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
 		Params: []provider.Param{
 			{Name: "user", Meaning: "the name of the IAM user; otherwise IAM is asked, for which it takes iam:GetAccessKeyLastUsed, or the key while it is alive"},
 			{Name: "region", Meaning: "the region that IAM and STS are asked in", Default: region},
@@ -58,6 +58,7 @@ func (p *Provider) Info() provider.Info {
 		Propagation: time.Minute, // IAM is eventually consistent; Amazon names no time
 		Uses:        true,
 		UseSpan:     15 * time.Minute, // said of the credential report, which tells the same
+		Lingers:     provider.Lingers{What: "session tokens of the user that were got with it", Longest: 36 * time.Hour},
 		Sources: []string{
 			"https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
 			"https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html",
@@ -66,6 +67,8 @@ func (p *Provider) Info() provider.Info {
 			"https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html",
 			"https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html",
 			"https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html",
+			"https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html",
+			"https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_disable-perms.html",
 		},
 		Tested: "a fake of the documentation, which checks signatures with Amazon's own signer",
 	}
@@ -400,6 +403,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	}
 	plan, err := p.rights(ctx, admin, user)
 	plan.LastUsed = last
+	plan.Anew = old.Params["user"] != "" // else whose the new one is to be is asked of the old one
 	return plan, err
 }
 
@@ -510,8 +514,7 @@ func (p *Provider) update(ctx context.Context, admin, c provider.Credential, sta
 	return nil
 }
 
-// Revoke deletes a key. Sessions that were opened with it live on, up to 36 hours: AWS ends
-// none of them.
+// Revoke deletes a key. Sessions that were opened with it live on: AWS ends none of them.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "delete the key"
 	if id(c) != "" && id(c) == id(other) {

@@ -354,3 +354,16 @@ func TestIssueFaults(t *testing.T) {
 		})
 	}
 }
+
+// Whose a new key is to be is asked of the old one, unless it is said.
+func TestAnew(t *testing.T) {
+	f, url := serve(t)
+	for user, want := range map[string]bool{"": false, "app": true} {
+		old := f.credential("OLD")
+		old.Params["user"] = user
+		plan, err := open(url).Plan(t.Context(), f.credential("ADMIN"), old)
+		if err != nil || plan.Anew != want {
+			t.Errorf("user %q: %v, %v", user, plan.Anew, err)
+		}
+	}
+}

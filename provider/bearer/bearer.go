@@ -216,7 +216,7 @@ func (p *Provider) Revoke(ctx context.Context, _, c, _ provider.Credential) erro
 			if probe.State == provider.Throttled {
 				kind = provider.Busy
 			}
-			return &provider.Error{Provider: p.name, Doing: "ask which client the token is of", Kind: kind, Code: probe.Code}
+			return &provider.Error{Provider: p.name, Doing: "ask which client the token is of", Kind: kind, Code: probe.Code, After: probe.After}
 		}
 		client = said.Text(p.end.client)
 	}

@@ -123,7 +123,7 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 			return provider.Probe{State: provider.Unknown, Code: code}, nil // a proxy, or a login page
 		}
 		state, word := refusal(a, body.Message)
-		return provider.Probe{State: state, Code: strings.TrimSpace(code + " " + word)}, nil
+		return provider.Probe{State: state, Code: strings.TrimSpace(code + " " + word), After: a.After}, nil
 	}
 	return a.Bare()
 }

@@ -42,10 +42,12 @@ func (p *Provider) Info() provider.Info {
 		},
 		Admin:       "an API token (SSWS) of an administrator who may manage the app, or an access token with the scope okta.apps.manage",
 		Propagation: time.Minute, // nothing is said of it
+		Lingers:     provider.Lingers{What: "access tokens that were got with it", Longest: 24 * time.Hour},
 		Sources: []string{
 			"https://developer.okta.com/docs/guides/client-secret-rotation-key/",
 			"https://developer.okta.com/docs/api/openapi/okta-management/management/tag/ApplicationSSOPublicKeys/",
 			"https://developer.okta.com/docs/api/openapi/okta-oauth/oauth/tag/OrgAS/",
+			"https://support.okta.com/help/s/article/What-is-the-lifetime-of-the-JWT-tokens",
 			"https://github.com/okta/okta-management-openapi-spec",
 			"RFC 7662",
 		},
@@ -251,7 +253,6 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	}
 	return provider.Plan{Notes: []string{
 		"whether the token to make changes with may make any could not be asked",
-		"tokens that were got with the old secret go on being valid until they end",
 		"Okta puts no secret out of use that is the only one: in an emergency, too, a new one is made first",
 	}}, nil
 }

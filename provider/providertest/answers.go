@@ -186,6 +186,8 @@ func (s Subject) run(t *testing.T, c provider.Credential, call call, at int, wit
 		then = string(e.Kind)
 	case err != nil:
 		then = "an error of no kind"
+	case call.name == "verify" && probe.State == provider.Throttled && with.name == "429" && probe.After != again:
+		then = fmt.Sprintf("%s, and not until when", probe.State)
 	case call.name == "verify":
 		then = string(probe.State)
 	default:

@@ -90,6 +90,7 @@ func Provider(t *testing.T, s Subject) {
 	}
 	if _, ok := s.Provider.(provider.Revoker); ok {
 		t.Run("revoke", s.revoke)
+		t.Run("anew", s.anew)
 	}
 	if s.New != nil {
 		t.Run("cancelled", s.cancelled)
@@ -123,8 +124,19 @@ func (s Subject) info(t *testing.T) {
 			t.Errorf("a source that cannot be looked up: %q", source)
 		}
 	}
-	if _, lists := s.Provider.(provider.Lister); i.Uses && !lists || i.UseSpan != 0 && !i.Uses || i.UseSpan < 0 {
+	if l := i.Lingers; l.Longest < 0 || l.Longest > 0 && l.What == "" || strings.HasSuffix(l.What, ".") {
+		t.Errorf("what outlives a credential: %+v", l)
+	}
+	_, verifies := s.Provider.(provider.Verifier)
+	_, lists := s.Provider.(provider.Lister)
+	_, issues := s.Provider.(provider.Issuer)
+	_, revokes := s.Provider.(provider.Revoker)
+	_, guides := s.Provider.(provider.Guide)
+	if i.Uses && !lists || i.UseSpan != 0 && !i.Uses || i.UseSpan < 0 {
 		t.Errorf("uses are told: %v, of several within %s; listed: %v", i.Uses, i.UseSpan, lists)
+	}
+	if known := s.New != nil || verifies || lists || issues || revokes || guides; i.Local == known {
+		t.Errorf("no service knows its credentials: %v", i.Local)
 	}
 	var names []string
 	secrets := 0
@@ -209,7 +221,10 @@ func (s Subject) concurrent(t *testing.T) {
 }
 
 func (s Subject) plan(t *testing.T) {
-	old := s.New(t)
+	old := s.Old
+	if s.New != nil {
+		old = s.New(t)
+	}
 	for range 2 {
 		plan, err := s.Provider.(provider.Planner).Plan(t.Context(), s.Admin, old)
 		s.check(t, "plan", err, old)
@@ -217,7 +232,9 @@ func (s Subject) plan(t *testing.T) {
 			t.Errorf("in place: %v", plan.InPlace)
 		}
 	}
-	s.accepted(t, old)
+	if s.New != nil {
+		s.accepted(t, old)
+	}
 }
 
 // makes checks that a successor is new, whole and nowhere yet.
@@ -325,6 +342,31 @@ func (s Subject) issue(t *testing.T) {
 			t.Errorf("%s is not listed under the lineage %s", next.ID, line)
 		}
 	}
+}
+
+// anew checks that a plan which says that a new one can be issued when the old one is gone
+// is right.
+func (s Subject) anew(t *testing.T) {
+	p, plans := s.Provider.(provider.Planner)
+	issuer, issues := s.Provider.(provider.Issuer)
+	if !plans {
+		return
+	}
+	old := s.New(t)
+	plan, err := p.Plan(t.Context(), s.Admin, old)
+	s.check(t, "plan", err, old)
+	switch {
+	case !plan.Anew:
+		return
+	case !issues:
+		t.Fatal("nothing is issued, and it says how")
+	}
+	s.check(t, "revoke", s.Provider.(provider.Revoker).Revoke(t.Context(), s.Admin, old, provider.Credential{}), old)
+	s.refused(t, old)
+	next, err := issuer.Issue(t.Context(), s.Admin, old, lineage())
+	s.check(t, "issue", err, old, next)
+	s.accepted(t, next)
+	s.refused(t, old)
 }
 
 func (s Subject) list(t *testing.T) {
