@@ -188,7 +188,7 @@ func (k *keyring) rotateOne(ctx context.Context, name keystore.Name, options rot
 		return err
 	}
 	if err := engine.Begin(ctx, j); err != nil {
-		return err
+		return hintedStep(err)
 	}
 	return k.drive(ctx, engine, j.ID)
 }
@@ -268,6 +268,14 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 	return nil
 }
 
+// hintedStep adds what the engine says is to be done about a step that failed.
+func hintedStep(err error) error {
+	if failed := (*rotate.StepError)(nil); errors.As(err, &failed) && failed.Hint != "" {
+		return hintedError{err, failed.Hint}
+	}
+	return err
+}
+
 // shortWait is how long a command waits for a step before it leaves the rest to resume.
 const shortWait = 2 * time.Minute
 
@@ -279,11 +287,8 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 	for {
 		o, err := engine.Step(ctx, id, answer)
 		answer = rotate.Answer{}
-		if failed := (*rotate.StepError)(nil); errors.As(err, &failed) && failed.Hint != "" {
-			return hintedError{err, failed.Hint}
-		}
 		if err != nil {
-			return err
+			return hintedStep(err)
 		}
 		if o.Need == nil && (o.Step != said.Step || o.Note != said.Note) {
 			k.say(o)
@@ -371,7 +376,7 @@ func newRotateResume(term *terminal) *cobra.Command {
 			return withRotations(c.Context(), term, args, "Go on replacing", waits, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
 				if takeOver {
 					if err := e.TakeOver(ctx, j.ID); err != nil {
-						return err
+						return hintedStep(err)
 					}
 				}
 				fmt.Fprintf(term.out, "%s, rotation %s\n", j.Key, j.ID)
@@ -391,7 +396,7 @@ func newRotateAbort(term *terminal) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			return withRotations(c.Context(), term, args, "Stop replacing", never, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
 				if err := e.Abort(ctx, j.ID); err != nil {
-					return err
+					return hintedStep(err)
 				}
 				return k.drive(ctx, e, j.ID)
 			})

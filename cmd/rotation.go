@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/internal/launch"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
@@ -135,6 +138,35 @@ func (r rotor) journals(ctx context.Context) (all []*rotate.Journal, err error) 
 	return all, nil
 }
 
+// holdPath is the file of the lock on a rotation.
+func holdPath(id string) (string, error) {
+	dir, err := keysDir()
+	return filepath.Join(dir, "rotations", id), err
+}
+
+// Hold implements rotate.Store. The lock is one of this machine, and is gone with the
+// process.
+func (r rotor) Hold(_ context.Context, id string) (release func() error, err error) {
+	path, err := holdPath(id)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.term.disk.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	release, pid, err := durable.Claim(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case release == nil:
+		if _, err := launch.Inspect(pid); err != nil {
+			pid = 0 // it is gone, and who came after it has not said yet who it is
+		}
+		return nil, &rotate.Held{PID: pid}
+	}
+	return release, nil
+}
+
 // Save implements rotate.Store.
 func (r rotor) Save(ctx context.Context, j *rotate.Journal, c rotate.Change) error {
 	name, err := keystore.ParseName(j.Key)
@@ -151,6 +183,9 @@ func (r rotor) Save(ctx context.Context, j *rotate.Journal, c rotate.Change) err
 	})
 	if errors.Is(err, keystore.ErrRevision) {
 		return rotate.ErrMoved
+	}
+	if path, failed := holdPath(j.ID); err == nil && c.End && failed == nil {
+		_ = os.Remove(path) // nobody can do anything with it any more, whoever holds it
 	}
 	return err
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // Engine drives rotations. It keeps nothing between calls, and is safe for concurrent
-// use: of two that drive one rotation at once, one is told ErrMoved.
+// use: while a step of a rotation is done, whoever else wants to do one is told ErrHeld.
 type Engine struct{ World }
 
 // Options are how a key is to be replaced.
@@ -200,7 +200,12 @@ func is[T any](p provider.Provider) bool {
 }
 
 // Begin saves a rotation that New planned.
-func (e *Engine) Begin(ctx context.Context, j *Journal) error {
+func (e *Engine) Begin(ctx context.Context, j *Journal) (err error) {
+	release, err := e.hold(ctx, j.ID, j.Key)
+	if err != nil {
+		return err
+	}
+	defer release(&err)
 	if err := e.Record(ctx, "rotate", j.Key, j.Old, "begins "+j.ID+", "+string(j.Mode)); err != nil {
 		return err
 	}
@@ -215,7 +220,12 @@ func (e *Engine) save(ctx context.Context, j *Journal, c Change) error {
 
 // Abort turns a rotation round: from now on, its steps take it back. It can't be once
 // the old key may be gone.
-func (e *Engine) Abort(ctx context.Context, id string) error {
+func (e *Engine) Abort(ctx context.Context, id string) (err error) {
+	release, err := e.hold(ctx, id, "")
+	if err != nil {
+		return err
+	}
+	defer release(&err)
 	j, err := e.journal(ctx, id)
 	if err != nil {
 		return err
@@ -266,7 +276,12 @@ func (e *Engine) journal(ctx context.Context, id string) (*Journal, error) {
 }
 
 // TakeOver makes a rotation one of this installation.
-func (e *Engine) TakeOver(ctx context.Context, id string) error {
+func (e *Engine) TakeOver(ctx context.Context, id string) (err error) {
+	release, err := e.hold(ctx, id, "")
+	if err != nil {
+		return err
+	}
+	defer release(&err)
 	j, err := e.Store.Journal(ctx, id)
 	if err != nil || j.Installation == e.Installation {
 		return err
@@ -306,7 +321,12 @@ func (e *Engine) Orphans(ctx context.Context, name string, known []*Journal) ([]
 
 // Step does the next step of a rotation. Answer is what was said to the last Need, the
 // zero Answer if there was none.
-func (e *Engine) Step(ctx context.Context, id string, a Answer) (Outcome, error) {
+func (e *Engine) Step(ctx context.Context, id string, a Answer) (o Outcome, err error) {
+	release, err := e.hold(ctx, id, "")
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer release(&err)
 	j, err := e.journal(ctx, id)
 	if err != nil {
 		return Outcome{}, err
@@ -456,15 +476,29 @@ func unclear(step Step, err error) bool {
 }
 
 // lost says that what was done could not be recorded. A credential that the provider has
-// just made, and nobody can know but this process, is ended.
+// just made, and nobody can know but this process, is ended, unless the journal turns out
+// to have it.
 func (w *work) lost(ctx context.Context, step Step, err error) error {
 	hint := "keywright rotate resume " + w.j.ID
-	if w.issued && !errors.Is(err, ErrMoved) {
+	if w.issued && !w.recorded(ctx) {
 		if r, ok := w.p.(provider.Revoker); ok {
 			if ended := r.Revoke(context.WithoutCancel(ctx), w.admin, w.next, w.old); ended == nil {
 				hint = "the new one was ended at the provider; " + hint
+			} else {
+				hint = fmt.Sprintf("the new one, %s, is still there, and its secret is lost; %s", w.next.ID, hint)
 			}
 		}
 	}
 	return &StepError{ID: w.j.ID, Key: w.j.Key, Step: step, Err: err, Hint: hint}
+}
+
+// recorded reports whether the journal that is stored has the new key.
+func (w *work) recorded(ctx context.Context) bool {
+	ctx = context.WithoutCancel(ctx)
+	j, err := w.Store.Journal(ctx, w.j.ID)
+	if err != nil || j.New == 0 {
+		return false
+	}
+	stored, err := w.Store.Secrets(ctx, j.Key, j.New)
+	return err == nil && equal([]byte(rand.Text()), stored, w.next.Parts)
 }

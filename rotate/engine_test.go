@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,6 +29,10 @@ type world struct {
 	crashAt int // 0 for never
 	trace   []string
 
+	meanwhile func()          // at each point, what another process does; may be nil
+	locks     map[string]bool // rotations that somebody is at
+	lockless  bool            // the store cannot keep anybody out
+
 	alive    map[string]string // the provider's: labels by secret
 	disabled map[string]bool
 	used     map[string]time.Time // when a secret was
@@ -53,7 +58,7 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	w := &world{
 		t: t, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), alive: map[string]string{"old": ""}, disabled: map[string]bool{}, used: map[string]time.Time{},
-		versions: map[int]string{1: "old"}, current: 1, journals: map[string][]byte{},
+		versions: map[int]string{1: "old"}, current: 1, journals: map[string][]byte{}, locks: map[string]bool{},
 		consumers: map[string]string{"one": "old", "two": "old"},
 	}
 	w.key = Key{Name: "prod/DB", Provider: "fake", ID: "id-old", Admin: "prod/ADMIN", Consumers: []string{"one", "two"}}
@@ -63,6 +68,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) point(at string) {
 	w.points++
 	w.trace = append(w.trace, at)
+	if w.meanwhile != nil {
+		w.meanwhile()
+	}
 	if w.points == w.crashAt {
 		panic(crash{at})
 	}
@@ -129,10 +137,27 @@ func (w *world) Journal(_ context.Context, id string) (*Journal, error) {
 	return &j, nil
 }
 
-func (w *world) Save(_ context.Context, j *Journal, c Change) error {
-	return w.call("save", func() {
-		if known, err := w.Journal(context.Background(), j.ID); err == nil && known.Revision+1 != j.Revision {
-			w.t.Errorf("revision %d after %d", j.Revision, known.Revision)
+func (w *world) Hold(_ context.Context, id string) (func() error, error) {
+	switch {
+	case w.lockless:
+		return func() error { return nil }, nil
+	case w.locks[id]:
+		return nil, &Held{PID: 4711}
+	}
+	w.locks[id] = true
+	return func() error { w.locks[id] = false; return nil }, nil
+}
+
+func (w *world) Save(_ context.Context, j *Journal, c Change) (err error) {
+	failed := w.call("save", func() {
+		known, unknown := w.Journal(context.Background(), j.ID)
+		switch {
+		case unknown == nil && known.Revision+1 != j.Revision:
+			err = ErrMoved
+			return
+		case c.Begin == w.rotating:
+			err = errors.New("it is being rotated, or is not")
+			return
 		}
 		b, err := json.Marshal(j)
 		if err != nil {
@@ -156,6 +181,7 @@ func (w *world) Save(_ context.Context, j *Journal, c Change) error {
 			w.previous = 0
 		}
 	})
+	return cmp.Or(failed, err)
 }
 
 // The provider. What each can do is a type below.

@@ -74,6 +74,10 @@ type Store interface {
 	// Secrets are the parts of a version of a key.
 	Secrets(ctx context.Context, name string, version int) (map[string]secret.Value, error)
 	Journal(ctx context.Context, id string) (*Journal, error)
+	// Hold keeps every other process, and other callers in this one, from a rotation until
+	// release is called or this process ends, however it does. It does not wait: if somebody
+	// else has it, the error matches ErrHeld.
+	Hold(ctx context.Context, id string) (release func() error, err error)
 	// Save stores a journal and changes the key, both or neither, such that it lasts. If
 	// the journal's revision is not the one after that which is stored, the error matches
 	// ErrMoved. A version that becomes pending was read back.
