@@ -344,6 +344,18 @@ func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer
 	for _, l := range lines {
 		fmt.Fprintln(k.term.out, escaped(l))
 	}
+	if o.Need.No {
+		yes, no, err := k.term.askEither(ctx, escaped(o.Need.Question))
+		switch {
+		case err != nil:
+			return a, err
+		case yes:
+			return rotate.Answer{Yes: o.Need.Question}, nil
+		case no:
+			return rotate.Answer{No: o.Need.Question}, nil
+		}
+		return a, errors.New("it waits for a yes or a no")
+	}
 	if o.Need.Question != "" {
 		yes, err := k.term.askYes(ctx, escaped(o.Need.Question))
 		switch {

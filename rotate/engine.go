@@ -27,6 +27,7 @@ type Options struct {
 // Answer is what somebody said to a Need.
 type Answer struct {
 	Yes   string                  // the question that is answered with yes
+	No    string                  // the one that is answered with no, where that is an answer
 	Parts map[string]secret.Value // that were made by hand
 }
 
@@ -42,6 +43,7 @@ type Outcome struct {
 // Need is what the engine cannot know.
 type Need struct {
 	Question string         // a yes is wanted; empty if it is parts
+	No       bool           // a no is an answer as well; else it only says that it has to wait
 	Steps    provider.Steps // what to do for them
 	Parts    []string       // that are wanted
 }
@@ -218,49 +220,6 @@ func (e *Engine) save(ctx context.Context, j *Journal, c Change) error {
 	return e.Store.Save(context.WithoutCancel(ctx), j, c)
 }
 
-// Abort turns a rotation round: from now on, its steps take it back. It can't be once
-// the old key may be gone.
-func (e *Engine) Abort(ctx context.Context, id string) (err error) {
-	release, err := e.hold(ctx, id, "")
-	if err != nil {
-		return err
-	}
-	defer release(&err)
-	j, err := e.journal(ctx, id)
-	if err != nil {
-		return err
-	}
-	switch {
-	case j.Taking:
-		return nil
-	case j.irrevocable():
-		return &StepError{ID: id, Key: j.Key, Step: j.Step(), Err: ErrIrrevocable, Hint: "keywright rotate resume " + id}
-	}
-	p, _ := e.Provider(j.Provider)
-	var steps []Step
-	for _, s := range slices.Backward(j.Steps[:min(j.Next+1, len(j.Steps))]) {
-		switch {
-		case s.Name == Deliver && j.touched(s):
-			steps = append(steps, Step{TakeBack, s.Consumer}, Step{Reload, s.Consumer})
-		case s.Name == Promote && j.ended(s):
-			steps = append(steps, Step{Name: Demote})
-		case s.Name == Disable && j.touched(s):
-			steps = append(steps, Step{Name: Enable})
-		case (s.Name == Apply || s.Name == Issue) && j.touched(s) && is[provider.Revoker](p), s.Name == Ask:
-			steps = append(steps, Step{Name: RevokeNew})
-		}
-	}
-	if j.New != 0 {
-		steps = append(steps, Step{Name: Drop})
-	}
-	j.note(e.Now(), Skipped, "it is taken back")
-	j.Taking, j.Steps, j.Next, j.Until, j.Tries = true, append(steps, Step{Name: Close}), 0, time.Time{}, 0
-	if err := e.Record(ctx, "rotate abort", j.Key, j.Old, j.ID); err != nil {
-		return err
-	}
-	return e.save(ctx, j, Change{})
-}
-
 func (e *Engine) journal(ctx context.Context, id string) (*Journal, error) {
 	j, err := e.Store.Journal(ctx, id)
 	if err != nil {
@@ -342,6 +301,8 @@ func (e *Engine) Step(ctx context.Context, id string, a Answer) (o Outcome, err 
 	w.answer, w.again = a, j.interrupted()
 	r, err := w.do(ctx)
 	switch {
+	case err != nil && j.Taking && j.Forth != nil && step.look() && !errors.Is(err, ErrMoved):
+		return Outcome{}, w.forth(ctx, err)
 	case err != nil:
 		return Outcome{}, w.fail(ctx, err)
 	case r.need != nil:
@@ -388,6 +349,9 @@ func (w *work) yes(question string) bool {
 	}
 	return slices.Contains(w.j.Agreed, question)
 }
+
+// no reports whether a question is answered with no.
+func (w *work) no(question string) bool { return w.answer.No == question }
 
 // work reads what a step needs.
 func (e *Engine) work(ctx context.Context, j *Journal) (*work, error) {

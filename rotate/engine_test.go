@@ -430,6 +430,10 @@ func (w *world) drive(e *Engine, id string) error {
 			a.Parts = parts(s)
 		case o.Need != nil:
 			w.questions++
+			if _, alive := w.alive["old"]; o.Need.No && !alive {
+				a.No = o.Need.Question
+				continue
+			}
 			a.Yes = o.Need.Question
 			if strings.Contains(a.Yes, "old key deleted") {
 				delete(w.alive, "old")
@@ -642,7 +646,11 @@ func (w *world) goOn(p func(*world) provider.Provider, id string, back bool, abo
 			*aborted++
 		}
 	}
-	return w.drive(e, id)
+	err = w.drive(e, id)
+	if back && errors.Is(err, ErrNotAccepted) { // somebody has deleted it, and was not asked any more
+		err = w.drive(e, id)
+	}
+	return err
 }
 
 // TestRefusedHalfWay: a refusal that comes after something was changed is not taken for

@@ -51,7 +51,7 @@ func (w *world) rivals(of func(*world) provider.Provider, id string, back bool, 
 // told reports whether an error is one of those by which somebody learns that another
 // process is at a rotation, or was.
 func told(err error) bool {
-	return err == nil || errors.Is(err, ErrHeld) || errors.Is(err, ErrClosed) || errors.Is(err, ErrIrrevocable)
+	return err == nil || errors.Is(err, ErrHeld) || errors.Is(err, ErrClosed) || errors.Is(err, ErrIrrevocable) || errors.Is(err, ErrNotAccepted)
 }
 
 // TestTwoDrivers: a second process goes on with the rotation, or takes it back, whenever

@@ -50,6 +50,7 @@ const (
 	Prove     StepName = "prove dead"
 	Close     StepName = "close"
 
+	TryOld    StepName = "try old"    // it has to be accepted, or nothing is taken back
 	TakeBack  StepName = "take back"  // a consumer gets the old one again
 	Enable    StepName = "enable"     // the old one, again
 	Demote    StepName = "demote"     // the old version is current again
@@ -81,6 +82,7 @@ const (
 	Failed  What = "failed"
 	Waits   What = "waits"
 	Asks    What = "asks"
+	Turned  What = "turned" // the rotation was, at this step: it is taken back, or goes on
 )
 
 // Event is an entry of a journal. It holds no secret.
@@ -149,6 +151,7 @@ type Journal struct {
 	Deaths  []Observation `json:"deaths,omitempty"` // of the old key, one after the other
 
 	Taking bool      `json:"taking_back,omitempty"` // it is being taken back
+	Forth  *Way      `json:"forth,omitempty"`       // where it goes on if that cannot be
 	Grade  Grade     `json:"grade,omitempty"`
 	Result Result    `json:"result,omitempty"`
 	Closed time.Time `json:"closed,omitzero"`
@@ -227,7 +230,7 @@ func (j *Journal) begun(name StepName) bool { return j.touched(Step{Name: name})
 // knows how it went.
 func (j *Journal) interrupted() bool {
 	for _, e := range slices.Backward(j.Events) {
-		if e.Step == j.Step() && e.What != Asks && e.What != Waits {
+		if e.Step == j.Step() && e.What != Asks && e.What != Waits && e.What != Turned {
 			return e.What == Begun
 		}
 	}
@@ -244,6 +247,9 @@ func (j *Journal) Outage() (what string, since time.Time) {
 		return "", since
 	}
 	for _, e := range j.Events {
+		if e.Step.Name == Revoke && e.What == Asks && e.Note == askDeleted {
+			return j.Plan.Outage, e.At // somebody may have done it, and has not said so
+		}
 		ends := e.Step.Name == Disable || e.Step.Name == Revoke || j.Mode == InPlace && e.Step.Name == Apply
 		if ends && e.What == Begun {
 			return j.Plan.Outage, e.At

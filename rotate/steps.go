@@ -61,6 +61,8 @@ func (w *work) do(ctx context.Context) (result, error) {
 		return w.grace()
 	case Disable, Enable:
 		return w.disable(ctx, step.Name == Disable)
+	case TryOld:
+		return w.accepted(ctx)
 	case Revoke:
 		return w.revoke(ctx)
 	case RevokeNew:
