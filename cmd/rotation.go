@@ -67,15 +67,32 @@ func (r rotor) Key(ctx context.Context, name string) (rotate.Key, error) {
 	if !ok {
 		return rotate.Key{}, &keystore.KeyError{Doing: "rotate", Name: n, Err: keystore.ErrNoKey}
 	}
-	v, ok := k.Version(keystore.Current)
-	if !ok {
+	if _, ok := k.Version(keystore.Current); !ok {
 		return rotate.Key{}, &keystore.KeyError{Doing: "rotate", Name: n, Err: keystore.ErrNoVersion}
 	}
+	return rotated(k), nil
+}
+
+// Keys implements rotate.Store.
+func (r rotor) Keys(ctx context.Context) (all []rotate.Key, err error) {
+	catalog, err := r.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range catalog.Keys {
+		all = append(all, rotated(&catalog.Keys[i]))
+	}
+	return all, nil
+}
+
+// rotated is what the engine has to know of a key.
+func rotated(k *keystore.Key) rotate.Key {
+	v, _ := k.Version(keystore.Current)
 	return rotate.Key{
-		Name: name, Provider: k.Provider, Params: k.Params, ID: k.PublicID, Admin: k.Admin, Expires: k.Expires,
+		Name: k.Name.String(), Provider: k.Provider, Params: k.Params, ID: k.PublicID, Admin: k.Admin, Expires: k.Expires,
 		Current: v.Number, Next: k.LastNumber + 1, Consumers: k.Consumers,
-		Policy: rotate.Policy{Forbidden: k.Forbidden, RequireIPs: k.RequireIPs},
-	}, nil
+		Policy: rotate.Policy{Forbidden: k.Forbidden, RequireIPs: k.RequireIPs}, Rotation: k.Rotation,
+	}
 }
 
 // Secrets implements rotate.Store.
@@ -178,7 +195,7 @@ func (r rotor) Save(ctx context.Context, j *rotate.Journal, c rotate.Change) err
 		return err
 	}
 	err = r.Rotate(ctx, actor(), keystore.Rotation{ID: j.ID, Key: name, Revision: j.Revision, Journal: b, Closed: j.Closed}, keystore.RotationChange{
-		Begin: c.Begin, Pending: c.Pending, Number: j.New, Promote: c.Promote, Demote: c.Demote, Drop: c.Drop, Retire: c.Retire, End: c.End,
+		Begin: c.Begin, Pending: c.Pending, Number: j.New, Promote: c.Promote, Demote: c.Demote, Drop: c.Drop, Settle: c.Settle, Retire: c.Retire, End: c.End,
 		PublicID: c.ID, Expires: c.Expires,
 	})
 	if errors.Is(err, keystore.ErrRevision) {

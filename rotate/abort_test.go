@@ -128,6 +128,7 @@ func TestAbortWithoutAnswer(t *testing.T) {
 		if err != nil || waits.Until.IsZero() {
 			t.Fatalf("%+v, %v", waits, err)
 		}
+		w.now = w.now.Add(time.Hour)
 		if err := e.Abort(t.Context(), j.ID); err != nil {
 			t.Fatal(err)
 		}
@@ -274,5 +275,68 @@ func TestDeletedByHand(t *testing.T) {
 	w.fault = nil
 	if err := e.Abort(t.Context(), id); !errors.Is(err, ErrIrrevocable) {
 		t.Errorf("somebody said that it is deleted: %v", err)
+	}
+
+	// What somebody has done is taken down whatever else there is to say.
+	w = newWorld(t)
+	e, id = w.asked(of)
+	w.fault = &fault{call: "verify", err: &provider.Error{Provider: "fake", Doing: "try", Kind: provider.Unreached}}
+	w.running = []Process{{PID: 7, Program: "bot", Started: w.now}}
+	if o, err := e.Step(t.Context(), id, Answer{Yes: askDeleted}); err != nil || o.Need != nil {
+		t.Errorf("%+v, %v", o, err)
+	}
+
+	// From the moment that somebody is asked to do it, what has the old key may be refused.
+	w = newWorld(t)
+	e = w.engine(of)
+	j, err := e.New(t.Context(), "prod/DB", Options{Emergency: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Begin(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	w.until(e, j.ID, Ask)
+	w.alive["new1"] = ""
+	if _, err := e.Step(t.Context(), j.ID, Answer{Parts: parts("new1")}); err != nil {
+		t.Fatal(err)
+	}
+	w.until(e, j.ID, Revoke)
+	for _, asked := range []bool{false, true} {
+		j, _ = w.Journal(t.Context(), j.ID)
+		if what, _ := j.Outage(); (what != "") != asked {
+			t.Errorf("asked %v: outage %q", asked, what)
+		}
+		if _, err := e.Step(t.Context(), j.ID, Answer{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestTurnedTwice: that nobody knows how a step went is still so after the rotation was to
+// be taken back, and was not.
+func TestTurnedTwice(t *testing.T) {
+	w := newWorld(t)
+	e := w.engine(func(w *world) provider.Provider { return maker{fake{w}} })
+	j, err := e.New(t.Context(), "prod/DB", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Begin(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	w.fault = &fault{call: "apply", happens: true, err: &provider.Error{Provider: "fake", Doing: "apply", Kind: provider.Unclear}}
+	if err := w.drive(e, j.ID); err == nil {
+		t.Fatal("it was applied")
+	}
+	w.fault = &fault{call: "verify", err: &provider.Error{Provider: "fake", Doing: "try", Kind: provider.Unreached}}
+	if err := e.Abort(t.Context(), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.drive(e, j.ID); err == nil {
+		t.Fatal("it was taken back")
+	}
+	if j, _ = w.Journal(t.Context(), j.ID); j.Taking || j.Step().Name != Apply || !j.interrupted() {
+		t.Errorf("it is at %s, interrupted %v", j.Step(), j.interrupted())
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/keywright/keywright/provider"
@@ -59,6 +58,14 @@ type StepError struct {
 
 func (e *StepError) Error() string { return fmt.Sprintf("rotate %s: %s: %v", e.Key, e.Step, e.Err) }
 func (e *StepError) Unwrap() error { return e.Err }
+
+// advised is an error with what to do about it.
+type advised struct {
+	error
+	hint string
+}
+
+func (a *advised) Unwrap() error { return a.error }
 
 // The errors of rotations.
 var (
@@ -250,34 +257,6 @@ func (e *Engine) TakeOver(ctx context.Context, id string) (err error) {
 	return e.save(ctx, j, Change{})
 }
 
-// Orphans are the credentials that keywright issued for a key, by their labels, and that
-// are neither its current one nor one of an open rotation.
-func (e *Engine) Orphans(ctx context.Context, name string, known []*Journal) ([]provider.Listed, error) {
-	key, err := e.Store.Key(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	p, _ := e.Provider(key.Provider)
-	l, ok := p.(provider.Lister)
-	if !ok {
-		return nil, nil
-	}
-	w, err := e.work(ctx, &Journal{Key: name, Provider: key.Provider, Old: key.Current, OldID: key.ID})
-	if err != nil {
-		return nil, err
-	}
-	all, err := l.List(ctx, w.admin, w.old)
-	if err != nil {
-		return nil, fmt.Errorf("look for orphans of %s: %w", name, err)
-	}
-	return slices.DeleteFunc(all, func(c provider.Listed) bool {
-		used := c.ID == key.ID || slices.ContainsFunc(known, func(j *Journal) bool {
-			return j.Open() && (c.ID == j.OldID || c.ID == j.NewID || strings.Contains(c.Label, j.Lineage()))
-		})
-		return used || !IsLineage(c.Label)
-	}), nil
-}
-
 // Step does the next step of a rotation. Answer is what was said to the last Need, the
 // zero Answer if there was none.
 func (e *Engine) Step(ctx context.Context, id string, a Answer) (o Outcome, err error) {
@@ -412,6 +391,9 @@ func (w *work) fail(ctx context.Context, err error) error {
 	hint := "keywright rotate resume " + w.j.ID + "; what stands: keywright rotate show " + w.j.ID
 	if known := (*provider.Error)(nil); errors.As(err, &known) && known.Hint != "" {
 		hint = known.Hint + "; then " + hint
+	}
+	if known := (*advised)(nil); errors.As(err, &known) {
+		hint = known.hint
 	}
 	w.j.note(w.Now(), Failed, err.Error())
 	if w.again || w.begun && unclear(step, err) { // it is not known whether it happened

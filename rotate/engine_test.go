@@ -37,9 +37,11 @@ type world struct {
 	disabled map[string]bool
 	used     map[string]time.Time // when a secret was
 	made     int
+	issuedAt map[string]time.Time
 	lag      int // probes that still say what was
 
 	key       Key
+	others    []Key
 	versions  map[int]string // secrets by version
 	current   int
 	pending   int
@@ -57,7 +59,7 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		t: t, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), alive: map[string]string{"old": ""}, disabled: map[string]bool{}, used: map[string]time.Time{},
+		t: t, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), alive: map[string]string{"old": ""}, disabled: map[string]bool{}, used: map[string]time.Time{}, issuedAt: map[string]time.Time{},
 		versions: map[int]string{1: "old"}, current: 1, journals: map[string][]byte{}, locks: map[string]bool{},
 		consumers: map[string]string{"one": "old", "two": "old"},
 	}
@@ -115,7 +117,17 @@ func (w *world) Key(_ context.Context, name string) (Key, error) {
 	}
 	k := w.key
 	k.Current, k.Next = w.current, max(w.current, w.pending, w.previous)+1
+	for id := range w.journals {
+		if w.rotating {
+			k.Rotation = id
+		}
+	}
 	return k, nil
+}
+
+func (w *world) Keys(ctx context.Context) ([]Key, error) {
+	k, err := w.Key(ctx, w.key.Name)
+	return append(slices.Clone(w.others), k), err
 }
 
 func (w *world) Secrets(_ context.Context, name string, version int) (map[string]secret.Value, error) {
@@ -171,11 +183,16 @@ func (w *world) Save(_ context.Context, j *Journal, c Change) (err error) {
 			w.versions[w.pending] = text(c.Pending)
 		case c.Promote:
 			w.previous, w.current, w.pending = w.current, w.pending, 0
+			w.key.ID = c.ID
 		case c.Demote:
 			w.pending, w.current, w.previous = w.current, w.previous, 0
+			w.key.ID = c.ID
 		case c.Drop:
 			delete(w.versions, w.pending)
 			w.pending = 0
+		case c.Settle:
+			delete(w.versions, w.previous)
+			w.previous, w.pending = w.pending, 0
 		case c.Retire:
 			delete(w.versions, w.previous)
 			w.previous = 0
@@ -267,6 +284,7 @@ func (f issuer) Issue(_ context.Context, _, _ provider.Credential, lineage strin
 		f.w.made++
 		s := fmt.Sprint("new", f.w.made)
 		f.w.alive[s] = lineage
+		f.w.issuedAt[s] = f.w.now
 		c = provider.Credential{ID: "id-" + s, Parts: parts(s)}
 	})
 	return c, err

@@ -191,6 +191,43 @@ func TestLockLost(t *testing.T) {
 		}
 	}
 
+	// Who looks for what was lost says so first: the first is told, and does not take for its
+	// own what the other is about to end.
+	for stop := 1; stop < 20; stop++ {
+		w := newWorld(t)
+		of := func(w *world) provider.Provider { return lister{issuer{fake{w}}} }
+		e := w.engine(of)
+		j, err := e.New(t.Context(), "prod/DB", Options{Emergency: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Begin(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		w.until(e, j.ID, Issue)
+		w.lockless = true
+		var second *rival
+		w.meanwhile = func() {
+			if w.trace[len(w.trace)-1] == "after issue" && second == nil {
+				second = w.rivals(of, j.ID, false, stop)
+			}
+		}
+		first := w.drive(e, j.ID)
+		w.meanwhile = nil
+		if second.waits {
+			close(second.goOn)
+			<-second.ended
+		}
+		if left, _ := w.Journal(t.Context(), j.ID); left.Open() {
+			if err := w.drive(e, j.ID); err != nil {
+				t.Errorf("stopped at %d: %v", stop, err)
+			}
+		}
+		if err := w.check(j.ID); err != nil {
+			t.Errorf("stopped at %d: %v, then %v: %v", stop, first, second.err, err)
+		}
+	}
+
 	// It was saved, and the answer was that it was not.
 	w := newWorld(t)
 	of := func(w *world) provider.Provider { return lister{issuer{fake{w}}} }

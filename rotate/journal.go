@@ -100,6 +100,7 @@ type Result string
 const (
 	Done    Result = "done"
 	Aborted Result = "aborted"
+	GivenUp Result = "given up" // it could go neither way
 )
 
 // Grade is how well it is known that the old key is dead.
@@ -140,21 +141,25 @@ type Journal struct {
 	Next   int     `json:"next"` // index of the step that is to be done
 	Events []Event `json:"events"`
 
-	Until   time.Time     `json:"until,omitzero"`   // nothing is done before
-	Tries   int           `json:"tries,omitempty"`  // of the step that is to be done
-	Known   []string      `json:"known,omitempty"`  // ids at the provider before one was issued
-	Agreed  []string      `json:"agreed,omitempty"` // questions that were answered with yes
-	Control bool          `json:"control"`          // the old key was alive before it was revoked
-	Revoked time.Time     `json:"revoked,omitzero"` // when the provider said so
-	Tried   []time.Time   `json:"tried,omitempty"`  // the old key, by keywright: its provider may take that for uses
-	Used    time.Time     `json:"used,omitzero"`    // the old key, as its provider told when its end was at hand
-	Deaths  []Observation `json:"deaths,omitempty"` // of the old key, one after the other
+	Until   time.Time     `json:"until,omitzero"`    // nothing is done before
+	Tries   int           `json:"tries,omitempty"`   // of the step that is to be done
+	Known   []string      `json:"known,omitempty"`   // ids at the provider before one was asked for, and of others' since
+	Asked   time.Time     `json:"asked,omitzero"`    // when the provider was last asked to issue one
+	Unclear bool          `json:"unclear,omitempty"` // it was not known once whether one was issued
+	Agreed  []string      `json:"agreed,omitempty"`  // questions that were answered with yes
+	Control bool          `json:"control"`           // the old key was alive before it was revoked
+	Revoked time.Time     `json:"revoked,omitzero"`  // when the provider said so
+	Tried   []time.Time   `json:"tried,omitempty"`   // the old key, by keywright: its provider may take that for uses
+	Used    time.Time     `json:"used,omitzero"`     // the old key, as its provider told when its end was at hand
+	Deaths  []Observation `json:"deaths,omitempty"`  // of the old key, one after the other
 
 	Taking bool      `json:"taking_back,omitempty"` // it is being taken back
 	Forth  *Way      `json:"forth,omitempty"`       // where it goes on if that cannot be
 	Grade  Grade     `json:"grade,omitempty"`
 	Result Result    `json:"result,omitempty"`
 	Closed time.Time `json:"closed,omitzero"`
+
+	Suspects []string `json:"suspects,omitempty"` // ids at the provider that it may have left there
 }
 
 // Observation is a probe of the old key after its end, and of the new one beside it.
@@ -175,7 +180,9 @@ func (j *Journal) Step() Step {
 }
 
 // Lineage names the rotation where a provider shows it.
-func (j *Journal) Lineage() string { return "keywright-" + j.ID }
+func (j *Journal) Lineage() string { return lineage(j.ID) }
+
+func lineage(rotation string) string { return "keywright-" + rotation }
 
 // IsLineage reports whether a label is one that keywright gives.
 func IsLineage(label string) bool { return strings.HasPrefix(label, "keywright-") }
