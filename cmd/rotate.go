@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -401,12 +402,22 @@ func newRotateResume(term *terminal) *cobra.Command {
 }
 
 func newRotateAbort(term *terminal) *cobra.Command {
-	return &cobra.Command{
+	var giveUp, yes bool
+	c := &cobra.Command{
 		Use:   "abort [ID]",
 		Short: "Take a rotation back, while the old key is there",
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case giveUp && len(args) == 0:
+				return usagef("'keywright rotate ls' names them", "--give-up takes the rotation's ID")
+			case yes && !giveUp:
+				return usagef("leave it out", "--yes goes with --give-up")
+			}
 			return withRotations(c.Context(), term, args, "Stop replacing", never, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
+				if giveUp {
+					return k.giveUp(ctx, e, j, yes)
+				}
 				if err := e.Abort(ctx, j.ID); err != nil {
 					return hintedStep(err)
 				}
@@ -414,6 +425,34 @@ func newRotateAbort(term *terminal) *cobra.Command {
 			})
 		},
 	}
+	c.Flags().BoolVar(&giveUp, "give-up", false, "close one that can go neither way: nothing is changed\nat the provider or where the key is used")
+	c.Flags().BoolVar(&yes, "yes", false, "with --give-up: without asking")
+	return c
+}
+
+// giveUp closes a rotation as it stands.
+func (k *keyring) giveUp(ctx context.Context, e *rotate.Engine, j *rotate.Journal, yes bool) error {
+	if !yes {
+		yes, err := k.term.askYes(ctx, "Close rotation " + j.ID + " of " + j.Key + " as it stands? Keys that it leaves at the provider stay alive.")
+		switch {
+		case errors.Is(err, errNobody):
+			return usageError{err, "to close it without asking: keywright rotate abort " + j.ID + " --give-up --yes"}
+		case err != nil:
+			return err
+		case !yes:
+			fmt.Fprintln(k.term.err, "keywright: not closed")
+			return outcome(exitFailed)
+		}
+	}
+	o, err := e.GiveUp(ctx, j.ID)
+	if err != nil {
+		return hintedStep(err)
+	}
+	for _, line := range strings.Split(o.Note, "; ") {
+		fmt.Fprintln(k.term.out, escaped(line))
+	}
+	fmt.Fprintf(k.term.out, "rotation %s is given up\n", j.ID)
+	return nil
 }
 
 // openRotations opens the user's keys, and the journals of all rotations that are kept.
@@ -502,13 +541,23 @@ func newRotateLs(term *terminal) *cobra.Command {
 	}
 }
 
+// left names what a rotation may have left at its provider.
+func left(j *rotate.Journal) string {
+	if len(j.Suspects) == 0 {
+		return ""
+	}
+	return "; perhaps alive: " + strings.Join(j.Suspects, ", ")
+}
+
 // standing says in a few words how far a rotation is.
 func standing(j *rotate.Journal) string {
 	switch {
 	case j.Result == rotate.Done:
-		return "done " + moment(j.Closed) + "; the old key: " + string(j.Grade)
+		return "done " + moment(j.Closed) + "; the old key: " + string(j.Grade) + left(j)
 	case j.Result == rotate.Aborted:
-		return "taken back " + moment(j.Closed)
+		return "taken back " + moment(j.Closed) + left(j)
+	case j.Result == rotate.GivenUp:
+		return "given up " + moment(j.Closed) + left(j)
 	}
 	text := fmt.Sprintf("at step %d of %d, %s", j.Next+1, len(j.Steps), j.Step())
 	if j.Taking {
