@@ -96,6 +96,16 @@ func (j *Journal) relied() bool {
 	})
 }
 
+// enabled is when the old key was enabled again; zero if it was not.
+func (j *Journal) enabled() (at time.Time) {
+	for _, e := range j.Events {
+		if e.Step.Name == Enable && e.What == Ended {
+			at = e.At
+		}
+	}
+	return at
+}
+
 const (
 	askAccepted = "Is the old key still accepted?"
 	askEndNew   = "The old key is not accepted any more. The new one may be the only one that works, and nothing has it yet. Delete it all the same?"
@@ -122,6 +132,8 @@ func (w *work) accepted(ctx context.Context) (result, error) {
 	case old.State.Lives():
 		w.j.Forth = nil
 		return result{note: "the old key is " + string(old.State)}, nil
+	case w.Now().Before(w.j.enabled().Add(w.p.Info().Propagation)):
+		return result{until: w.Now().Add(w.apart()), note: fmt.Sprintf("the old key is %s (%s), and was just enabled", old.State, old.Code)}, nil
 	case old.State != provider.Dead:
 		return result{}, fmt.Errorf("the old key is %s (%s)", old.State, old.Code)
 	case w.j.relied():

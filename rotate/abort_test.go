@@ -178,6 +178,38 @@ func TestAbortEnableRefused(t *testing.T) {
 	}
 }
 
+// TestAbortEnabledLate: what was just enabled may be refused for a while.
+func TestAbortEnabledLate(t *testing.T) {
+	w := newWorld(t)
+	e, id := w.started(func(w *world) provider.Provider { return disabler{lister{issuer{fake{w}}}} }, Options{Emergency: true})
+	if err := e.Abort(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	enabled := w.now
+	w.before = func(j *Journal) {
+		w.answer = nil
+		if j.Step().Name == TryOld && w.now.Before(enabled.Add(3*time.Second)) {
+			w.answer = &provider.Probe{State: provider.Dead, Code: "401"}
+		}
+	}
+	if err := w.drive(e, id); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.check(id); err != nil {
+		t.Error(err)
+	}
+
+	w = newWorld(t)
+	e, id = w.started(func(w *world) provider.Provider { return disabler{lister{issuer{fake{w}}}} }, Options{Emergency: true})
+	if err := e.Abort(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	delete(w.alive, "old")
+	if err := w.drive(e, id); !errors.Is(err, ErrNotAccepted) {
+		t.Errorf("%v", err)
+	}
+}
+
 // TestAbortByWord: where the old key is not tried, somebody has to say that it is there.
 func TestAbortByWord(t *testing.T) {
 	of := func(w *world) provider.Provider { return counting{guided{w}} }

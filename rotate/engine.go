@@ -75,6 +75,7 @@ var (
 	ErrIrrevocable  = errors.New("the old key may be gone already: it can only go on")
 	ErrClosed       = errors.New("the rotation is over")
 	ErrElsewhere    = errors.New("the rotation was begun on another installation")
+	errNotAsked     = errors.New("a new key was given, and is not wanted any more: another keywright went on")
 	errOutOfSecrets = errors.New("the old version has no secrets any more")
 )
 
@@ -270,6 +271,9 @@ func (e *Engine) Step(ctx context.Context, id string, a Answer) (o Outcome, err 
 		return Outcome{}, err
 	}
 	step := j.Step()
+	if len(a.Parts) > 0 && step.Name != Ask {
+		return Outcome{}, &StepError{ID: id, Key: j.Key, Step: step, Err: errNotAsked, Hint: "delete what was made for it at the provider; keywright rotate resume " + id}
+	}
 	if now := e.Now(); now.Before(j.Until) {
 		return Outcome{Step: step, Until: j.Until}, nil
 	}
