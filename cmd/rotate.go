@@ -197,7 +197,7 @@ func (k *keyring) rotateOne(ctx context.Context, name keystore.Name, options rot
 		return err
 	}
 	if err := engine.Begin(ctx, j); err != nil {
-		return err
+		return hintedStep(err)
 	}
 	return k.drive(ctx, engine, j.ID)
 }
@@ -293,6 +293,14 @@ func atMost(d time.Duration) string {
 	return ", for " + d.String() + " at most"
 }
 
+// hintedStep adds what the engine says is to be done about a step that failed.
+func hintedStep(err error) error {
+	if failed := (*rotate.StepError)(nil); errors.As(err, &failed) && failed.Hint != "" {
+		return hintedError{err, failed.Hint}
+	}
+	return err
+}
+
 // shortWait is how long a command waits for a step before it leaves the rest to resume.
 const shortWait = 2 * time.Minute
 
@@ -304,11 +312,8 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 	for {
 		o, err := engine.Step(ctx, id, answer)
 		answer = rotate.Answer{}
-		if failed := (*rotate.StepError)(nil); errors.As(err, &failed) && failed.Hint != "" {
-			return hintedError{err, failed.Hint}
-		}
 		if err != nil {
-			return err
+			return hintedStep(err)
 		}
 		if o.Need == nil && (o.Step != said.Step || o.Note != said.Note) {
 			k.say(o)
@@ -364,6 +369,18 @@ func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer
 	for _, l := range lines {
 		fmt.Fprintln(k.term.out, escaped(l))
 	}
+	if o.Need.No {
+		yes, no, err := k.term.askEither(ctx, escaped(o.Need.Question))
+		switch {
+		case err != nil:
+			return a, err
+		case yes:
+			return rotate.Answer{Yes: o.Need.Question}, nil
+		case no:
+			return rotate.Answer{No: o.Need.Question}, nil
+		}
+		return a, errors.New("it waits for a yes or a no")
+	}
 	if o.Need.Question != "" {
 		yes, err := k.term.askYes(ctx, escaped(o.Need.Question))
 		switch {
@@ -396,7 +413,7 @@ func newRotateResume(term *terminal) *cobra.Command {
 			return withRotations(c.Context(), term, args, "Go on replacing", waits, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
 				if takeOver {
 					if err := e.TakeOver(ctx, j.ID); err != nil {
-						return err
+						return hintedStep(err)
 					}
 				}
 				fmt.Fprintf(term.out, "%s, rotation %s\n", j.Key, j.ID)
@@ -409,19 +426,57 @@ func newRotateResume(term *terminal) *cobra.Command {
 }
 
 func newRotateAbort(term *terminal) *cobra.Command {
-	return &cobra.Command{
+	var giveUp, yes bool
+	c := &cobra.Command{
 		Use:   "abort [ID]",
 		Short: "Take a rotation back, while the old key is there",
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
+			switch {
+			case giveUp && len(args) == 0:
+				return usagef("'keywright rotate ls' names them", "--give-up takes the rotation's ID")
+			case yes && !giveUp:
+				return usagef("leave it out", "--yes goes with --give-up")
+			}
 			return withRotations(c.Context(), term, args, "Stop replacing", never, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
+				if giveUp {
+					return k.giveUp(ctx, e, j, yes)
+				}
 				if err := e.Abort(ctx, j.ID); err != nil {
-					return err
+					return hintedStep(err)
 				}
 				return k.drive(ctx, e, j.ID)
 			})
 		},
 	}
+	c.Flags().BoolVar(&giveUp, "give-up", false, "close one that can go neither way: nothing is changed\nat the provider or where the key is used")
+	c.Flags().BoolVar(&yes, "yes", false, "with --give-up: without asking")
+	return c
+}
+
+// giveUp closes a rotation as it stands.
+func (k *keyring) giveUp(ctx context.Context, e *rotate.Engine, j *rotate.Journal, yes bool) error {
+	if !yes {
+		yes, err := k.term.askYes(ctx, "Close rotation "+j.ID+" of "+j.Key+" as it stands? Keys that it leaves at the provider stay alive.")
+		switch {
+		case errors.Is(err, errNobody):
+			return usageError{err, "to close it without asking: keywright rotate abort " + j.ID + " --give-up --yes"}
+		case err != nil:
+			return err
+		case !yes:
+			fmt.Fprintln(k.term.err, "keywright: not closed")
+			return outcome(exitFailed)
+		}
+	}
+	o, err := e.GiveUp(ctx, j.ID)
+	if err != nil {
+		return hintedStep(err)
+	}
+	for _, line := range strings.Split(o.Note, "; ") {
+		fmt.Fprintln(k.term.out, escaped(line))
+	}
+	fmt.Fprintf(k.term.out, "rotation %s is given up\n", j.ID)
+	return nil
 }
 
 // openRotations opens the user's keys, and the journals of all rotations that are kept.
@@ -510,13 +565,23 @@ func newRotateLs(term *terminal) *cobra.Command {
 	}
 }
 
+// left names what a rotation may have left at its provider.
+func left(j *rotate.Journal) string {
+	if len(j.Suspects) == 0 {
+		return ""
+	}
+	return "; perhaps alive: " + strings.Join(j.Suspects, ", ")
+}
+
 // standing says in a few words how far a rotation is.
 func standing(j *rotate.Journal) string {
 	switch {
 	case j.Result == rotate.Done:
-		return "done " + moment(j.Closed) + "; the old key: " + string(j.Grade)
+		return "done " + moment(j.Closed) + "; the old key: " + string(j.Grade) + left(j)
 	case j.Result == rotate.Aborted:
-		return "taken back " + moment(j.Closed)
+		return "taken back " + moment(j.Closed) + left(j)
+	case j.Result == rotate.GivenUp:
+		return "given up " + moment(j.Closed) + left(j)
 	}
 	text := fmt.Sprintf("at step %d of %d, %s", j.Next+1, len(j.Steps), j.Step())
 	if j.Taking {

@@ -31,6 +31,7 @@ type RotationChange struct {
 	Promote bool  // the pending version is current, and what was is previous
 	Demote  bool  // the previous version is current, and what was is pending
 	Drop    bool  // the pending version is gone
+	Settle  bool  // the pending version is the previous one, and what was is gone
 	Retire  bool  // the previous version is gone
 	End     bool  // it is not being rotated any more
 
@@ -147,6 +148,11 @@ func (t *transaction) rotate(k *Key, c RotationChange) error {
 		k.PublicID, k.Expires = c.PublicID, c.Expires
 	case c.Drop:
 		t.retire(k, Pending)
+	case c.Settle:
+		if _, ok := k.Version(Pending); ok {
+			t.retire(k, Previous)
+		}
+		k.settlePending()
 	}
 	if c.Retire {
 		t.retire(k, Previous)

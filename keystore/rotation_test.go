@@ -120,3 +120,38 @@ func TestRestorePending(t *testing.T) {
 		}
 	}
 }
+
+// TestRotateSettled: a rotation that is given up leaves the pending version as the previous
+// one; without one, what was previous stays.
+func TestRotateSettled(t *testing.T) {
+	for _, pending := range []bool{true, false} {
+		s, name := newTestStore(t), Name{"prod", "DB"}
+		r := Rotation{ID: "r1", Key: name}
+		for _, err := range []error{s.put("prod/DB", "one"), s.put("prod/DB", "two"), saved(t, s, &r, RotationChange{Begin: true})} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := "one"
+		if pending {
+			want = "three"
+			if err := saved(t, s, &r, RotationChange{Pending: Parts{SinglePart: secret.New([]byte(want))}, Number: 3}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := saved(t, s, &r, RotationChange{Settle: true, End: true}); err != nil {
+			t.Fatal(err)
+		}
+		if cur, prev := s.value("prod/DB", Current), s.value("prod/DB", Previous); cur != "two" || prev != want {
+			t.Errorf("current %q, previous %q", cur, prev)
+		}
+		if _, _, err := s.Get(t.Context(), name, Pending); !errors.Is(err, ErrNoVersion) {
+			t.Errorf("pending: %v", err)
+		}
+		for _, err := range []error{s.Undo(t.Context(), "tester", name), s.put("prod/DB", "four")} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}

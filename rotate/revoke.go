@@ -44,6 +44,9 @@ func (w *work) disable(ctx context.Context, disable bool) (result, error) {
 // revoke ends the old key. In an overlap everything is looked at once more first: the
 // new key, each consumer, the programs that still have the old one, and when that was used.
 func (w *work) revoke(ctx context.Context) (_ result, err error) {
+	if w.answer.Yes == askDeleted && !is[provider.Revoker](w.p) { // it is too late for a look
+		return w.revokeByHand(ctx, "")
+	}
 	v, tries := w.p.(provider.Verifier)
 	tries = tries && !w.p.Info().Nonce // where they are, both are in use by now
 	if tries && !w.j.RevokeFirst {
@@ -190,17 +193,18 @@ func (w *work) ours(at time.Time) bool {
 	return slices.ContainsFunc(w.j.Tried, func(tried time.Time) bool { return at.Sub(tried).Abs() <= skew })
 }
 
-// revokeByHand waits until somebody says that the old key is gone.
+// askDeleted is asked of a key that somebody ends by hand.
+const askDeleted = "Is the old key deleted?"
+
+// revokeByHand waits until somebody says that the old key is gone. Until then it can be
+// taken back, which looks whether it is.
 func (w *work) revokeByHand(ctx context.Context, used string) (result, error) {
-	steps := w.p.(provider.Guide).Guide(w.old)
-	if !w.again { // from now on somebody may delete it, whatever becomes of this process
-		if err := w.begin(ctx); err != nil {
-			return result{}, err
-		}
+	if !w.yes(askDeleted) {
+		steps := w.p.(provider.Guide).Guide(w.old)
+		return result{note: used, need: &Need{Question: askDeleted, Steps: provider.Steps{RevokeAt: steps.RevokeAt, Revoke: steps.Revoke}}}, nil
 	}
-	const question = "Is the old key deleted?"
-	if !w.yes(question) {
-		return result{note: used, need: &Need{Question: question, Steps: provider.Steps{RevokeAt: steps.RevokeAt, Revoke: steps.Revoke}}}, nil
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
 	}
 	w.j.Revoked = w.Now().UTC()
 	return result{note: "somebody says that it is done"}, nil

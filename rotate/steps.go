@@ -61,6 +61,8 @@ func (w *work) do(ctx context.Context) (result, error) {
 		return w.grace()
 	case Disable, Enable:
 		return w.disable(ctx, step.Name == Disable)
+	case TryOld:
+		return w.accepted(ctx)
 	case Revoke:
 		return w.revoke(ctx)
 	case RevokeNew:
@@ -71,7 +73,7 @@ func (w *work) do(ctx context.Context) (result, error) {
 		w.j.New = 0
 		return result{change: Change{Drop: true}}, nil
 	default:
-		return w.close()
+		return w.close(ctx)
 	}
 }
 
@@ -92,9 +94,6 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 		if note != "" {
 			notes = append(notes, note)
 		}
-	}
-	if err := w.remember(ctx); err != nil {
-		return result{}, err
 	}
 	if v, ok := w.p.(provider.Verifier); ok && !w.p.Info().Nonce {
 		probe, err := w.tryOld(ctx, v)
@@ -118,25 +117,10 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 			notes = append(notes, "it may withdraw")
 		}
 	}
+	if err := w.remember(ctx); err != nil {
+		return result{}, err
+	}
 	return result{note: strings.Join(notes, "; ")}, nil
-}
-
-// remember notes which credentials there are before one is issued: by that a key is found
-// that was made when nobody was left to store it.
-func (w *work) remember(ctx context.Context) error {
-	l, ok := w.p.(provider.Lister)
-	if !ok || !is[provider.Issuer](w.p) {
-		return nil
-	}
-	all, err := l.List(ctx, w.admin, w.old)
-	if err != nil {
-		return fmt.Errorf("list the keys there are: %w", err)
-	}
-	w.j.Known = nil
-	for _, c := range all {
-		w.j.Known = append(w.j.Known, c.ID)
-	}
-	return nil
 }
 
 // look says what is to be said of a consumer before it gets anything.
@@ -206,7 +190,7 @@ func (w *work) apply(ctx context.Context) (result, error) {
 func (w *work) issue(ctx context.Context) (result, error) {
 	if w.again {
 		r, err := w.orphan(ctx)
-		if err != nil || r.need != nil {
+		if err != nil || r.need != nil || !r.until.IsZero() {
 			return r, err
 		}
 	}
@@ -216,6 +200,7 @@ func (w *work) issue(ctx context.Context) (result, error) {
 	if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "a new one is issued"); err != nil {
 		return result{}, err
 	}
+	w.j.Asked = w.Now().UTC()
 	if err := w.begin(ctx); err != nil {
 		return result{}, err
 	}
@@ -227,51 +212,6 @@ func (w *work) issue(ctx context.Context) (result, error) {
 	w.next, w.issued = next, true
 	w.j.New, w.j.NewID = w.key.Next, next.ID
 	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
-}
-
-// orphan ends what this rotation may have issued when it died.
-func (w *work) orphan(ctx context.Context) (result, error) {
-	l, lists := w.p.(provider.Lister)
-	r, revokes := w.p.(provider.Revoker)
-	if !lists || !revokes {
-		question := fmt.Sprintf("A new key may have been made at %s when keywright ended, and its secret is lost. Is there none, or did you delete it? It may be called %s. %s", w.p.Info().Title, w.j.Lineage(), w.p.Info().Page)
-		if w.yes(question) {
-			return result{}, nil
-		}
-		return result{need: &Need{Question: question}}, nil
-	}
-	all, err := l.List(ctx, w.admin, w.old)
-	if err != nil {
-		return result{}, fmt.Errorf("look for a key that was issued and lost: %w", err)
-	}
-	var suspects []provider.Listed
-	for _, c := range all {
-		switch {
-		case strings.Contains(c.Label, w.j.Lineage()):
-			if err := r.Revoke(ctx, w.admin, provider.Credential{ID: c.ID, Params: w.key.Params}, w.old); err != nil {
-				return result{}, fmt.Errorf("end %s, which was issued and lost: %w", c.ID, err)
-			}
-		case c.ID != w.j.OldID && !slices.Contains(w.j.Known, c.ID) && w.j.Known != nil:
-			suspects = append(suspects, c)
-		}
-	}
-	if len(suspects) == 0 {
-		return result{}, nil
-	}
-	var words []string
-	for _, c := range suspects {
-		words = append(words, fmt.Sprintf("%s %q, made %s", c.ID, c.Label, c.Created.Format(time.DateTime)))
-	}
-	question := "There since keywright asked for a new key, and perhaps the one that it did not live to see: " + strings.Join(words, "; ") + ". Delete?"
-	if !w.yes(question) {
-		return result{need: &Need{Question: question}}, nil
-	}
-	for _, c := range suspects {
-		if err := r.Revoke(ctx, w.admin, provider.Credential{ID: c.ID, Params: w.key.Params}, w.old); err != nil {
-			return result{}, fmt.Errorf("end %s: %w", c.ID, err)
-		}
-	}
-	return result{}, nil
 }
 
 // ask takes a key that somebody made by hand.
@@ -358,6 +298,9 @@ func (w *work) apart() time.Duration { return max(pause, w.p.Info().Propagation/
 
 // deliver gives a consumer what is in to, and reads it back.
 func (w *work) deliver(ctx context.Context, spec string, from, to map[string]secret.Value) (result, error) {
+	if w.left(spec) {
+		return result{skipped: true, note: leftOut}, nil
+	}
 	c, err := w.Consumer(w.j.Key, spec)
 	if err != nil {
 		return result{}, err
@@ -380,7 +323,15 @@ func (w *work) deliver(ctx context.Context, spec string, from, to map[string]sec
 	return result{}, nil
 }
 
+// leftOut is said of a place that was a consumer when the rotation was begun.
+const leftOut = "passed over: it is no consumer of the key any more, and has what it has"
+
+func (w *work) left(spec string) bool { return !slices.Contains(w.key.Consumers, spec) }
+
 func (w *work) reload(ctx context.Context, spec string) (result, error) {
+	if w.left(spec) {
+		return result{skipped: true, note: leftOut}, nil
+	}
 	c, err := w.Consumer(w.j.Key, spec)
 	if err != nil {
 		return result{}, err
@@ -396,7 +347,10 @@ func (w *work) reload(ctx context.Context, spec string) (result, error) {
 }
 
 // close ends the rotation. The old secrets go; what scans find them by stays.
-func (w *work) close() (result, error) {
+func (w *work) close(ctx context.Context) (result, error) {
+	if err := w.late(ctx); err != nil {
+		return result{}, err
+	}
 	w.j.Closed = w.Now().UTC()
 	if w.j.Taking {
 		w.j.Result = Aborted
