@@ -67,11 +67,13 @@ func (j *Journal) stepsBack(p provider.Provider) (steps []Step) {
 			steps = append(steps, Step{Name: Enable})
 		case s.Name == Deliver && j.touched(s):
 			consumers = append(consumers, Step{TakeBack, s.Consumer}, Step{Reload, s.Consumer})
+		case s.Name == Revoke: // somebody was asked to, and may have
+			tries = true
 		case s.Name == Promote && j.ended(s):
 			version = append(version, Step{Name: Demote})
 		case s.Name == Apply && j.touched(s), s.Name == Issue && j.touched(s), s.Name == Ask:
 			// A key whose secret is lost cannot be gone on with, whatever the old one is like.
-			tries = j.New != 0 || s.Name == Ask
+			tries = tries || j.New != 0 || s.Name == Ask
 			if is[provider.Revoker](p) || s.Name == Ask {
 				end = append(end, Step{Name: RevokeNew})
 			}
@@ -136,7 +138,7 @@ func (w *work) accepted(ctx context.Context) (result, error) {
 		return result{until: w.Now().Add(w.apart()), note: fmt.Sprintf("the old key is %s (%s), and was just enabled", old.State, old.Code)}, nil
 	case old.State != provider.Dead:
 		return result{}, fmt.Errorf("the old key is %s (%s)", old.State, old.Code)
-	case w.j.relied():
+	case w.j.relied(), w.j.RevokeFirst:
 		return result{}, dead
 	}
 	if w.j.New != 0 {
@@ -159,7 +161,7 @@ func (w *work) forth(ctx context.Context, err error) error {
 	step := w.j.Step()
 	hint := "nothing was taken back; to try again: keywright rotate abort " + w.j.ID + "; to go on: keywright rotate resume " + w.j.ID
 	if errors.Is(err, ErrNotAccepted) {
-		hint = "nothing was taken back; the new key is there: keywright rotate resume " + w.j.ID + " goes on"
+		hint = "nothing was taken back; keywright rotate resume " + w.j.ID + " goes on, to the new key"
 	}
 	if w.j.ended(Step{Name: Enable}) {
 		hint = "the old key was enabled again; " + hint
