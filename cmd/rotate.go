@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -368,7 +369,8 @@ func newRotateResume(term *terminal) *cobra.Command {
 		Short: "Go on with rotations that were interrupted, or wait",
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return withRotations(c.Context(), term, args, "Go on replacing", waits, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
+			going := goingOn{doing: "Go on replacing", idle: waits}
+			return withRotations(c.Context(), term, args, going, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
 				if takeOver {
 					if err := e.TakeOver(ctx, j.ID); err != nil {
 						return err
@@ -389,7 +391,8 @@ func newRotateAbort(term *terminal) *cobra.Command {
 		Short: "Take a rotation back, while the old key is there",
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return withRotations(c.Context(), term, args, "Stop replacing", never, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
+			stopping := goingOn{doing: "Stop replacing", idle: never, one: true}
+			return withRotations(c.Context(), term, args, stopping, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
 				if err := e.Abort(ctx, j.ID); err != nil {
 					return err
 				}
@@ -418,9 +421,16 @@ func waits(j *rotate.Journal) bool { return time.Until(j.Until) > shortWait }
 
 func never(*rotate.Journal) bool { return false }
 
+// goingOn is what is about to be done with open rotations.
+type goingOn struct {
+	doing string                     // for a question: "Go on replacing"
+	idle  func(*rotate.Journal) bool // it is left alone for now, and uses no key
+	one   bool                       // which one has to be said, if several are open
+}
+
 // withRotations does something with the open rotation that is named, or with all. Before
 // that it asks, where the keys of those that are not idle want that.
-func withRotations(ctx context.Context, term *terminal, args []string, doing string, idle func(*rotate.Journal) bool, do func(context.Context, *keyring, *rotate.Engine, *rotate.Journal) error) error {
+func withRotations(ctx context.Context, term *terminal, args []string, what goingOn, do func(context.Context, *keyring, *rotate.Engine, *rotate.Journal) error) error {
 	keys, engine, all, err := openRotations(ctx, term)
 	if err != nil {
 		return err
@@ -432,6 +442,12 @@ func withRotations(ctx context.Context, term *terminal, args []string, doing str
 	case len(chosen) == 0:
 		fmt.Fprintln(term.out, "no rotation is open")
 		return nil
+	case len(chosen) > 1 && what.one:
+		var words []string
+		for _, j := range chosen {
+			words = append(words, j.ID+" of "+j.Key)
+		}
+		return usagef("say which: keywright rotate abort ID", "%d rotations are open: %s", len(chosen), strings.Join(words, ", "))
 	}
 	catalog, err := keys.Catalog(ctx)
 	if err != nil {
@@ -439,18 +455,18 @@ func withRotations(ctx context.Context, term *terminal, args []string, doing str
 	}
 	var used []replaced
 	for _, j := range chosen {
-		if !idle(j) {
+		if !what.idle(j) {
 			used = append(used, resuming(catalog, j))
 		}
 	}
-	given, err := keys.permitReplacing(ctx, doing, "", used)
+	given, err := keys.permitReplacing(ctx, what.doing, "", used)
 	if err != nil {
 		return err
 	}
 	var failed error
 	for _, j := range chosen {
 		var err error
-		if !idle(j) {
+		if !what.idle(j) {
 			err = given.refused(resuming(catalog, j))
 		}
 		if err == nil {
