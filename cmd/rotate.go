@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
@@ -280,9 +281,6 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 	for {
 		o, err := engine.Step(ctx, id, answer)
 		answer = rotate.Answer{}
-		if failed := (*rotate.StepError)(nil); errors.As(err, &failed) && failed.Hint != "" {
-			return hintedError{err, failed.Hint}
-		}
 		if err != nil {
 			return err
 		}
@@ -369,37 +367,43 @@ func newRotateResume(term *terminal) *cobra.Command {
 		Short: "Go on with rotations that were interrupted, or wait",
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			going := goingOn{doing: "Go on replacing", idle: waits}
-			return withRotations(c.Context(), term, args, going, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
-				if takeOver {
-					if err := e.TakeOver(ctx, j.ID); err != nil {
-						return err
-					}
-				}
-				fmt.Fprintf(term.out, "%s, rotation %s\n", j.Key, j.ID)
-				return k.drive(ctx, e, j.ID)
-			})
+			return withRotations(c.Context(), term, args, goingOn{verb: "resume", doing: "Go on replacing", idle: waits, takeOver: takeOver}, (*keyring).resume)
 		},
 	}
-	c.Flags().BoolVar(&takeOver, "take-over", false, "also one that was begun on another machine")
+	addTakeOver(c.Flags(), &takeOver)
 	return c
 }
 
+func addTakeOver(f *pflag.FlagSet, takeOver *bool) {
+	f.BoolVar(takeOver, "take-over", false, "also one that was begun on another machine, and does not\ngo on there")
+}
+
+// resume goes on with a rotation.
+func (k *keyring) resume(ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+	fmt.Fprintf(k.term.out, "%s, rotation %s\n", j.Key, j.ID)
+	return k.drive(ctx, e, j.ID)
+}
+
 func newRotateAbort(term *terminal) *cobra.Command {
-	return &cobra.Command{
+	var takeOver bool
+	c := &cobra.Command{
 		Use:   "abort [ID]",
 		Short: "Take a rotation back, while the old key is there",
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			stopping := goingOn{doing: "Stop replacing", idle: never, one: true}
-			return withRotations(c.Context(), term, args, stopping, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
-				if err := e.Abort(ctx, j.ID); err != nil {
-					return err
-				}
-				return k.drive(ctx, e, j.ID)
-			})
+			return withRotations(c.Context(), term, args, goingOn{verb: "abort", doing: "Stop replacing", idle: never, one: true, takeOver: takeOver}, (*keyring).abort)
 		},
 	}
+	addTakeOver(c.Flags(), &takeOver)
+	return c
+}
+
+// abort takes a rotation back.
+func (k *keyring) abort(ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+	if err := e.Abort(ctx, j.ID); err != nil {
+		return err
+	}
+	return k.drive(ctx, e, j.ID)
 }
 
 // openRotations opens the user's keys, and the journals of all rotations that are kept.
@@ -423,14 +427,16 @@ func never(*rotate.Journal) bool { return false }
 
 // goingOn is what is about to be done with open rotations.
 type goingOn struct {
-	doing string                     // for a question: "Go on replacing"
-	idle  func(*rotate.Journal) bool // it is left alone for now, and uses no key
-	one   bool                       // which one has to be said, if several are open
+	verb     string                     // resume or abort
+	doing    string                     // for a question: "Go on replacing"
+	idle     func(*rotate.Journal) bool // it is left alone for now, and uses no key
+	one      bool                       // which one has to be said, if several are open
+	takeOver bool                       // also if it was begun on another installation
 }
 
 // withRotations does something with the open rotation that is named, or with all. Before
 // that it asks, where the keys of those that are not idle want that.
-func withRotations(ctx context.Context, term *terminal, args []string, what goingOn, do func(context.Context, *keyring, *rotate.Engine, *rotate.Journal) error) error {
+func withRotations(ctx context.Context, term *terminal, args []string, what goingOn, do func(*keyring, context.Context, *rotate.Engine, *rotate.Journal) error) error {
 	keys, engine, all, err := openRotations(ctx, term)
 	if err != nil {
 		return err
@@ -447,7 +453,7 @@ func withRotations(ctx context.Context, term *terminal, args []string, what goin
 		for _, j := range chosen {
 			words = append(words, j.ID+" of "+j.Key)
 		}
-		return usagef("say which: keywright rotate abort ID", "%d rotations are open: %s", len(chosen), strings.Join(words, ", "))
+		return usagef("say which: keywright rotate "+what.verb+" ID", "%d rotations are open: %s", len(chosen), strings.Join(words, ", "))
 	}
 	catalog, err := keys.Catalog(ctx)
 	if err != nil {
@@ -469,8 +475,14 @@ func withRotations(ctx context.Context, term *terminal, args []string, what goin
 		if !what.idle(j) {
 			err = given.refused(resuming(catalog, j))
 		}
+		if err == nil && what.takeOver {
+			err = engine.TakeOver(ctx, j.ID)
+		}
 		if err == nil {
-			err = do(ctx, keys, engine, j)
+			err = do(keys, ctx, engine, j)
+		}
+		if errors.Is(err, rotate.ErrElsewhere) {
+			err = hintedError{err, "if it does not go on there: keywright rotate " + what.verb + " " + j.ID + " --take-over"}
 		}
 		if err != nil {
 			if len(chosen) == 1 || ctx.Err() != nil {
