@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/rotate"
+	"github.com/keywright/keywright/rotate/consumer"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -38,6 +40,11 @@ or refused is resumed, or taken back while the old key is there.
 
 What uses a key is said with 'keywright edit --consumer'; what the provider has
 to know with --param; the key that changes are made with with --admin.
+
+--due is for a timer: it goes on with rotations that are open, unless they wait
+for a time that has not come, and begins those that are due; keys that others
+are changed or delivered with come last. It ends with 0 also if some still wait,
+and with 4 if one failed, or somebody has to be asked and there is no terminal.
 `
 
 const rotateExample = `  keywright rotate prod/DB --plan     what would be done; nothing is changed
@@ -66,7 +73,7 @@ func newRotate(term *terminal) *cobra.Command {
 	f.BoolVar(&o.plan, "plan", false, "say what would be done, and change nothing")
 	f.StringVar(&o.grace, "grace", "", "let the old key live on for `TIME`: 90m, 24h, 7d")
 	f.BoolVar(&o.emergency, "emergency", false, "end the old key as soon as can be")
-	f.BoolVar(&o.due, "due", false, "every key that status calls due")
+	f.BoolVar(&o.due, "due", false, "go on with what is open, then every key that status\ncalls due")
 	f.StringVar(&o.within, "within", "14d", "with --due: `DAYS` before its expiry")
 	f.BoolVar(&o.leaked, "leaked", false, "every key that a scan met, as with --emergency")
 	addReason(f, &o.reason)
@@ -95,89 +102,124 @@ func runRotate(ctx context.Context, term *terminal, o rotateOptions, args []stri
 	if err != nil {
 		return err
 	}
-	names := args
-	if many {
-		if names, err = o.chosen(ctx, keys); err != nil {
-			return err
-		}
-		if len(names) == 0 {
-			fmt.Fprintln(term.out, "no key to replace")
-			return nil
-		}
-	}
-	all, err := keys.replacedBy(ctx, names, o.plan)
+	catalog, err := keys.Catalog(ctx)
 	if err != nil {
 		return err
 	}
-	doing := "Replace"
+	var open []*rotate.Journal
+	var names []keystore.Name
+	switch {
+	case many:
+		names, err = o.chosen(catalog)
+		if err == nil && o.due {
+			open, err = keys.openRotations(ctx)
+		}
+	default:
+		var name keystore.Name
+		name, err = keyName(args[0])
+		names = []keystore.Name{name}
+	}
+	if err != nil {
+		return err
+	}
+	if len(open)+len(names) == 0 {
+		fmt.Fprintln(term.out, "no key to replace")
+		return nil
+	}
+	return keys.rotate(ctx, catalog, o, options, open, names)
+}
+
+// rotate goes on with rotations that are open, and then replaces keys, or says how that
+// would be done. Whoever has to be is asked before anything is.
+func (k *keyring) rotate(ctx context.Context, catalog *keystore.Catalog, o rotateOptions, options rotate.Options, open []*rotate.Journal, names []keystore.Name) error {
+	engine, err := k.engine()
+	if err != nil {
+		return err
+	}
+	doing, uses := "Replace", func(n keystore.Name) replaced { return replacing(catalog, n) }
 	if o.plan {
-		doing = "Plan to replace"
+		doing, uses = "Plan to replace", func(n keystore.Name) replaced { return planning(catalog, n) }
 	}
-	given, err := keys.permitReplacing(ctx, doing, o.reason, all)
+	var used []replaced
+	if !o.plan {
+		used = inUse(catalog, open, waits)
+	}
+	for _, n := range names {
+		if unrotated(catalog, n) == nil {
+			used = append(used, uses(n))
+		}
+	}
+	given, err := k.permitReplacing(ctx, doing, o.reason, used)
 	if err != nil {
 		return err
 	}
-	keys.reason = o.reason
-	var failed error
-	for _, r := range all {
-		err := given.refused(r)
-		if err == nil {
-			err = keys.rotateOne(ctx, r.key, options, o)
-		}
-		if err != nil {
-			if !many || ctx.Err() != nil {
+	k.reason = o.reason
+	var list []func() error
+	for _, j := range open {
+		list = append(list, func() error {
+			if o.plan {
+				fmt.Fprintf(k.term.out, "%s, rotation %s\n  %s\n", j.Key, j.ID, escaped(standing(j)))
+				return nil
+			}
+			return k.goOn(ctx, engine, catalog, given, j, toResume(false))
+		})
+	}
+	for _, n := range names {
+		list = append(list, func() error {
+			if err := cmp.Or(unrotated(catalog, n), given.refused(uses(n))); err != nil {
 				return err
 			}
+			return k.rotateOne(ctx, engine, n, options, o.plan)
+		})
+	}
+	return each(ctx, k.term, list)
+}
+
+// each does one thing after the other, and says what failed of one before it goes on with
+// the next. The error of a single one is returned.
+func each(ctx context.Context, term *terminal, list []func() error) (failed error) {
+	for _, do := range list {
+		err := do()
+		switch {
+		case err == nil:
+		case len(list) == 1 || ctx.Err() != nil:
+			return err
+		default:
 			failed = outcome(conclude(term, err))
 		}
 	}
 	return failed
 }
 
-// chosen are the keys that --due or --leaked choose.
-func (o rotateOptions) chosen(ctx context.Context, keys *keyring) (names []string, err error) {
+// chosen are the keys that --due or --leaked choose, in the order in which they are
+// replaced: those that others are changed or delivered with after these. One whose rotation
+// is open is due no more.
+func (o rotateOptions) chosen(catalog *keystore.Catalog) (names []keystore.Name, err error) {
 	within, err := parseDays("--within", o.within)
 	if err != nil {
 		return nil, err
 	}
-	catalog, err := keys.Catalog(ctx)
-	if err != nil {
-		return nil, err
-	}
 	for _, d := range catalog.Due(time.Now(), time.Duration(within)*24*time.Hour) {
-		if name := d.Key.Name.String(); (o.due || d.Concern == keystore.Leaked) && !slices.Contains(names, name) {
-			names = append(names, name)
+		chosen := o.leaked && d.Concern == keystore.Leaked || o.due && d.Key.Rotation == ""
+		if chosen && !slices.Contains(names, d.Key.Name) {
+			names = append(names, d.Key.Name)
 		}
 	}
-	return names, nil
+	return catalog.DependentsFirst(names, consumer.Auth), nil
 }
 
-// replacedBy are the keys of some names, with what they are replaced with, or planned.
-func (k *keyring) replacedBy(ctx context.Context, names []string, plan bool) (all []replaced, err error) {
-	catalog, err := k.Catalog(ctx)
-	if err != nil {
-		return nil, err
+// unrotated is an error if a rotation of a key is open.
+func unrotated(catalog *keystore.Catalog, name keystore.Name) error {
+	key, ok := catalog.Find(name)
+	if !ok || key.Rotation == "" {
+		return nil
 	}
-	for _, arg := range names {
-		name, err := keyName(arg)
-		if err != nil {
-			return nil, err
-		}
-		if plan {
-			all = append(all, planning(catalog, name))
-			continue
-		}
-		all = append(all, replacing(catalog, name))
-	}
-	return all, nil
+	err := &keystore.KeyError{Doing: "rotate", Name: name, Err: fmt.Errorf("%w: %s", keystore.ErrRotating, key.Rotation)}
+	return hintedError{err, "keywright rotate resume " + key.Rotation + "\nto take it back: keywright rotate abort " + key.Rotation}
 }
 
 // rotateOne replaces a key, or says how that would be done.
-func (k *keyring) rotateOne(ctx context.Context, name keystore.Name, options rotate.Options, o rotateOptions) error {
-	engine, err := k.engine()
-	if err != nil {
-		return err
-	}
+func (k *keyring) rotateOne(ctx context.Context, engine *rotate.Engine, name keystore.Name, options rotate.Options, plan bool) error {
 	// To plan is to ask the provider, with the key and with the one that administers it.
 	if err := k.recordPlan(ctx, name); err != nil {
 		return err
@@ -186,7 +228,7 @@ func (k *keyring) rotateOne(ctx context.Context, name keystore.Name, options rot
 	if err != nil {
 		return explainRotation(name, err)
 	}
-	if err := printPlan(k.term, j); err != nil || o.plan {
+	if err := printPlan(k.term, j); err != nil || plan {
 		return err
 	}
 	if err := engine.Begin(ctx, j); err != nil {
@@ -367,7 +409,7 @@ func newRotateResume(term *terminal) *cobra.Command {
 		Short: "Go on with rotations that were interrupted, or wait",
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return withRotations(c.Context(), term, args, goingOn{verb: "resume", doing: "Go on replacing", idle: waits, takeOver: takeOver}, (*keyring).resume)
+			return withRotations(c.Context(), term, args, toResume(takeOver))
 		},
 	}
 	addTakeOver(c.Flags(), &takeOver)
@@ -376,6 +418,10 @@ func newRotateResume(term *terminal) *cobra.Command {
 
 func addTakeOver(f *pflag.FlagSet, takeOver *bool) {
 	f.BoolVar(takeOver, "take-over", false, "also one that was begun on another machine, and does not\ngo on there")
+}
+
+func toResume(takeOver bool) goingOn {
+	return goingOn{verb: "resume", doing: "Go on replacing", do: (*keyring).resume, idle: waits, takeOver: takeOver}
 }
 
 // resume goes on with a rotation.
@@ -391,7 +437,7 @@ func newRotateAbort(term *terminal) *cobra.Command {
 		Short: "Take a rotation back, while the old key is there",
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return withRotations(c.Context(), term, args, goingOn{verb: "abort", doing: "Stop replacing", idle: never, one: true, takeOver: takeOver}, (*keyring).abort)
+			return withRotations(c.Context(), term, args, goingOn{verb: "abort", doing: "Stop replacing", do: (*keyring).abort, idle: never, one: true, takeOver: takeOver})
 		},
 	}
 	addTakeOver(c.Flags(), &takeOver)
@@ -406,18 +452,10 @@ func (k *keyring) abort(ctx context.Context, e *rotate.Engine, j *rotate.Journal
 	return k.drive(ctx, e, j.ID)
 }
 
-// openRotations opens the user's keys, and the journals of all rotations that are kept.
-func openRotations(ctx context.Context, term *terminal) (*keyring, *rotate.Engine, []*rotate.Journal, error) {
-	keys, err := openKeys(term, mayAsk)
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	engine, err := keys.engine()
-	if err != nil {
-		return nil, nil, nil, err
-	}
-	all, err := rotor{keys}.journals(ctx)
-	return keys, engine, all, err
+// openRotations are the journals of the rotations that are open, the oldest first.
+func (k *keyring) openRotations(ctx context.Context) ([]*rotate.Journal, error) {
+	all, err := rotor{k}.journals(ctx)
+	return slices.DeleteFunc(all, func(j *rotate.Journal) bool { return !j.Open() }), err
 }
 
 // waits reports whether a rotation is left alone for now when it is resumed, and uses no key.
@@ -427,8 +465,9 @@ func never(*rotate.Journal) bool { return false }
 
 // goingOn is what is about to be done with open rotations.
 type goingOn struct {
-	verb     string                     // resume or abort
-	doing    string                     // for a question: "Go on replacing"
+	verb     string // resume or abort
+	doing    string // for a question: "Go on replacing"
+	do       func(*keyring, context.Context, *rotate.Engine, *rotate.Journal) error
 	idle     func(*rotate.Journal) bool // it is left alone for now, and uses no key
 	one      bool                       // which one has to be said, if several are open
 	takeOver bool                       // also if it was begun on another installation
@@ -436,12 +475,22 @@ type goingOn struct {
 
 // withRotations does something with the open rotation that is named, or with all. Before
 // that it asks, where the keys of those that are not idle want that.
-func withRotations(ctx context.Context, term *terminal, args []string, what goingOn, do func(*keyring, context.Context, *rotate.Engine, *rotate.Journal) error) error {
-	keys, engine, all, err := openRotations(ctx, term)
+func withRotations(ctx context.Context, term *terminal, args []string, what goingOn) error {
+	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
 	}
-	chosen := slices.DeleteFunc(all, func(j *rotate.Journal) bool { return !j.Open() || len(args) > 0 && j.ID != args[0] })
+	engine, err := keys.engine()
+	if err != nil {
+		return err
+	}
+	chosen, err := keys.openRotations(ctx)
+	if err != nil {
+		return err
+	}
+	if len(args) > 0 {
+		chosen = slices.DeleteFunc(chosen, func(j *rotate.Journal) bool { return j.ID != args[0] })
+	}
 	switch {
 	case len(chosen) == 0 && len(args) > 0:
 		return usagef("'keywright rotate ls' names them", "there is no open rotation %s", quote(args[0]))
@@ -459,39 +508,44 @@ func withRotations(ctx context.Context, term *terminal, args []string, what goin
 	if err != nil {
 		return err
 	}
-	var used []replaced
-	for _, j := range chosen {
-		if !what.idle(j) {
-			used = append(used, resuming(catalog, j))
-		}
-	}
-	given, err := keys.permitReplacing(ctx, what.doing, "", used)
+	given, err := keys.permitReplacing(ctx, what.doing, "", inUse(catalog, chosen, what.idle))
 	if err != nil {
 		return err
 	}
-	var failed error
+	var list []func() error
 	for _, j := range chosen {
-		var err error
-		if !what.idle(j) {
-			err = given.refused(resuming(catalog, j))
-		}
-		if err == nil && what.takeOver {
-			err = engine.TakeOver(ctx, j.ID)
-		}
-		if err == nil {
-			err = do(keys, ctx, engine, j)
-		}
-		if errors.Is(err, rotate.ErrElsewhere) {
-			err = hintedError{err, "if it does not go on there: keywright rotate " + what.verb + " " + j.ID + " --take-over"}
-		}
-		if err != nil {
-			if len(chosen) == 1 || ctx.Err() != nil {
-				return err
-			}
-			failed = outcome(conclude(term, err))
+		list = append(list, func() error { return keys.goOn(ctx, engine, catalog, given, j, what) })
+	}
+	return each(ctx, term, list)
+}
+
+// inUse are the keys of rotations that are not idle.
+func inUse(catalog *keystore.Catalog, open []*rotate.Journal, idle func(*rotate.Journal) bool) (used []replaced) {
+	for _, j := range open {
+		if !idle(j) {
+			used = append(used, resuming(catalog, j))
 		}
 	}
-	return failed
+	return used
+}
+
+// goOn does something with an open rotation, if that was permitted.
+func (k *keyring) goOn(ctx context.Context, engine *rotate.Engine, catalog *keystore.Catalog, given permissions, j *rotate.Journal, what goingOn) error {
+	if !what.idle(j) {
+		if err := given.refused(resuming(catalog, j)); err != nil {
+			return err
+		}
+	}
+	if what.takeOver {
+		if err := engine.TakeOver(ctx, j.ID); err != nil {
+			return err
+		}
+	}
+	err := what.do(k, ctx, engine, j)
+	if errors.Is(err, rotate.ErrElsewhere) {
+		return hintedError{err, "if it does not go on there: keywright rotate " + what.verb + " " + j.ID + " --take-over"}
+	}
+	return err
 }
 
 func newRotateLs(term *terminal) *cobra.Command {
@@ -500,7 +554,11 @@ func newRotateLs(term *terminal) *cobra.Command {
 		Short: "List rotations",
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, _, all, err := openRotations(c.Context(), term)
+			keys, err := openKeys(term, mayAsk)
+			if err != nil {
+				return err
+			}
+			all, err := rotor{keys}.journals(c.Context())
 			if err != nil {
 				return err
 			}
@@ -593,7 +651,15 @@ func newRotateOrphans(term *terminal) *cobra.Command {
 }
 
 func runOrphans(ctx context.Context, term *terminal) error {
-	keys, engine, known, err := openRotations(ctx, term)
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return err
+	}
+	engine, err := keys.engine()
+	if err != nil {
+		return err
+	}
+	known, err := rotor{keys}.journals(ctx)
 	if err != nil {
 		return err
 	}
