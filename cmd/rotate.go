@@ -336,7 +336,7 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 			return nil
 		case o.Need != nil:
 			if answer, err = k.answer(ctx, o); err != nil {
-				return hintedError{fmt.Errorf("rotation %s: %s: %w", id, o.Step, err), "keywright rotate resume " + id}
+				return hintedError{fmt.Errorf("rotation %s: %s: %w", id, o.Step, err), howToAnswer(err) + "keywright rotate resume " + id}
 			}
 		case !o.Until.IsZero():
 			wait := time.Until(o.Until)
@@ -384,7 +384,7 @@ func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer
 		yes, err := k.term.askYes(ctx, escaped(o.Need.Question))
 		switch {
 		case err != nil:
-			return a, err
+			return a, unanswered(err, o.Need.Question)
 		case !yes:
 			return a, errors.New("it waits for a yes")
 		}
@@ -393,13 +393,29 @@ func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer
 	a.Parts = map[string]secret.Value{}
 	for _, p := range o.Need.Parts {
 		if a.Parts[p], err = k.term.askValue(ctx, "New "+p+": "); err != nil {
-			return a, err
+			return a, unanswered(err, "New "+strings.Join(o.Need.Parts, ", ")+"?")
 		}
 		if a.Parts[p].IsZero() {
 			return a, fmt.Errorf("%s is empty", p)
 		}
 	}
 	return a, nil
+}
+
+// unanswered is an error of asking, which holds the question if there was nobody to ask.
+func unanswered(err error, question string) error {
+	if errors.Is(err, errNobody) {
+		return fmt.Errorf("%w: %s", err, question)
+	}
+	return err
+}
+
+// howToAnswer is how the hint begins of what was not answered.
+func howToAnswer(err error) string {
+	if errors.Is(err, errNobody) {
+		return "at a terminal: "
+	}
+	return ""
 }
 
 func newRotateResume(term *terminal) *cobra.Command {
