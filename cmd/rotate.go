@@ -3,10 +3,8 @@ package cmd
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -269,7 +267,7 @@ func explainRotation(name keystore.Name, err error) error {
 }
 
 func printPlan(term *terminal, j *rotate.Journal) error {
-	fmt.Fprintf(term.out, "%s at %s, %s\n", j.Key, j.Provider, j.Mode)
+	term.print("", fmt.Sprintf("%s at %s, %s", j.Key, escaped(j.Provider), j.Mode))
 	var rows [][]string
 	for i, s := range j.Steps {
 		note := ""
@@ -294,20 +292,20 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 		}
 		rows = append(rows, []string{fmt.Sprint(i + 1), escaped(s.String()) + note})
 	}
-	if err := printTable(term.out, "  ", rows); err != nil {
+	if err := term.printWrapped("  ", rows); err != nil {
 		return err
 	}
 	if j.Plan.Outage != "" {
-		fmt.Fprintln(term.out, "  outage:", escaped(j.Plan.Outage))
+		term.print("  outage: ", escaped(j.Plan.Outage))
 	}
 	if !j.Plan.LastUsed.IsZero() {
-		fmt.Fprintln(term.out, "  last used:", moment(j.Plan.LastUsed))
+		term.print("  last used: ", moment(j.Plan.LastUsed))
 	}
 	for _, n := range j.Plan.Needs {
-		fmt.Fprintln(term.out, "  needed:", escaped(n))
+		term.print("  needed: ", escaped(n))
 	}
 	for _, n := range j.Plan.Notes {
-		fmt.Fprintln(term.out, "  note:", escaped(n))
+		term.print("  note: ", escaped(n))
 	}
 	return nil
 }
@@ -358,30 +356,27 @@ func (k *keyring) say(o rotate.Outcome) {
 	if o.Note != "" {
 		text += ": " + o.Note
 	}
-	fmt.Fprintln(k.term.out, escaped(text))
+	fmt.Fprintln(k.term.out, hang("", "  ", escaped(text), k.term.columns()))
 }
 
 // answer asks for what the engine needs.
 func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer, err error) {
-	var lines []string
-	add := func(at string, steps []string) {
+	show := func(at string, steps []string) {
 		if at != "" {
-			lines = append(lines, "→ "+at)
+			k.term.print("→ ", escaped(at))
 		}
 		for _, s := range steps {
-			lines = append(lines, "  "+s)
+			k.term.print("  ", escaped(s))
 		}
 	}
-	add(o.Need.Steps.IssueAt, o.Need.Steps.Issue)
-	add(o.Need.Steps.RevokeAt, o.Need.Steps.Revoke)
+	show(o.Need.Steps.IssueAt, o.Need.Steps.Issue)
+	show(o.Need.Steps.RevokeAt, o.Need.Steps.Revoke)
 	if o.Note != "" {
-		lines = append(lines, o.Note)
-	}
-	for _, l := range lines {
-		fmt.Fprintln(k.term.out, escaped(l))
+		k.term.print("", escaped(o.Note))
 	}
 	if o.Need.Question != "" {
-		yes, err := k.term.askYes(ctx, escaped(o.Need.Question))
+		const answers = len(" [y/N] y")
+		yes, err := k.term.askYes(ctx, hang("", "", escaped(o.Need.Question), k.term.columns()-answers))
 		switch {
 		case err != nil:
 			return a, unanswered(err, o.Need.Question)
@@ -562,170 +557,4 @@ func (k *keyring) goOn(ctx context.Context, engine *rotate.Engine, catalog *keys
 		return hintedError{err, "if it does not go on there: keywright rotate " + what.verb + " " + j.ID + " --take-over"}
 	}
 	return err
-}
-
-func newRotateLs(term *terminal) *cobra.Command {
-	return &cobra.Command{
-		Use:   "ls",
-		Short: "List rotations",
-		Args:  noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			keys, err := openKeys(term, mayAsk)
-			if err != nil {
-				return err
-			}
-			all, err := rotor{keys}.journals(c.Context())
-			if err != nil {
-				return err
-			}
-			var rows [][]string
-			for _, j := range all {
-				rows = append(rows, []string{j.ID, j.Key, j.Provider, escaped(standing(j))})
-			}
-			return printTable(term.out, "", rows)
-		},
-	}
-}
-
-// standing says in a few words how far a rotation is.
-func standing(j *rotate.Journal) string {
-	switch {
-	case j.Result == rotate.Done:
-		return "done " + moment(j.Closed) + "; the old key: " + string(j.Grade)
-	case j.Result == rotate.Aborted:
-		return "taken back " + moment(j.Closed)
-	}
-	text := fmt.Sprintf("at step %d of %d, %s", j.Next+1, len(j.Steps), j.Step())
-	if j.Taking {
-		text = "being taken back, " + text
-	}
-	if what, since := j.Outage(); what != "" {
-		text += "; outage since " + moment(since)
-	}
-	if !j.Until.IsZero() {
-		text += ", until " + moment(j.Until)
-	}
-	return text
-}
-
-func newRotateShow(term *terminal) *cobra.Command {
-	format := "text"
-	c := &cobra.Command{
-		Use:   "show ID",
-		Short: "Show what was done in a rotation",
-		Args:  oneArg("a rotation"),
-		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkFormat(format); err != nil {
-				return err
-			}
-			keys, err := openKeys(term, mayAsk)
-			if err != nil {
-				return err
-			}
-			j, err := rotor{keys}.Journal(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if format == "json" {
-				e := json.NewEncoder(term.out)
-				e.SetIndent("", "  ")
-				return e.Encode(j)
-			}
-			return showRotation(term, j)
-		},
-	}
-	c.Flags().StringVar(&format, "format", "text", "`FORMAT` is text or json")
-	complete(c, "format", textOrJSON)
-	return c
-}
-
-func showRotation(term *terminal, j *rotate.Journal) error {
-	fmt.Fprintf(term.out, "%s at %s, %s, by %s\n%s\n\n", j.Key, j.Provider, j.Mode, escaped(j.By), escaped(standing(j)))
-	var rows [][]string
-	for _, e := range j.Events {
-		rows = append(rows, []string{moment(e.At), escaped(e.Step.String()), string(e.What), escaped(e.Note)})
-	}
-	if err := printTable(term.out, "", rows); err != nil {
-		return err
-	}
-	if what, since := j.Outage(); what != "" {
-		fmt.Fprintf(term.out, "\noutage since %s: %s\n  ended by: keywright rotate resume %s\n", moment(since), escaped(what), j.ID)
-	}
-	for _, d := range j.Deaths {
-		fmt.Fprintf(term.out, "the old key was refused %s: %s\n", moment(d.At), escaped(d.Code))
-	}
-	return nil
-}
-
-func newRotateOrphans(term *terminal) *cobra.Command {
-	return &cobra.Command{
-		Use:   "orphans",
-		Short: "List keys that were issued at providers and belong to nothing",
-		Args:  noArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return runOrphans(c.Context(), term) },
-	}
-}
-
-func runOrphans(ctx context.Context, term *terminal) error {
-	keys, err := openKeys(term, mayAsk)
-	if err != nil {
-		return err
-	}
-	engine, err := keys.engine()
-	if err != nil {
-		return err
-	}
-	known, err := rotor{keys}.journals(ctx)
-	if err != nil {
-		return err
-	}
-	catalog, err := keys.Catalog(ctx)
-	if err != nil {
-		return err
-	}
-	var all []replaced
-	for i := range catalog.Keys {
-		if lists(engine, &catalog.Keys[i]) {
-			all = append(all, planning(catalog, catalog.Keys[i].Name))
-		}
-	}
-	given, err := keys.permitReplacing(ctx, "Look for orphans of", "", all)
-	if err != nil {
-		return err
-	}
-	for _, env := range slices.Sorted(maps.Keys(given)) {
-		conclude(term, given[env].err)
-	}
-	var rows [][]string
-	unread := 0
-	for _, r := range all {
-		name := r.key.String()
-		if given.refused(r) != nil {
-			fmt.Fprintln(term.err, "keywright: not looked for: orphans of", name)
-			unread++
-			continue
-		}
-		if err := keys.recordPlan(ctx, r.key); err != nil {
-			return err
-		}
-		orphans, err := engine.Orphans(ctx, name, known)
-		if err != nil {
-			fmt.Fprintln(term.err, "keywright: not looked for:", escaped(err.Error()))
-			unread++
-		}
-		for _, o := range orphans {
-			rows = append(rows, []string{name, escaped(o.ID), escaped(o.Label), o.Created.Format(time.DateOnly)})
-		}
-	}
-	if err := printTable(term.out, "", rows); err != nil {
-		return err
-	}
-	switch {
-	case len(rows) > 0:
-		return outcome(exitFindings)
-	case unread > 0:
-		return outcome(exitIncomplete)
-	}
-	fmt.Fprintln(term.out, "no orphan is there")
-	return nil
 }
