@@ -142,8 +142,9 @@ func (k *keyring) rotate(ctx context.Context, catalog *keystore.Catalog, o rotat
 	if !o.plan {
 		used = inUse(catalog, open, waits)
 	}
+	ready := func(n keystore.Name) error { return cmp.Or(unrotated(catalog, n), lacks(catalog, engine, n)) }
 	for _, n := range names {
-		if unrotated(catalog, n) == nil {
+		if ready(n) == nil {
 			used = append(used, uses(n))
 		}
 	}
@@ -164,7 +165,7 @@ func (k *keyring) rotate(ctx context.Context, catalog *keystore.Catalog, o rotat
 	}
 	for _, n := range names {
 		list = append(list, func() error {
-			if err := cmp.Or(unrotated(catalog, n), given.refused(uses(n))); err != nil {
+			if err := cmp.Or(ready(n), given.refused(uses(n))); err != nil {
 				return err
 			}
 			return k.rotateOne(ctx, engine, n, options, o.plan)
@@ -233,6 +234,38 @@ func (k *keyring) rotateOne(ctx context.Context, engine *rotate.Engine, name key
 		return err
 	}
 	return k.drive(ctx, engine, j.ID)
+}
+
+// lacks is an error that names all that has to be known to replace a key and is not: what
+// the provider must be told, and the key that changes are made with. Nobody is asked.
+func lacks(catalog *keystore.Catalog, engine *rotate.Engine, name keystore.Name) error {
+	key, ok := catalog.Find(name)
+	if !ok {
+		return nil // which is said by whoever needs it
+	}
+	var missing []string
+	hint := "keywright edit " + name.String()
+	if p, ok := engine.Provider(key.Provider); ok {
+		for _, param := range p.Info().Params {
+			if param.Required && key.Params[param.Name] == "" {
+				missing = append(missing, fmt.Sprintf("%s (%s)", param.Name, param.Meaning))
+				hint += " --param " + param.Name + "=…"
+			}
+		}
+	}
+	if admin, err := keystore.ParseName(key.Admin); err == nil {
+		if _, ok := catalog.Find(admin); !ok {
+			missing = append(missing, admin.String()+" (the key that it is changed with)")
+			hint += " --admin …"
+		}
+	}
+	switch len(missing) {
+	case 0:
+		return nil
+	case 1:
+		return hintedError{fmt.Errorf("rotate %s: missing is %s", name, missing[0]), hint}
+	}
+	return hintedError{fmt.Errorf("rotate %s: missing are %s", name, strings.Join(missing, ", ")), hint}
 }
 
 // recordPlan puts on record that a provider is asked with a key, and with the one that it
