@@ -446,11 +446,23 @@ func howToAnswer(err error) string {
 	return ""
 }
 
+const resumeLong = `Goes on with the rotation of an ID, or with all that are open: at the step where
+each was interrupted, refused or told to wait. What is not known to have
+happened is looked up first; in an overlap the new key and each place that got
+it are looked at once more before the old one is revoked. A rotation that waits
+for a time which has not come is left alone, and its time is said.
+
+It asks at the terminal where somebody has to answer; without one it says what
+would be asked, and ends with 4. A rotation that was begun on another
+installation is refused without --take-over.
+`
+
 func newRotateResume(term *terminal) *cobra.Command {
 	var takeOver bool
 	c := &cobra.Command{
 		Use:   "resume [ID]",
 		Short: "Go on with rotations that were interrupted, or wait",
+		Long:  resumeLong,
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return withRotations(c.Context(), term, args, toResume(takeOver))
@@ -474,11 +486,22 @@ func (k *keyring) resume(ctx context.Context, e *rotate.Engine, j *rotate.Journa
 	return k.drive(ctx, e, j.ID)
 }
 
+const abortLong = `Takes a rotation back: each place that got the new key gets the old one again,
+the old one is current, and the new one is ended at its provider. Without an ID
+it is the one that is open; of several it wants to be told which.
+
+It needs the old key, and is refused once that may be gone: when its end was
+begun, or in place, when the provider was told the new one. Then the rotation
+can only go on. It stops where a place holds neither of the two, and goes on
+when that is right: keywright rotate resume.
+`
+
 func newRotateAbort(term *terminal) *cobra.Command {
 	var takeOver bool
 	c := &cobra.Command{
 		Use:   "abort [ID]",
 		Short: "Take a rotation back, while the old key is there",
+		Long:  abortLong,
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
 			return withRotations(c.Context(), term, args, goingOn{verb: "abort", doing: "Stop replacing", do: (*keyring).abort, idle: never, one: true, takeOver: takeOver})

@@ -83,3 +83,18 @@ func TestShortGrades(t *testing.T) {
 		said[short] = g
 	}
 }
+
+// TestRotationVerbsSayWhatTheyDo: the help of each says what it does and when it is refused,
+// in a few lines, and fits a screen.
+func TestRotationVerbsSayWhatTheyDo(t *testing.T) {
+	for _, c := range newRotate(&newScreen().terminal).Commands() {
+		if n := strings.Count(c.Long, "\n"); n < 3 || n > 10 {
+			t.Errorf("%s: %d lines", c.Name(), n)
+		}
+		s := newScreen()
+		if code := run(t.Context(), &s.terminal, []string{"rotate", c.Name(), "--help"}); code != exitOK {
+			t.Errorf("%s: exit %d", c.Name(), code)
+		}
+		fits(t, strings.ReplaceAll(s.stdout.String(), " \n", "\n"), 80)
+	}
+}

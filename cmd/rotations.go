@@ -9,10 +9,17 @@ import (
 	"github.com/keywright/keywright/rotate"
 )
 
+const rotateLsLong = `Lists the rotations that are open, with the step that each is at, until when it
+waits and what does not work meanwhile, and the last 50 that are over, with what
+is known of the old key's end. It asks no provider. 'keywright rotate show ID'
+says more of one.
+`
+
 func newRotateLs(term *terminal) *cobra.Command {
 	return &cobra.Command{
 		Use:   "ls",
 		Short: "List rotations",
+		Long:  rotateLsLong,
 		Args:  noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			keys, err := openKeys(term, mayAsk)
@@ -78,11 +85,18 @@ func standing(j *rotate.Journal) string {
 	return text
 }
 
+const rotateShowLong = `Shows the journal of a rotation: what was begun, done, refused and asked, and
+when, which outage it caused, and how the old key was refused after its end. It
+asks no provider, and holds no secret. With --format json it is evidence, with
+all that is known, ids at the provider among it.
+`
+
 func newRotateShow(term *terminal) *cobra.Command {
 	format := "text"
 	c := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show what was done in a rotation",
+		Long:  rotateShowLong,
 		Args:  oneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkFormat(format); err != nil {
