@@ -18,6 +18,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/gitrepo"
 )
@@ -63,6 +64,7 @@ func TestExplain(t *testing.T) {
 		{"wrapped usage", fmt.Errorf("scan: %w", usagef("do that", "wrong")), "scan: wrong", "do that", 2},
 		{"no repository", fmt.Errorf("x: %w", gitrepo.ErrNotRepository), "x: not a git repository", "run it in a repository, or scan files alone: keywright scan PATH", 2},
 		{"unknown revision", fmt.Errorf("x: %w", &gitrepo.RevisionError{Revision: "r", Reason: "why", Hint: "do that"}), `x: revision "r": why`, "do that", 2},
+		{"step", &rotate.StepError{ID: "r1", Key: "prod/A", Step: rotate.Step{Name: rotate.Close}, Err: rotate.ErrIrrevocable, Hint: "do that"}, "rotate prod/A: close: the old key may be gone already: it can only go on", "do that", 4},
 		{"failure", errors.New("it broke"), "it broke", "", 4},
 		{"interrupted", fmt.Errorf("scan: %w", context.Canceled), "interrupted", "", 130},
 		{"closed pipe", fmt.Errorf("write: %w", &fs.PathError{Op: "write", Path: "1", Err: syscall.EPIPE}), "", "", 0},

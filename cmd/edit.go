@@ -387,6 +387,9 @@ func (d *details) elsewhere() bool {
 // permitElsewhere asks before a key of a protected environment goes to other places, and
 // before a key of one is used for those. A new key goes nowhere yet.
 func (k *keyring) permitElsewhere(ctx context.Context, verb string, name keystore.Name, d *details, reason string, isNew bool) error {
+	if err := k.administers(ctx, d.admin, name); err != nil {
+		return err
+	}
 	var list []request
 	add := func(of keystore.Name, what string) {
 		i := slices.IndexFunc(list, func(r request) bool { return r.env == of.Env })
@@ -426,6 +429,22 @@ func (k *keyring) permitElsewhere(ctx context.Context, verb string, name keystor
 		return nil
 	}
 	return k.append(ctx, entries...)
+}
+
+// administers is an error if the key that another one is to be changed with is not there.
+func (k *keyring) administers(ctx context.Context, admin string, name keystore.Name) error {
+	n, err := keystore.ParseName(admin)
+	if err != nil || n == name { // none, or itself
+		return nil
+	}
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	if _, ok := catalog.Find(n); !ok {
+		return hintedError{fmt.Errorf("--admin %s: %w", n, keystore.ErrNoKey), "store it first: keywright set " + n.String() + "; 'keywright ls' names the keys there are"}
+	}
+	return nil
 }
 
 // uses are the keys that the flags name for others to be changed or delivered with.

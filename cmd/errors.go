@@ -18,6 +18,7 @@ import (
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/backup"
 	"github.com/keywright/keywright/keystore/keychain"
+	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/scan/files"
 	"github.com/keywright/keywright/scan/gitrepo"
 	"github.com/keywright/keywright/scan/pipeline"
@@ -78,6 +79,7 @@ func explain(err error) (message, hint string, code int) {
 		done   outcome
 		usage  usageError
 		hinted hintedError
+		step   *rotate.StepError
 	)
 	switch {
 	case err == nil:
@@ -92,6 +94,8 @@ func explain(err error) (message, hint string, code int) {
 		return err.Error(), usage.hint, exitUsage
 	case errors.As(err, &hinted):
 		return err.Error(), hinted.hint, exitFailed
+	case errors.As(err, &step) && step.Hint != "":
+		return err.Error(), step.Hint, exitFailed
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return err.Error(), "make room on that disk and try again", exitFailed
 	}

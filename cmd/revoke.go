@@ -152,31 +152,50 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 	return watch(ctx, term, v, c, p.Info().Propagation, before.State.Lives())
 }
 
-// watch tries what was revoked until it is refused. That shows that it is dead only if it
-// was seen alive before.
+// How often what was revoked has to be refused, one time after the other, before it is
+// called dead, and how long to wait between, as rotations do: a service may have places that
+// have not heard of it.
+const (
+	refusals    = 3
+	pause       = 2 * time.Second // at least
+	probesApart = 8               // of a propagation
+)
+
+// watch tries what was revoked until it was refused several times. That shows that it is
+// dead only if it was seen alive before.
 func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.Credential, within time.Duration, alive bool) error {
-	const pause = 3 * time.Second
-	var last string
-	for end := time.Now().Add(within + pause); ; {
+	apart := max(pause, within/probesApart)
+	said, refused := "", 0
+	for end := time.Now().Add(within + apart); ; {
 		probe, err := v.Verify(ctx, c)
+		var note string
 		switch {
 		case err != nil:
-			last = err.Error()
+			refused, note = 0, err.Error()
 		case probe.State == provider.Dead && !alive:
 			return hintedError{fmt.Errorf("it is refused now (%s), and was not seen alive before: whether it ever was this provider's is not known", probe.Code), "if it may be of another server, revoke it there"}
 		case probe.State == provider.Dead:
-			fmt.Fprintln(term.out, "it is dead:", escaped(probe.Code))
-			return nil
+			refused++
+			note = fmt.Sprintf("refused %d of %d times: %s", refused, refusals, probe.Code)
 		default:
-			last = strings.TrimSpace(string(probe.State) + " " + probe.Code)
+			refused, note = 0, strings.TrimSpace(string(probe.State)+" "+probe.Code)
 		}
-		if time.Now().After(end) {
-			return hintedError{fmt.Errorf("it is not known to be dead: %s", last), "try again later: keywright revoke says at once what it is"}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case refused == refusals:
+			fmt.Fprintf(term.out, "it is dead: refused %d times: %s\n", refusals, escaped(probe.Code))
+			return nil
+		case refused == 0 && time.Now().After(end):
+			return hintedError{fmt.Errorf("it is not known to be dead: %s", note), "try again later: keywright revoke says at once what it is"}
+		case note != said:
+			fmt.Fprintf(term.out, "%s; again in %s\n", escaped(note), apart)
+			said = note
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(pause):
+		case <-time.After(apart):
 		}
 	}
 }

@@ -225,6 +225,32 @@ func (k *Key) still() error {
 	return nil
 }
 
+// keeps reports whether a change of a key leaves alone what its open rotation relies on:
+// whom it asks, where, with which key, about which one. A parameter that is missing may be
+// added: the provider may have asked for it.
+func (k *Key) keeps(next *Key) error {
+	err := k.still()
+	if err == nil {
+		return nil
+	}
+	stays := func(what string, same bool) error {
+		if same {
+			return nil
+		}
+		return fmt.Errorf("%s has to stay: %w", what, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.Params)) {
+		if err := stays("the parameter "+name, next.Params[name] == k.Params[name]); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(
+		stays("the provider", next.Provider == k.Provider),
+		stays("the id at the provider", next.PublicID == k.PublicID),
+		stays("the key that it is changed with", next.Admin == k.Admin),
+	)
+}
+
 // settlePending makes the pending version of a rotation that nobody can go on with the
 // previous one: it may be what the provider accepts, and 'undo' makes it current.
 func (k *Key) settlePending() {
