@@ -63,6 +63,7 @@
 package audit
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -91,6 +92,8 @@ const (
 var (
 	// ErrNotKept says that a Keeper has nothing of a name.
 	ErrNotKept = errors.New("nothing is kept under this name")
+	// ErrNoLog says that nothing was appended yet.
+	ErrNoLog = errors.New("there is no audit log yet")
 	// ErrErased says that the body of an entry was erased by Erase.
 	ErrErased = errors.New("the entry was erased")
 	// ErrNoEntry says that the log has no entry of a number, yet.
@@ -132,8 +135,8 @@ func OpenOn(d durable.Disk, dir string, keep Keeper) *Log {
 }
 
 // Append adds entries, in order, and returns the sequence number of the first. It
-// sets their schema and sequence, and the time where it is zero; texts that are too
-// long are cut and end in "…". When it returns nil the entries are on the disk and
+// sets their schema and sequence, and time and installation where they are not set;
+// texts that are too long are cut and end in "…". When it returns nil the entries are on the disk and
 // the head in the keychain names them. When it returns an error they may have been
 // recorded nevertheless. The error is a [*Fault] if the log was tampered with:
 // nothing is added to such a log.
@@ -237,6 +240,7 @@ type growing struct {
 
 func (g *growing) addEntry(e Entry) error {
 	e.Schema, e.Seq = schema, g.next
+	e.Installation = cmp.Or(e.Installation, g.key.installation())
 	if e.Time.IsZero() {
 		e.Time = time.Now()
 	}
@@ -275,12 +279,12 @@ func (l *Log) create(ctx context.Context) (*key, error) {
 	if err := l.putHead(ctx, emptyTree()); err != nil {
 		return nil, err
 	}
-	return l.startKey(ctx)
+	return l.startKey(ctx, "")
 }
 
-// startKey keeps a new key.
-func (l *Log) startKey(ctx context.Context) (*key, error) {
-	k, v, err := newKey()
+// startKey keeps a new key for an installation.
+func (l *Log) startKey(ctx context.Context, installation string) (*key, error) {
+	k, v, err := newKey(installation)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"maps"
@@ -13,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/mod/sumdb/note"
 
 	"github.com/keywright/keywright/secret"
 )
@@ -158,7 +161,7 @@ func TestEmptyLog(t *testing.T) {
 		"Prove":      second(l.Prove(t.Context(), 0)),
 		"PublicKey":  second(l.PublicKey(t.Context())),
 	} {
-		if !errors.Is(err, ErrNotKept) {
+		if !errors.Is(err, ErrNoLog) {
 			t.Errorf("%s gives %v", name, err)
 		}
 	}
@@ -426,6 +429,73 @@ func TestRestart(t *testing.T) {
 	}
 	if now, err := l.PublicKey(t.Context()); err != nil || now == public {
 		t.Errorf("the key is the same, %v", err)
+	}
+}
+
+// Entries say which installation made them: at random, the same as long as a key can be
+// read, also in a log that was begun again, and never that of another log.
+func TestInstallation(t *testing.T) {
+	l, dir, keep := Open(t.TempDir(), &memory{}), t.TempDir(), &memory{}
+	other := Open(dir, keep)
+	installation := func(l *Log) string {
+		t.Helper()
+		if _, err := l.Append(t.Context(), Entry{Verb: "get"}, Entry{Verb: "get", Installation: "given"}); err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for e, err := range l.Entries(t.Context(), Filter{}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, e.Installation)
+		}
+		if n := len(all); all[n-1] != "given" || len(all[n-2]) != 16 || all[0] != all[n-2] {
+			t.Fatalf("installations %q", all)
+		}
+		return all[0]
+	}
+	first := installation(l)
+	if again := installation(l); again != first {
+		t.Errorf("%s became %s", first, again)
+	}
+	was := installation(other)
+	if was == first {
+		t.Errorf("two logs are both of %s", first)
+	}
+	public, _ := other.PublicKey(t.Context())
+	if err := other.Restart(t.Context(), Entry{Verb: "begin-anew"}); err != nil {
+		t.Fatal(err)
+	}
+	if now := installation(other); now != was {
+		t.Errorf("%s became %s in a new log", was, now)
+	}
+	if now, err := other.PublicKey(t.Context()); err != nil || strings.Split(now, "+")[0] == strings.Split(public, "+")[0] {
+		t.Errorf("the new log has the name of the old one: %s, %v", now, err)
+	}
+	keep.items[KeyItem] = "damaged"
+	if err := other.Restart(t.Context(), Entry{Verb: "begin-anew"}); err != nil {
+		t.Fatal(err)
+	}
+	if now := installation(other); now == was {
+		t.Errorf("%s came from a damaged key", now)
+	}
+}
+
+// A key that was made before its name told the installation from the log tells it still.
+func TestInstallationOfOldKeys(t *testing.T) {
+	for name, want := range map[string]string{
+		"keywright-audit-00112233aabbccdd":                  "00112233aabbccdd",
+		"keywright-audit-00112233aabbccdd-ddccbbaa33221100": "00112233aabbccdd",
+		"fuzz": "",
+	} {
+		text, _, err := note.GenerateKey(rand.Reader, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := parseKey(secret.New([]byte(text)))
+		if err != nil || k.installation() != want {
+			t.Errorf("%s: %q, %v", name, k.installation(), err)
+		}
 	}
 }
 

@@ -421,3 +421,31 @@ func TestCrashInErase(t *testing.T) {
 		}
 	}
 }
+
+// Hashes that are made again are there whole, or those before them are.
+func TestCrashInRehash(t *testing.T) {
+	for at := 1; at < 4; at++ {
+		m := newMachine(uint64(at))
+		if err := m.append(t, 4); err != nil {
+			t.Fatal(err)
+		}
+		m.disk.set(hashesFile, nil)
+		m.disk.step, m.disk.at = 0, at
+		err := m.log.Rehash(t.Context())
+		if (err == nil) != (at > 1) {
+			t.Errorf("step %d: %v", at, err)
+		}
+		m.disk.at = 0
+		m.disk.powerLoss()
+		_, err = m.log.Verify(t.Context())
+		if at > 1 && err != nil || at == 1 && err != nil && !isFault(err, BadHashes, 0) {
+			t.Errorf("step %d: %v", at, err)
+		}
+		if err := m.log.Rehash(t.Context()); err != nil {
+			t.Errorf("step %d: again: %v", at, err)
+		}
+		if r, err := m.log.Verify(t.Context()); err != nil || r.Size != 4 {
+			t.Errorf("step %d: %+v, %v", at, r, err)
+		}
+	}
+}

@@ -13,10 +13,10 @@ import (
 // Entry says what keywright did, or refused, for whom. It never holds a value. All
 // fields may be empty but those that Append sets.
 type Entry struct {
-	Schema       int       `json:"schema"` // set by Append
-	Seq          int64     `json:"seq"`    // set by Append: 0, 1, 2, …
-	Time         time.Time `json:"time"`   // in UTC
-	Installation string    `json:"installation,omitempty"`
+	Schema       int       `json:"schema"`                 // set by Append
+	Seq          int64     `json:"seq"`                    // set by Append: 0, 1, 2, …
+	Time         time.Time `json:"time"`                   // in UTC
+	Installation string    `json:"installation,omitempty"` // at random, kept in the name of the signing key
 	User         string    `json:"user,omitempty"`
 	Host         string    `json:"host,omitempty"`
 	Process      string    `json:"process,omitempty"` // the program that asked

@@ -46,9 +46,9 @@ func (f *Fault) Error() string {
 	case Forked:
 		return fmt.Sprintf("the first %d entries are not those that the recorded root hash names", f.Seq)
 	case KeyLost:
-		return "the log has entries, but its signing key is not in the keychain"
+		return "the log has entries, but its signing key is gone"
 	case HeadLost:
-		return "the log has a signing key, but its head is not in the keychain"
+		return "the log has a signing key, but its head is gone"
 	}
 	return fmt.Sprintf("fault %d at entry %d", f.Kind, f.Seq)
 }

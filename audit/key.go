@@ -28,21 +28,43 @@ type key struct {
 
 // Of damaged items these errors never say what they are.
 var (
-	errKey  = errors.New("the log's signing key in the keychain is damaged")
-	errHead = errors.New("the log's head in the keychain is damaged")
+	errKey  = errors.New("the log's signing key is damaged")
+	errHead = errors.New("the log's head is damaged")
 )
 
-// newKey makes a key under a name that no other log has.
-func newKey() (*key, secret.Value, error) {
-	id := make([]byte, 8)
-	rand.Read(id)
-	text, _, err := note.GenerateKey(rand.Reader, "keywright-audit-"+hex.EncodeToString(id))
+// A key's name says which installation's it is, and which log's of those: the prefix,
+// and both separated by a hyphen. Older keys have no log in their names.
+const namePrefix = "keywright-audit-"
+
+// newKey makes a key under a name that no other log has, for an installation; "" is for
+// a new one.
+func newKey(installation string) (*key, secret.Value, error) {
+	if installation == "" {
+		installation = randomID()
+	}
+	text, _, err := note.GenerateKey(rand.Reader, namePrefix+installation+"-"+randomID())
 	if err != nil {
 		return nil, secret.Value{}, fmt.Errorf("make a signing key: %w", err)
 	}
 	v := secret.New([]byte(text))
 	k, err := parseKey(v)
 	return k, v, err
+}
+
+func randomID() string {
+	id := make([]byte, 8)
+	rand.Read(id)
+	return hex.EncodeToString(id)
+}
+
+// installation is whose key this is; "" if its name does not tell.
+func (k *key) installation() string {
+	rest, ok := strings.CutPrefix(k.signer.Name(), namePrefix)
+	if !ok {
+		return ""
+	}
+	id, _, _ := strings.Cut(rest, "-")
+	return id
 }
 
 // parseKey reads a signing key in note's form:

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -33,6 +34,12 @@ const (
 // ErrProof says that a proof does not prove what it claims, or is none.
 var ErrProof = errors.New("the proof does not hold")
 
+// ErrNoProof says that something is no proof at all.
+var ErrNoProof = errors.New("it is not a proof")
+
+// ErrCheckpoint says that something is no checkpoint that anybody signed.
+var ErrCheckpoint = errors.New("it is not a checkpoint, or not as it was signed")
+
 // ErrOtherKey says that a checkpoint or a proof was signed with another key than the
 // one expected: it is of another log.
 var ErrOtherKey = errors.New("it is signed with another key")
@@ -45,9 +52,19 @@ type Proved struct {
 	Root  tlog.Hash
 }
 
-// signed reads the key and the head. The error matches ErrNotKept if there is no log.
-func (l *Log) signed(ctx context.Context) (*key, tlog.Tree, error) {
+// existing reads the key. The error matches ErrNoLog if there is no log, and is a Fault if
+// there is one that has lost it.
+func (l *Log) existing(ctx context.Context) (*key, error) {
 	k, err := l.key(ctx)
+	if errors.Is(err, ErrNotKept) {
+		return nil, cmp.Or(l.refuseOrphans(), ErrNoLog)
+	}
+	return k, err
+}
+
+// signed reads the key and the head. The errors are those of existing.
+func (l *Log) signed(ctx context.Context) (*key, tlog.Tree, error) {
+	k, err := l.existing(ctx)
 	if err != nil {
 		return nil, tlog.Tree{}, err
 	}
@@ -56,9 +73,9 @@ func (l *Log) signed(ctx context.Context) (*key, tlog.Tree, error) {
 }
 
 // PublicKey returns the log's key in note's form of a verifier key. The error matches
-// [ErrNotKept] as long as nothing was appended.
+// [ErrNoLog] as long as nothing was appended.
 func (l *Log) PublicKey(ctx context.Context) (string, error) {
-	k, err := l.key(ctx)
+	k, err := l.existing(ctx)
 	if err != nil {
 		return "", err
 	}
@@ -67,11 +84,11 @@ func (l *Log) PublicKey(ctx context.Context) (string, error) {
 
 // Checkpoint returns the newest head as a signed note, to be kept elsewhere. It does
 // not read the log: the head is what Verify compares the log with. The error matches
-// [ErrNotKept] as long as nothing was appended.
+// [ErrNoLog] as long as nothing was appended.
 func (l *Log) Checkpoint(ctx context.Context) ([]byte, error) {
 	k, head, err := l.signed(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("make checkpoint: %w", err)
+		return nil, err
 	}
 	return k.checkpoint(head)
 }
@@ -95,24 +112,27 @@ func openCheckpoint(checkpoint []byte, public string) (tlog.Tree, error) {
 	if errors.As(err, &unverified) {
 		return tlog.Tree{}, ErrOtherKey
 	}
-	if err != nil {
-		return tlog.Tree{}, fmt.Errorf("read checkpoint: %w", err)
+	if err != nil { // malformed, or an invalid signature
+		return tlog.Tree{}, ErrCheckpoint
 	}
 	for _, s := range n.Sigs { // note lets the last bits of an encoding vary
 		if _, err := base64.StdEncoding.Strict().DecodeString(s.Base64); err != nil {
-			return tlog.Tree{}, fmt.Errorf("read checkpoint: %w", err)
+			return tlog.Tree{}, ErrCheckpoint
 		}
 	}
 	origin, tree, err := parseTree(n.Text)
-	if err == nil && origin != v.Name() {
-		err = ErrOtherKey
+	switch {
+	case err != nil:
+		return tlog.Tree{}, ErrCheckpoint
+	case origin != v.Name():
+		return tlog.Tree{}, ErrOtherKey
 	}
-	return tree, err
+	return tree, nil
 }
 
 // VerifyAgainst verifies the log, and that it extends the one that a checkpoint of
 // Checkpoint names. The error is a [*Fault] if not, and matches [ErrOtherKey] if the
-// checkpoint is one of another log.
+// checkpoint is one of another log, [ErrCheckpoint] if it is none, and [ErrNoLog].
 func (l *Log) VerifyAgainst(ctx context.Context, checkpoint []byte) (Report, error) {
 	public, err := l.PublicKey(ctx)
 	if err != nil {
@@ -160,7 +180,7 @@ func (l *Log) extends(r Report, old tlog.Tree) error {
 
 // Prove returns a proof of entry n, for CheckProof or any other program that knows
 // the format. It shows the entry, and of others nothing but hashes. The error matches
-// [ErrNoEntry], [ErrErased] or [ErrNotKept], or is a [*Fault] if the entry is not what
+// [ErrNoEntry], [ErrErased] or [ErrNoLog], or is a [*Fault] if the entry is not what
 // the head names.
 func (l *Log) Prove(ctx context.Context, n int64) ([]byte, error) {
 	data, err := l.prove(ctx, n)
@@ -239,11 +259,8 @@ func parseProof(data []byte) (proof, error) {
 	if len(data) > maxProof {
 		return proof{}, errors.New("it is too long")
 	}
-	if err := json.Unmarshal(data, &p); err != nil {
-		return proof{}, err
-	}
-	if p.Format != proofFormat {
-		return proof{}, errors.New("its format is not known")
+	if json.Unmarshal(data, &p) != nil || p.Format != proofFormat {
+		return proof{}, ErrNoProof
 	}
 	if len(p.Salt) != saltSize { // so that it is clear where the entry begins
 		return proof{}, errors.New("its salt is not one")
@@ -258,7 +275,7 @@ func parseProof(data []byte) (proof, error) {
 // CheckProof checks a proof with nothing else at hand than the log's public key, as
 // PublicKey gives it. The key must come from elsewhere: the one in the proof is there
 // to be compared. The error matches [ErrProof], and [ErrOtherKey] if only the key is
-// not the expected one.
+// not the expected one, [ErrNoProof] if it is none.
 func CheckProof(data []byte, verifierKey string) (Proved, error) {
 	p, err := parseProof(data)
 	if err != nil {

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Erase removes the bodies of entries made before a time, and says how many. Their
@@ -29,8 +31,8 @@ func (l *Log) erase(ctx context.Context, before time.Time) (int, error) {
 		return 0, err
 	}
 	k, head, err := l.signed(ctx)
-	if errors.Is(err, ErrNotKept) {
-		return 0, nil // there is no log
+	if errors.Is(err, ErrNoLog) {
+		return 0, nil
 	}
 	if err != nil {
 		return 0, err
@@ -71,6 +73,71 @@ func (r record) olderThan(t time.Time) bool {
 	return err == nil && e.Time.Before(t)
 }
 
+// Rehash makes the stored hashes again from the entries, where these are right and the
+// hashes are not: for [BadHashes]. The error is a [*Fault] if the entries are not what the
+// head names; nothing is changed then, nor in a log that is in order.
+func (l *Log) Rehash(ctx context.Context) error {
+	if err := l.locked(ctx, func() error { return l.rehash(ctx) }); err != nil {
+		return fmt.Errorf("make the hashes of audit log %s again: %w", l.disk, err)
+	}
+	return nil
+}
+
+func (l *Log) rehash(ctx context.Context) error {
+	_, err := l.verify(ctx)
+	var f *Fault
+	if !errors.As(err, &f) || f.Kind != BadHashes {
+		return err
+	}
+	head, err := l.head(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := l.hashesOf(head)
+	if err != nil {
+		return err
+	}
+	return l.disk.replace(hashesFile, func(w io.Writer) error { _, err := w.Write(all.bytes()); return err })
+}
+
+// hashesOf makes the hashes of the entries that a head names.
+func (l *Log) hashesOf(head tlog.Tree) (*hashes, error) {
+	entries, err := l.disk.open(entriesFile)
+	if err != nil {
+		return nil, err
+	}
+	defer entries.Close()
+	all, next := &hashes{}, int64(0)
+	for line, err := range lines(io.NewSectionReader(entries, 0, entries.Size())) {
+		if err != nil {
+			return nil, err
+		}
+		if next == head.N {
+			break
+		}
+		r, err := parseRecord(line)
+		if err != nil {
+			return nil, &Fault{Altered, next}
+		}
+		added, err := tlog.StoredHashes(next, r.leaf(), all)
+		if err != nil {
+			return nil, err
+		}
+		all.added = append(all.added, added...)
+		next++
+	}
+	root := emptyTree().Hash
+	if head.N > 0 {
+		if root, err = tlog.TreeHash(next, all); err != nil {
+			return nil, err
+		}
+	}
+	if next != head.N || root != head.Hash {
+		return nil, &Fault{Forked, head.N}
+	}
+	return all, nil
+}
+
 // Restart begins a new log with a new key in place of one that is beyond repair or
 // whose key was lost. The old files stay beside it, under names that begin with
 // "old-". The first entry is e; unless it says which log it follows, it gets the old
@@ -98,7 +165,11 @@ func (l *Log) restart(ctx context.Context, e Entry) error {
 			return err
 		}
 	}
-	k, err := l.startKey(ctx)
+	installation := "" // a new one, unless the old key can be read
+	if old, err := l.key(ctx); err == nil {
+		installation = old.installation()
+	}
+	k, err := l.startKey(ctx, installation)
 	if err != nil {
 		return err
 	}
@@ -120,7 +191,7 @@ func (l *Log) restart(ctx context.Context, e Entry) error {
 func (l *Log) lastCheckpoint(ctx context.Context) (string, error) {
 	k, head, err := l.signed(ctx)
 	var f *Fault
-	if errors.Is(err, ErrNotKept) || errors.Is(err, errKey) || errors.Is(err, errHead) || errors.As(err, &f) {
+	if errors.Is(err, ErrNoLog) || errors.Is(err, errKey) || errors.Is(err, errHead) || errors.As(err, &f) {
 		return "", nil
 	}
 	if err != nil {

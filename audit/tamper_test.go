@@ -161,11 +161,57 @@ func TestTamperingWithHashes(t *testing.T) {
 		if _, err := b.log.Verify(t.Context()); !isFault(err, BadHashes, c.seq) {
 			t.Errorf("%s: %v", name, err)
 		}
+		// They are made again of the entries, and of nothing else.
+		if err := b.log.Rehash(t.Context()); err != nil {
+			t.Errorf("%s: rehash: %v", name, err)
+		}
+		if !bytes.Equal(read(t, filepath.Join(b.dir, hashesFile)), b.hashes) {
+			t.Errorf("%s: the hashes are not what they were", name)
+		}
+		if r, err := b.log.Verify(t.Context()); err != nil || r.Size != 20 {
+			t.Errorf("%s: after that %+v, %v", name, r, err)
+		}
 	}
 	// An append that would rest on a bad hash is refused.
 	b.put(t, b.entries, b.hashes[:len(b.hashes)-1])
 	if _, err := b.log.Append(t.Context(), entry(20)); !isFault(err, BadHashes, 19) {
 		t.Errorf("append: %v", err)
+	}
+}
+
+// Hashes are made again only for entries that the head names.
+func TestRehashOfOther(t *testing.T) {
+	b := newLab(t, 20)
+	if err := b.log.Rehash(t.Context()); err != nil || !bytes.Equal(read(t, filepath.Join(b.dir, hashesFile)), b.hashes) {
+		t.Errorf("of a log that is in order: %v", err)
+	}
+	cut, dropped := b.entries[:19], slices.Concat(b.entries[:7], b.entries[8:])
+	for name, entries := range map[string][]string{"cut": cut, "dropped": dropped} {
+		b.put(t, entries, nil)
+		var f *Fault
+		if err := b.log.Rehash(t.Context()); !errors.As(err, &f) || f.Kind == BadHashes {
+			t.Errorf("%s: %v", name, err)
+		}
+		if len(read(t, filepath.Join(b.dir, hashesFile))) > 0 {
+			t.Errorf("%s: hashes were made", name)
+		}
+	}
+	// What an interrupted append left behind the head stays, and is taken in.
+	b.reset(t)
+	head := b.keep.items[HeadItem]
+	if _, err := b.log.Append(t.Context(), entry(20)); err != nil {
+		t.Fatal(err)
+	}
+	b.keep.items[HeadItem] = head
+	write(t, filepath.Join(b.dir, hashesFile), nil)
+	if err := b.log.Rehash(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if n, err := b.log.Append(t.Context(), entry(21)); n != 21 || err != nil {
+		t.Error(n, err)
+	}
+	if r, err := b.log.Verify(t.Context()); err != nil || r.Size != 22 {
+		t.Errorf("%+v, %v", r, err)
 	}
 }
 
@@ -264,6 +310,12 @@ func TestVerifyAgainst(t *testing.T) {
 	}
 	if _, err := again.log.VerifyAgainst(t.Context(), checkpoint); !isFault(err, RolledBack, 10) {
 		t.Errorf("rolled back with its keychain: %v", err)
+	}
+	altered := bytes.Replace(checkpoint, []byte("\n11\n"), []byte("\n12\n"), 1)
+	for _, none := range [][]byte{nil, []byte("garbage"), []byte("three\n1\nlines\n"), checkpoint[:40], checkpoint[1:], altered} {
+		if _, err := again.log.VerifyAgainst(t.Context(), none); !errors.Is(err, ErrCheckpoint) {
+			t.Errorf("%q: %v", none, err)
+		}
 	}
 	if _, err := again.log.VerifyAgainst(t.Context(), checkpoints[0]); !errors.Is(err, ErrOtherKey) {
 		t.Errorf("another log's checkpoint: %v", err)

@@ -50,15 +50,21 @@ func runBeginAnew(ctx context.Context, term *terminal, yes bool) error {
 			return err
 		}
 	}
-	if err := keys.recordBeginning(ctx, wrong); err != nil {
+	r, err := keys.recordBeginning(ctx, wrong)
+	if err != nil {
 		return err
 	}
-	if wrong.metadata == nil {
+	switch {
+	case wrong.metadata != nil:
+	case wrong.hashesOnly():
+		fmt.Fprintln(term.err, "keywright: the hashes of the audit log were made again from its entries")
+		return nil
+	default:
 		fmt.Fprintln(term.err, "keywright: a new audit log has begun")
 		return nil
 	}
 	if err := keys.BeginAnew(ctx, actor()); err != nil {
-		return fmt.Errorf("begin anew: %w", err)
+		return keys.failed(ctx, r, fmt.Errorf("begin anew: %w", err))
 	}
 	fmt.Fprintln(term.err, "keywright: begun anew, without keys; 'keywright restore FILE' brings those of a backup back")
 	return nil
@@ -99,30 +105,44 @@ func (u untrusted) words() (all []string) {
 	if u.metadata != nil {
 		all = append(all, u.metadata.Error())
 	}
-	if u.log != nil {
+	switch {
+	case u.hashesOnly():
+		all = append(all, "the audit log: "+u.log.Error())
+	case u.log != nil:
 		all = append(all, "the audit log cannot be trusted: "+u.log.Error())
 	}
 	return all
 }
 
+// hashesOnly reports whether the entries of the audit log are right, so that it can go on.
+func (u untrusted) hashesOnly() bool { return u.log != nil && u.log.Kind == audit.BadHashes }
+
 func (u untrusted) question() string {
 	if u.metadata == nil && u.file == nil {
+		if u.hashesOnly() {
+			return "Make its hashes again from the entries?"
+		}
 		return "Begin a new audit log?"
 	}
 	return "Begin anew, without any key? What another directory keeps in this backend is given up, too."
 }
 
 // recordBeginning puts on record that something is given up: in a new log that cites the
-// old one if it is that.
-func (k *keyring) recordBeginning(ctx context.Context, u untrusted) error {
+// old one if it is that. Of a log whose hashes alone are wrong they are made again.
+func (k *keyring) recordBeginning(ctx context.Context, u untrusted) (onRecord, error) {
 	e := who()
 	e.Verb, e.Decision, e.Reason = "begin-anew", audit.Granted, strings.Join(u.words(), "; ")
 	if u.metadata != nil && u.metadata.Last != "" {
 		e.Reason += "; the last metadata was sha256:" + u.metadata.Last
 	}
-	if u.log != nil {
-		return k.log.Restart(ctx, e)
+	if u.hashesOnly() {
+		if err := k.log.Rehash(ctx); err != nil {
+			return onRecord{}, err
+		}
+		return k.write(ctx, e)
 	}
-	_, err := k.log.Append(ctx, e)
-	return err
+	if u.log != nil {
+		return onRecord{0, []audit.Entry{e}}, k.log.Restart(ctx, k.completed(e)[0])
+	}
+	return k.write(ctx, e)
 }

@@ -94,6 +94,13 @@ func (t *terminal) askYes(ctx context.Context, question string) (bool, error) {
 	return word == "y" || word == "yes", err
 }
 
+// askEither asks a question to which a no is an answer as well: it has to be said.
+func (t *terminal) askEither(ctx context.Context, question string) (yes, no bool, err error) {
+	answer, err := t.askLine(ctx, question+" [y/n] ")
+	word := strings.ToLower(answer)
+	return word == "y" || word == "yes", word == "n" || word == "no", err
+}
+
 // tty is the terminal that the user sits at, whatever the streams are.
 type tty struct{ in, out *os.File }
 

@@ -148,11 +148,13 @@ func TestPrompts(t *testing.T) {
 	t.Setenv(envIdentity, filepath.Join(dir, "identity"))
 	y := newTypist(t)
 
-	set := y.start("set", "dev/A")
-	y.until("dev/A: ")
-	y.types("one line\n")
-	if code := y.ended(set); code != 0 {
-		t.Fatalf("set: exit %d", code)
+	for _, name := range []string{"dev/A", "prod/A"} {
+		set := y.start("set", name)
+		y.until(name + ": ")
+		y.types("one line\n")
+		if code := y.ended(set); code != 0 {
+			t.Fatalf("set: exit %d", code)
+		}
 	}
 	for _, env := range []string{"prod", "live"} {
 		if code := y.ended(y.start("edit", env, "--protected")); code != 0 {

@@ -9,8 +9,6 @@ import (
 	"fmt"
 	"os"
 	"strconv"
-	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -40,7 +38,7 @@ func newAudit(term *terminal) *cobra.Command {
 
 func newAuditShow(term *terminal) *cobra.Command {
 	var f audit.Filter
-	var format, decision string
+	var format, decision, since, until string
 	c := &cobra.Command{
 		Use:   "show",
 		Short: "Show the entries",
@@ -51,6 +49,13 @@ func newAuditShow(term *terminal) *cobra.Command {
 				return err
 			}
 			f.Decision = audit.Decision(decision)
+			var err error
+			if f.Since, err = point("--since", since); err != nil {
+				return err
+			}
+			if f.Until, err = point("--until", until); err != nil {
+				return err
+			}
 			return runAuditShow(c.Context(), term, f, format)
 		},
 	}
@@ -60,9 +65,19 @@ func newAuditShow(term *terminal) *cobra.Command {
 	flags.StringVar(&f.Key, "key", "", "only the key `ENV/NAME`")
 	flags.StringVar(&f.Verb, "verb", "", "only `VERB`")
 	flags.StringVar(&decision, "decision", "", "only `WORD`, granted or refused")
+	flags.StringVar(&since, "since", "", "only entries of `WHEN` or after it: 2026-01-31, 36h")
+	flags.StringVar(&until, "until", "", "only entries of before `WHEN`")
 	flags.StringVar(&format, "format", "text", "`FORMAT` is text, json, csv or cef")
 	complete(c, "format", func() []string { return []string{"text", "json", "csv", "cef"} })
 	return c
+}
+
+// point is when a flag says, or the zero time without it.
+func point(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	return parsePoint(flag, text, time.Now())
 }
 
 func runAuditShow(ctx context.Context, term *terminal, f audit.Filter, format string) error {
@@ -111,10 +126,8 @@ func printer(term *terminal, format string) (print func(audit.Entry) error, done
 		return func(x audit.Entry) error { return e.Encode(x) }, func() error { return nil }
 	case "csv":
 		w := csv.NewWriter(term.out)
-		_ = w.Write([]string{"seq", "time", "verb", "decision", "key", "version", "user", "host", "process", "reason"}) // kept by the writer until Flush
-		return func(x audit.Entry) error {
-			return w.Write([]string{strconv.FormatInt(x.Seq, 10), x.Time.Format(time.RFC3339), x.Verb, string(x.Decision), x.Key, x.Version, x.User, x.Host, x.Process, x.Reason})
-		}, func() error { w.Flush(); return w.Error() }
+		_ = w.Write(csvColumns()) // kept by the writer until Flush
+		return func(x audit.Entry) error { return w.Write(csvRow(x)) }, func() error { w.Flush(); return w.Error() }
 	case "cef":
 		version, _ := buildVersion()
 		return func(x audit.Entry) error {
@@ -122,26 +135,36 @@ func printer(term *terminal, format string) (print func(audit.Entry) error, done
 			return err
 		}, func() error { return nil }
 	case "text":
-		w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
-		return func(x audit.Entry) error {
-			key, outcome := escaped(cmp.Or(x.Key, x.Environment)), string(x.Decision)
-			if x.Version != "" {
-				key += " v" + escaped(x.Version)
-			}
-			if x.Result != "" {
-				outcome = escaped(x.Result)
-			}
-			if x.Child != nil {
-				key = strings.TrimSpace(key + fmt.Sprintf(" to process %d", x.Child.PID))
-			}
-			if x.Reason != "" {
-				key += "\t" + escaped(x.Reason)
-			}
-			_, err := fmt.Fprintf(w, "%d\t%s\t%s\t%s\t%s\t%s\n", x.Seq, x.Time.Local().Format("2006-01-02 15:04:05"), escaped(x.User), escaped(x.Verb), outcome, key)
-			return err
-		}, w.Flush
+		var all []auditText
+		return func(x audit.Entry) error { all = append(all, textOf(x)); return nil },
+			func() error { return printAudit(term.out, min(cmp.Or(term.width, textWidth), textWidth), all) }
 	}
 	return nil, nil
+}
+
+// csvColumns are the names of what csvRow gives. New ones come behind the others.
+func csvColumns() []string {
+	return []string{
+		"seq", "time", "verb", "decision", "key", "version", "user", "host", "process", "reason",
+		"result", "of", "environment", "installation", "parent", "child", "child_started", "child_start", "child_boot", "follows", "schema",
+	}
+}
+
+func csvRow(x audit.Entry) []string {
+	of, child, started, start, boot := "", "", "", "", ""
+	if x.Of != nil {
+		of = strconv.FormatInt(*x.Of, 10)
+	}
+	if c := x.Child; c != nil {
+		child, started, boot = strconv.Itoa(c.PID), c.Started.Format(time.RFC3339), c.Boot
+		if c.Start != 0 {
+			start = strconv.FormatUint(c.Start, 10)
+		}
+	}
+	return []string{
+		strconv.FormatInt(x.Seq, 10), x.Time.Format(time.RFC3339), x.Verb, string(x.Decision), x.Key, x.Version, x.User, x.Host, x.Process, x.Reason,
+		x.Result, of, x.Environment, x.Installation, x.Parent, child, started, start, boot, x.Follows, strconv.Itoa(x.Schema),
+	}
 }
 
 func newAuditVerify(term *terminal) *cobra.Command {
@@ -162,6 +185,11 @@ func newAuditVerify(term *terminal) *cobra.Command {
 	return c
 }
 
+const (
+	checkpointHint = "a checkpoint is what 'keywright audit checkpoint' printed"
+	proofHint      = "a proof is what 'keywright audit prove' printed"
+)
+
 func runAuditVerify(ctx context.Context, term *terminal, against string) error {
 	keys, err := openKeys(term, mayAsk)
 	if err != nil {
@@ -173,9 +201,12 @@ func runAuditVerify(ctx context.Context, term *terminal, against string) error {
 	} else {
 		checkpoint, readErr := os.ReadFile(against)
 		if readErr != nil {
-			return usageError{readErr, "a checkpoint is what 'keywright audit checkpoint' printed"}
+			return usageError{readErr, checkpointHint}
 		}
 		r, err = keys.log.VerifyAgainst(ctx, checkpoint)
+		if errors.Is(err, audit.ErrCheckpoint) {
+			return usagef(checkpointHint, "%s is not a checkpoint, or not as it was signed", quote(against))
+		}
 	}
 	var fault *audit.Fault
 	if errors.As(err, &fault) {
@@ -254,9 +285,12 @@ func runAuditCheck(term *terminal, file, key string) error {
 	}
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return usageError{err, "a proof is what 'keywright audit prove' printed"}
+		return usageError{err, proofHint}
 	}
 	proved, err := audit.CheckProof(data, key)
+	if errors.Is(err, audit.ErrNoProof) {
+		return usagef(proofHint, "%s is not a proof", quote(file))
+	}
 	if errors.Is(err, audit.ErrProof) {
 		fmt.Fprintln(term.out, escaped(err.Error()))
 		return outcome(exitFindings)
@@ -385,19 +419,20 @@ func runAuditErase(ctx context.Context, term *terminal, before time.Time, yes bo
 		case !yes:
 			e.Decision = audit.Refused
 			e.Reason = "declined: " + e.Reason
-			if _, err := keys.log.Append(ctx, e); err != nil {
+			if _, err := keys.write(ctx, e); err != nil {
 				return err
 			}
 			fmt.Fprintln(term.err, "keywright: nothing was erased")
 			return outcome(exitFailed)
 		}
 	}
-	if _, err := keys.log.Append(ctx, e); err != nil { // what is not on record does not happen
+	r, err := keys.write(ctx, e)
+	if err != nil { // what is not on record does not happen
 		return err
 	}
 	erased, err := keys.log.Erase(ctx, before)
 	if err != nil {
-		return err
+		return keys.failed(ctx, r, err)
 	}
 	fmt.Fprintf(term.err, "keywright: %s erased\n", entries(int64(erased)))
 	return nil

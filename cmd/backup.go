@@ -2,11 +2,13 @@ package cmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"filippo.io/age"
@@ -70,28 +72,37 @@ func runBackup(ctx context.Context, term *terminal, o lockOptions, file string) 
 	if err != nil {
 		return err
 	}
-	var names []keystore.Name
+	var uses []audit.Entry
 	for i := range catalog.Keys {
-		names = append(names, catalog.Keys[i].Name)
-	}
-	if err := keys.record(ctx, "backup", audit.Granted, names...); err != nil {
-		return err
-	}
-	checkpoint, err := keys.log.Checkpoint(ctx)
-	if err != nil && !errors.Is(err, audit.ErrNotKept) {
-		fmt.Fprintln(term.err, "keywright: warning: without a checkpoint of the audit log:", escaped(err.Error()))
+		uses = append(uses, use("backup", &catalog.Keys[i], keystore.Current))
 	}
 	n := 0
-	const private = 0o600
-	err = durable.WriteFile(file, func(w io.Writer) (err error) {
-		n, err = backup.Write(ctx, w, to, keys.Store, string(checkpoint), time.Now())
+	write := func() (err error) {
+		n, err = keys.backUp(ctx, to, file)
 		return err
-	}, private)
-	if err != nil {
-		return fmt.Errorf("back up to %s: %w", quote(file), err)
+	}
+	if err := keys.do(ctx, write, uses...); err != nil {
+		return err
 	}
 	fmt.Fprintf(term.err, "keywright: %s in %s\n", plural(n, "key"), quote(file))
 	return nil
+}
+
+// backUp writes all keys into a file, with where the audit log stands now.
+func (k *keyring) backUp(ctx context.Context, to age.Recipient, file string) (n int, err error) {
+	checkpoint, err := k.log.Checkpoint(ctx)
+	if err != nil && !errors.Is(err, audit.ErrNoLog) {
+		fmt.Fprintln(k.term.err, "keywright: warning: without a checkpoint of the audit log:", escaped(err.Error()))
+	}
+	const private = 0o600
+	err = durable.WriteFile(file, func(w io.Writer) (err error) {
+		n, err = backup.Write(ctx, w, to, k.Store, string(checkpoint), time.Now())
+		return err
+	}, private)
+	if err != nil {
+		return 0, unwritten("back up to", file, err)
+	}
+	return n, nil
 }
 
 func (o lockOptions) backupRecipient(ctx context.Context, term *terminal) (age.Recipient, error) {
@@ -117,7 +128,10 @@ func (o lockOptions) phrase(ctx context.Context, term *terminal, fresh bool) (se
 	if o.passphrase != "" {
 		v, err := readLine(o.passphrase)
 		if err != nil {
-			return v, usageError{err, "check the path"}
+			return v, usageError{fmt.Errorf("--passphrase-file %s: %w", quote(o.passphrase), bare(err)), "check the path"}
+		}
+		if fresh {
+			term.warnShort(v)
 		}
 		return v, nil
 	}
@@ -125,7 +139,19 @@ func (o lockOptions) phrase(ctx context.Context, term *terminal, fresh bool) (se
 	if errors.Is(err, errNobody) {
 		return v, usageError{err, "give a passphrase with --passphrase-file"}
 	}
+	if err == nil && fresh {
+		term.warnShort(v)
+	}
 	return v, err
+}
+
+// warnShort says of a new passphrase that it is soon guessed. An empty one is refused
+// where it is used.
+func (t *terminal) warnShort(v secret.Value) {
+	const least = 12 // bytes
+	if n := v.Len(); n > 0 && n < least {
+		fmt.Fprintf(t.err, "keywright: warning: a passphrase of less than %d characters is soon guessed\n", least)
+	}
 }
 
 const restoreLong = `Stores the keys of a backup, with all their versions. Keys that are there
@@ -176,39 +202,84 @@ func runRestore(ctx context.Context, term *terminal, o lockOptions, file string)
 	if err := keys.citeLog(ctx, b.Checkpoint); err != nil {
 		return err
 	}
-	if err := keys.record(ctx, "restore", audit.Granted, b.Names()...); err != nil {
+	restored, left, err := keys.restore(ctx, b)
+	if err != nil {
 		return err
 	}
-	for _, env := range b.Protected() {
-		if err := keys.Protect(ctx, actor(), env); err != nil {
-			return err
-		}
-	}
-	if err := b.RestoreRetired(ctx, actor(), keys.Store); err != nil {
-		return fmt.Errorf("restore what scans find old versions by: %w", err)
-	}
-	restored, left := 0, 0
-	for _, name := range b.Names() {
-		switch err := b.Restore(ctx, actor(), keys.Store, name); {
-		case errors.Is(err, keystore.ErrExists):
-			left++
-			fmt.Fprintf(term.err, "keywright: left alone: %s is there already\n", name)
-		case err != nil:
-			return err
-		default:
-			restored++
-		}
-	}
+	term.leftAlone(left)
 	fmt.Fprintf(term.err, "keywright: restored %s\n", plural(restored, "key"))
-	if left > 0 {
+	if len(left) > 0 {
 		return outcome(exitIncomplete)
 	}
 	return nil
 }
 
+// restore stores the keys of a backup that are not there, and says how many these were, and
+// which the others. What it stores is on record before.
+func (k *keyring) restore(ctx context.Context, b *backup.Backup) (restored int, left []string, err error) {
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return 0, nil, err
+	}
+	var protect, wanted []audit.Entry
+	for _, env := range b.Protected() {
+		if _, protected := catalog.Protection(env); !protected {
+			e := environmentEntry("restore", audit.Granted, env)
+			e.Reason = "it was protected"
+			protect = append(protect, e)
+		}
+	}
+	var names []keystore.Name
+	for _, key := range b.Keys() {
+		if _, exists := catalog.Find(key.Name); exists {
+			left = append(left, key.Name.String())
+			continue
+		}
+		names = append(names, key.Name)
+		wanted = append(wanted, use("restore", &key, keystore.Current))
+	}
+	r, err := k.enter(ctx, append(protect, wanted...)...)
+	if err != nil {
+		return 0, nil, err
+	}
+	for i, e := range protect {
+		if err := k.Protect(ctx, actor(), e.Environment); err != nil {
+			return 0, nil, k.failed(ctx, r.from(i), err)
+		}
+	}
+	r = r.from(len(protect))
+	if err := b.RestoreRetired(ctx, actor(), k.Store); err != nil {
+		return 0, nil, k.failed(ctx, r, fmt.Errorf("restore what scans find old versions by: %w", err))
+	}
+	for i, name := range names {
+		switch err := b.Restore(ctx, actor(), k.Store, name); {
+		case errors.Is(err, keystore.ErrExists): // since then
+			_ = k.failed(ctx, r.only(i), err)
+			left = append(left, name.String())
+		case err != nil:
+			return restored, left, k.failed(ctx, r.from(i), err)
+		default:
+			restored++
+		}
+	}
+	return restored, left, nil
+}
+
+// leftAlone names the keys that a restore left as they were.
+func (t *terminal) leftAlone(names []string) {
+	if len(names) == 0 {
+		return
+	}
+	text := strings.Join(names, ", ") + " is there already"
+	if len(names) > 1 {
+		text = strings.Join(names, ", ") + " are there already"
+	}
+	fmt.Fprintln(t.err, hang("keywright: left alone: ", "  ", text, cmp.Or(t.errWidth, defaultWidth)))
+}
+
 // citeLog begins an audit log with where the log stood that a backup comes from.
 func (k *keyring) citeLog(ctx context.Context, checkpoint string) error {
-	if _, err := k.log.PublicKey(ctx); !errors.Is(err, audit.ErrNotKept) {
+	if _, err := k.log.PublicKey(ctx); !errors.Is(err, audit.ErrNoLog) {
 		return nil
 	}
 	e := who()
@@ -220,7 +291,7 @@ func (o lockOptions) restoreIdentity(ctx context.Context, term *terminal) (age.I
 	if o.identity != "" {
 		data, err := os.ReadFile(o.identity)
 		if err != nil {
-			return nil, usageError{fmt.Errorf("read identity: %w", err), "check the path"}
+			return nil, usageError{fmt.Errorf("--identity %s: %w", quote(o.identity), bare(err)), "check the path"}
 		}
 		defer clear(data)
 		all, err := age.ParseIdentities(bytes.NewReader(data))

@@ -32,7 +32,8 @@ func Main() int {
 func run(ctx context.Context, term *terminal, args []string) int {
 	root := newRoot(term)
 	root.SetArgs(args)
-	return conclude(term, root.ExecuteContext(ctx))
+	c, err := root.ExecuteContextC(ctx)
+	return conclude(term, asked(c, err))
 }
 
 // Root returns the command tree, to generate completions and man pages from.

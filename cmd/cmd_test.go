@@ -14,9 +14,11 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/gitrepo"
 )
@@ -62,6 +64,7 @@ func TestExplain(t *testing.T) {
 		{"wrapped usage", fmt.Errorf("scan: %w", usagef("do that", "wrong")), "scan: wrong", "do that", 2},
 		{"no repository", fmt.Errorf("x: %w", gitrepo.ErrNotRepository), "x: not a git repository", "run it in a repository, or scan files alone: keywright scan PATH", 2},
 		{"unknown revision", fmt.Errorf("x: %w", &gitrepo.RevisionError{Revision: "r", Reason: "why", Hint: "do that"}), `x: revision "r": why`, "do that", 2},
+		{"step", &rotate.StepError{ID: "r1", Key: "prod/A", Step: rotate.Step{Name: rotate.Close}, Err: rotate.ErrIrrevocable, Hint: "do that"}, "rotate prod/A: close: the old key may be gone already: it can only go on", "do that", 4},
 		{"failure", errors.New("it broke"), "it broke", "", 4},
 		{"interrupted", fmt.Errorf("scan: %w", context.Canceled), "interrupted", "", 130},
 		{"closed pipe", fmt.Errorf("write: %w", &fs.PathError{Op: "write", Path: "1", Err: syscall.EPIPE}), "", "", 0},
@@ -280,13 +283,30 @@ func TestRoot(t *testing.T) {
 }
 
 func TestHelpFitsTheScreen(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"scan", "--help"}, {"version", "--help"}} {
+	var check func(c *cobra.Command)
+	check = func(c *cobra.Command) {
+		if c.Name() == "completion" {
+			return // Cobra's own words
+		}
 		s := newScreen()
-		run(context.Background(), &s.terminal, args)
-		for line := range strings.Lines(s.stdout.String()) {
-			if line = strings.TrimRight(line, "\n"); len(line) > 80 {
-				t.Errorf("%q: %d columns: %s", args, len(line), line)
-			}
+		c.SetOut(&s.stdout)
+		if err := c.Help(); err != nil {
+			t.Fatal(err)
+		}
+		checkWidth(t, c.CommandPath(), s.stdout.String())
+		for _, sub := range c.Commands() {
+			check(sub)
+		}
+	}
+	check(newRoot(&newScreen().terminal))
+}
+
+// checkWidth wants a text to fit a screen of 80 columns.
+func checkWidth(t *testing.T, what, text string) {
+	t.Helper()
+	for line := range strings.Lines(text) {
+		if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 80 {
+			t.Errorf("%s: %d columns: %s", what, n, line)
 		}
 	}
 }

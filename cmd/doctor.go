@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -12,14 +13,16 @@ import (
 	"github.com/keywright/keywright/keystore"
 )
 
-const doctorLong = `Looks whether the keys are in order: that the backend answers, that the
-metadata is what keywright wrote, that every version of every key can be read,
-and that the audit log verifies. It changes nothing, and shows no value.
+const doctorLong = `Looks whether the keys are in order: that the backend answers, that their
+directory can be written, that the metadata is what keywright wrote, that every
+version of every key can be read, and that the audit log verifies. It changes
+nothing, and shows no value.
 
 With --begin-anew it gives up what cannot be trusted any more, after a yes, and
 records that: without the metadata there are no keys until they are restored or
 stored again; a new audit log says where the old one stood. What is in order is
-kept. The old files stay, under names that begin with "old-".
+kept: so is an audit log whose hashes alone are wrong; they are made again. The
+old files stay, under names that begin with "old-".
 `
 
 func newDoctor(term *terminal) *cobra.Command {
@@ -58,6 +61,7 @@ func runDoctor(ctx context.Context, term *terminal) error {
 	d := &doctor{term: term}
 	d.say("keys are in %s", dir)
 	d.permissions(dir)
+	d.writable(dir)
 	if err := d.keys(ctx, keys); err != nil {
 		return err
 	}
@@ -106,6 +110,23 @@ func (d *doctor) permissions(dir string) {
 	d.complain("chmod 700 "+quote(dir), "others have access to the directory of the keys")
 }
 
+// writable wants the directory of the keys to take a file, if it is there. Nothing of the
+// trial stays.
+func (d *doctor) writable(dir string) {
+	const trial = 4096 // bytes: a file may be empty where the disk is full
+	if _, err := os.Stat(dir); err != nil {
+		return
+	}
+	f := d.term.disk.Create(filepath.Join(dir, "doctor"), 0o600)
+	defer f.Discard()
+	if _, err := f.Write(make([]byte, trial)); err != nil {
+		_, hint, _ := explain(err)
+		d.complain(hint, "the directory of the keys cannot be written: %v", bare(err))
+		return
+	}
+	d.say("their directory can be written")
+}
+
 func (d *doctor) keys(ctx context.Context, keys *keyring) error {
 	c, err := keys.Check(ctx)
 	var tampered *keystore.TamperError
@@ -134,7 +155,7 @@ func (d *doctor) keys(ctx context.Context, keys *keyring) error {
 		d.say("the authenticator's secret can be read")
 	}
 	if c.Loose > 0 {
-		d.say("%s left over, to be removed with the next change", plural(c.Loose, "item"))
+		d.say("%s left over, to be removed with a later change", plural(c.Loose, "item"))
 	}
 	return nil
 }
@@ -144,6 +165,8 @@ func (d *doctor) audit(ctx context.Context, keys *keyring) error {
 	var fault *audit.Fault
 	_, backend := keystore.TroubleOf(err)
 	switch {
+	case errors.As(err, &fault) && fault.Kind == audit.BadHashes:
+		d.complain("keywright doctor --begin-anew makes the hashes again, and the log goes on", "the audit log: %v", fault)
 	case errors.As(err, &fault):
 		d.complain("put its directory back from a copy, or begin a new one: keywright doctor --begin-anew", "the audit log: %v", fault)
 	case backend:

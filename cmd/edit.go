@@ -51,7 +51,7 @@ func (d *details) addFlags(f *pflag.FlagSet) {
 	f.StringArrayVar(&d.params, "param", nil, "`NAME=VALUE` that the service must know, or NAME= to\nforget it (may be repeated)")
 	f.StringVar(&d.admin, "admin", "", "`KEY` that it is changed with; itself for none")
 	f.StringArrayVar(&d.consumers, "consumer", nil, "`SPEC` of a place that new versions are delivered to,\nin place of those before (may be repeated)")
-	f.StringSliceVar(&d.forbid, "forbid", nil, "rights that no new version may have, `LIST`: withdraw;\nnone to forbid nothing")
+	f.StringSliceVar(&d.forbid, "forbid", nil, "rights that no new version may have, `LIST`:\nwithdraw; none to forbid nothing")
 	f.BoolFunc("require-ip-list", "a new version has to be bound to addresses", func(s string) error {
 		_, err := strconv.ParseBool(s)
 		d.requireIPs = s
@@ -210,18 +210,19 @@ func setList(field *[]string, given []string) {
 }
 
 const editLong = `Changes what is known of a key: all but its secrets and its name. Or, with
---protected, of an environment: in a protected one get, export, rm, mv, run and
-rotate ask at the terminal, want a reason that goes on record, and do nothing if
-the audit log cannot be written. If 'keywright totp' knows an authenticator, they
-want its code. To end that, with --protected=false, is asked for
-in the same way. This is a confirmation against slips, not a lock: code that
-runs as you can ask the keychain itself.
+--protected, of an environment: in a protected one get, export, rm, mv, run,
+rotate and 'import --from' ask at the terminal, want a reason that goes on
+record, and do nothing when the audit log cannot be written. If 'keywright totp'
+knows an authenticator, they want its code. To end that, with --protected=false,
+is asked for in the same way, and so are --provider, --param, --admin,
+--consumer and '--use reveal'. This is a confirmation against slips, not a lock:
+code that runs as you can ask the keychain itself.
 
 Where a flag takes a word, 'none' forgets what was said: --owner none.
 
-A key whose use is 'run' is handed to programs, by 'keywright run' and when it is
-rotated; get and export refuse it. A program can show what it is handed, and a
-backup holds it: this, too, is against slips.
+A key whose use is 'run' is handed to programs, by 'keywright run' and when it
+is rotated; get and export refuse it. A program can show what it is handed, and
+a backup holds it: this, too, is against slips.
 
 A consumer is a place that gets a new version of the key when it is replaced:
 
@@ -231,11 +232,11 @@ A consumer is a place that gets a new version of the key when it is replaced:
   command:PROGRAM ARGUMENT…   a program; the secret is its standard input: the
                               one part, or that of the option part=PART, or else
                               all parts as JSON
-  gh:OWNER/REPO,PART=SECRET   GitHub Actions: of a repository, of OWNER/REPO/ENV,
-                              of an ORGANISATION
+  gh:OWNER/REPO,PART=SECRET   GitHub Actions: of a repository, of an environment
+                              (OWNER/REPO/ENV), of an ORGANISATION
   gitlab:projects/PATH,PART=VARIABLE
-                              GitLab CI/CD; groups/PATH; of an environment scope:
-                              scope=SCOPE
+                              GitLab CI/CD; groups/PATH; scope=SCOPE is that of
+                              an environment
   k8s:NAMESPACE/SECRET,PART=KEY
                               Kubernetes; config=KUBECONFIG and context=CONTEXT,
                               if not those that are current now
@@ -302,9 +303,9 @@ func newEdit(term *terminal) *cobra.Command {
 	c.Flags().SortFlags = false
 	d.addFlags(c.Flags())
 	c.Flags().BoolVar(&d.noConsumers, "no-consumers", false, "deliver new versions nowhere")
-	c.Flags().StringVar(&d.use, "use", "", "`WAY` is reveal (the default), or run: it is handed to\nprograms, and neither shown nor exported")
+	c.Flags().StringVar(&d.use, "use", "", "`WAY` is reveal (the default), or run: it is handed\nto programs, and neither shown nor exported")
 	c.Flags().BoolVar(&protected, "protected", false, "ask before an environment's keys are used")
-	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record; protected environments ask\nbefore a key goes to other places")
+	c.Flags().StringVar(&reason, "reason", "", "`TEXT` that goes on record; protected environments\nask before a key goes to other places")
 	complete(c, "use", uses)
 	return c
 }
@@ -324,13 +325,16 @@ func runProtect(ctx context.Context, term *terminal, env string, protect bool, r
 		r.verb, done = "protect", "protected"
 		change = keys.Protect
 		keys.reason = reason
-	} else if _, err := keys.permit(ctx, r); err != nil {
-		return err
+	} else {
+		asked, err := keys.permit(ctx, r)
+		if err != nil {
+			return err
+		}
+		if !asked {
+			return &keystore.EnvError{Doing: "end the protection of", Env: env, Err: keystore.ErrNotProtected}
+		}
 	}
-	if err := keys.append(ctx, environmentEntry(r.verb, audit.Granted, env)); err != nil {
-		return err
-	}
-	if err := change(ctx, actor(), env); err != nil {
+	if err := keys.do(ctx, func() error { return change(ctx, actor(), env) }, environmentEntry(r.verb, audit.Granted, env)); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: %s is %s\n", env, done)
@@ -350,6 +354,13 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 	if err != nil {
 		return err
 	}
+	key, err := keys.find(ctx, "change", name)
+	if err != nil {
+		return err
+	}
+	if err := try(change, key); err != nil {
+		return &keystore.KeyError{Doing: "change", Name: name, Err: err}
+	}
 	if d.elsewhere() {
 		if err := keys.permitElsewhere(ctx, "edit", name, d, reason, false); err != nil {
 			return err
@@ -360,10 +371,7 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 			return err
 		}
 	}
-	if err := keys.record(ctx, "edit", audit.Granted, name); err != nil {
-		return err
-	}
-	if err := keys.Edit(ctx, actor(), name, change); err != nil {
+	if err := keys.do(ctx, func() error { return keys.Edit(ctx, actor(), name, change) }, use("edit", key, keystore.Current)); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: changed %s\n", name)
@@ -379,6 +387,9 @@ func (d *details) elsewhere() bool {
 // permitElsewhere asks before a key of a protected environment goes to other places, and
 // before a key of one is used for those. A new key goes nowhere yet.
 func (k *keyring) permitElsewhere(ctx context.Context, verb string, name keystore.Name, d *details, reason string, isNew bool) error {
+	if err := k.administers(ctx, d.admin, name); err != nil {
+		return err
+	}
 	var list []request
 	add := func(of keystore.Name, what string) {
 		i := slices.IndexFunc(list, func(r request) bool { return r.env == of.Env })
@@ -418,6 +429,22 @@ func (k *keyring) permitElsewhere(ctx context.Context, verb string, name keystor
 		return nil
 	}
 	return k.append(ctx, entries...)
+}
+
+// administers is an error if the key that another one is to be changed with is not there.
+func (k *keyring) administers(ctx context.Context, admin string, name keystore.Name) error {
+	n, err := keystore.ParseName(admin)
+	if err != nil || n == name { // none, or itself
+		return nil
+	}
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	if _, ok := catalog.Find(n); !ok {
+		return hintedError{fmt.Errorf("--admin %s: %w", n, keystore.ErrNoKey), "store it first: keywright set " + n.String() + "; 'keywright ls' names the keys there are"}
+	}
+	return nil
 }
 
 // uses are the keys that the flags name for others to be changed or delivered with.

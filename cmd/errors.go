@@ -17,6 +17,8 @@ import (
 	"github.com/keywright/keywright/config"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/backup"
+	"github.com/keywright/keywright/keystore/keychain"
+	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/scan/files"
 	"github.com/keywright/keywright/scan/gitrepo"
 	"github.com/keywright/keywright/scan/pipeline"
@@ -77,6 +79,7 @@ func explain(err error) (message, hint string, code int) {
 		done   outcome
 		usage  usageError
 		hinted hintedError
+		step   *rotate.StepError
 	)
 	switch {
 	case err == nil:
@@ -91,7 +94,9 @@ func explain(err error) (message, hint string, code int) {
 		return err.Error(), usage.hint, exitUsage
 	case errors.As(err, &hinted):
 		return err.Error(), hinted.hint, exitFailed
-	case errors.Is(err, syscall.ENOSPC):
+	case errors.As(err, &step) && step.Hint != "":
+		return err.Error(), step.Hint, exitFailed
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return err.Error(), "make room on that disk and try again", exitFailed
 	}
 	if missing := (*gitrepo.MissingError)(nil); errors.As(err, &missing) && !errors.As(err, new(*gitrepo.RevisionError)) {
@@ -104,8 +109,13 @@ func explain(err error) (message, hint string, code int) {
 		return err.Error(), hint, code
 	}
 	var configured *config.Error
-	if errors.As(err, &configured) {
-		return err.Error(), configured.Hint(), exitUsage
+	switch {
+	case errors.As(err, &configured):
+		return err.Error(), cmp.Or(configured.Hint(), "docs/config.md says what it may hold"), exitUsage
+	case errors.Is(err, syscall.EROFS):
+		return err.Error(), unwritableHint, exitFailed
+	case errors.Is(err, fs.ErrPermission):
+		return err.Error(), "look at its owner and its mode", exitFailed
 	}
 	return err.Error(), "", exitFailed
 }
@@ -143,31 +153,70 @@ func explainKeys(err error) (hint string, code int, ok bool) {
 		return "a version is kept when the next one is stored", exitFailed, true
 	case errors.Is(err, backup.ErrLocked):
 		return "a backup opens with what it was locked with: --passphrase-file, or --identity", exitFailed, true
+	case errors.Is(err, backup.ErrNoBackup):
+		return "it is a file that 'keywright backup' wrote; if this was one, take another copy", exitFailed, true
+	case errors.Is(err, backup.ErrFormat):
+		return "restore it with the keywright that wrote it, or a later one", exitFailed, true
 	case errors.Is(err, keystore.ErrRotating):
 		return "'keywright rotate resume' goes on with that, 'keywright rotate abort' takes it back", exitFailed, true
 	case errors.Is(err, keystore.ErrNoRotation):
 		return "'keywright rotate ls' names them", exitFailed, true
 	case errors.Is(err, keystore.ErrExists):
 		return "remove that one first, or choose another name", exitFailed, true
-	case errors.Is(err, audit.ErrNotKept):
+	case errors.Is(err, audit.ErrOtherKey):
+		return "it is of another log: of another machine, or of before 'keywright doctor --begin-anew'", exitFailed, true
+	case errors.Is(err, audit.ErrNoLog):
 		return "the log begins with the first use of a key", exitFailed, true
 	case errors.Is(err, audit.ErrNoEntry):
 		return "'keywright audit show' numbers them", exitFailed, true
 	case errors.As(err, &tampered):
 		return "put the directory of the keys back from a copy; if there is none: keywright doctor --begin-anew", exitFailed, true
 	}
-	trouble, ok := keystore.TroubleOf(err)
-	return troubleHints[trouble], exitFailed, ok
+	var trouble *keystore.BackendError
+	if !errors.As(err, &trouble) {
+		return "", exitFailed, false
+	}
+	hint = troubleHints[trouble.Trouble]
+	if trouble.Backend != keychain.Name {
+		hint = cmp.Or(fileHints[trouble.Trouble], hint)
+	}
+	return hint, exitFailed, true
 }
+
+// unwritableHint says what to do about a directory of the keys that takes no change.
+const unwritableHint = "make it one that can be written, or choose another: " + envHome
 
 // troubleHints say what to do about a backend's trouble.
 var troubleHints = map[keystore.Trouble]string{
 	keystore.Absent:    "to keep keys in an encrypted file instead: export " + envKeystore + "=agefile",
-	keystore.Locked:    "unlock it, or check the passphrase, and try again",
+	keystore.Locked:    "unlock it, and try again",
 	keystore.Dismissed: "try again, and answer what is asked",
 	keystore.Silent:    "it may be waiting for a password in another window",
 	keystore.Full:      "make room, or store less",
+	keystore.Fixed:     unwritableHint,
 	keystore.Damaged:   "put it back from a copy; if there is none: keywright doctor --begin-anew",
+}
+
+// fileHints are those of the encrypted file, where they differ.
+var fileHints = map[keystore.Trouble]string{
+	keystore.Absent: "put the directory of the keys back from a copy",
+	keystore.Locked: "it opens with what " + envIdentity + " or " + envPassphrase + " names,\nor else with a passphrase, which is asked for at a terminal",
+}
+
+// asked begins an error of a backend with what the user asked for, if it says nothing of
+// that yet.
+func asked(c *cobra.Command, err error) error {
+	var trouble *keystore.BackendError
+	if !errors.As(err, &trouble) || !strings.HasPrefix(err.Error(), trouble.Backend) {
+		return err
+	}
+	doing := strings.TrimPrefix(c.CommandPath(), c.Root().Name()+" ")
+	if env := c.Flags().Lookup("env"); env != nil && env.Changed {
+		doing += " --env " + env.Value.String()
+	} else if c.Flags().NArg() > 0 {
+		doing += " " + c.Flags().Arg(0)
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // explainRepository knows the errors that mean "what was asked cannot be, here".
@@ -290,6 +339,28 @@ func bare(err error) error {
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		return path.Err
+	}
+	return err
+}
+
+// unwritten is the error of writing a file that the user named: with that name, once, and
+// what to do about it.
+func unwritten(doing, name string, err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) && err == error(path) {
+		err = path.Err
+	}
+	hint := ""
+	switch {
+	case errors.Is(err, keystore.ErrNoItem), errors.As(err, new(*keystore.BackendError)): // it is the keys'
+	case errors.Is(err, fs.ErrNotExist):
+		hint = "make the directory first"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		hint = "choose another place"
+	}
+	err = fmt.Errorf("%s %s: %w", doing, quote(name), err)
+	if hint != "" {
+		return hintedError{err, hint}
 	}
 	return err
 }

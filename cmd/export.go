@@ -48,7 +48,7 @@ func newExport(term *terminal) *cobra.Command {
 	}
 	f := c.Flags()
 	f.SortFlags = false
-	f.StringVar(&o.format, "format", "dotenv", "`FORMAT` is one of\n"+strings.Join(edit.Formats(), ", "))
+	f.StringVar(&o.format, "format", "dotenv", "`FORMAT` is one of\n"+strings.Join(edit.Formats()[:3], ", ")+",\n"+strings.Join(edit.Formats()[3:], ", "))
 	f.StringVarP(&o.output, "output", "o", "", "write to `FILE`, for you alone to read")
 	f.StringSliceVar(&o.only, "only", nil, "only the keys in `LIST` (names, without the environment)")
 	f.BoolVar(&o.yes, "yes-plaintext", false, "do not ask")
@@ -95,16 +95,18 @@ func runExport(ctx context.Context, term *terminal, o exportOptions, env string)
 	if err != nil {
 		return usageError{err, "choose another --format, or leave it out with --only"}
 	}
-	if err := keys.append(ctx, got.uses...); err != nil {
-		return err
-	}
+	return keys.do(ctx, func() error { return o.write(term, text) }, got.uses...)
+}
+
+// write writes an export to where it is wanted.
+func (o exportOptions) write(term *terminal, text []byte) error {
 	if o.output == "" {
-		_, err = term.out.Write(text)
+		_, err := term.out.Write(text)
 		return err
 	}
 	const private = 0o600
 	if err := durable.WriteFile(o.output, func(w io.Writer) error { _, err := w.Write(text); return err }, private); err != nil {
-		return fmt.Errorf("export to %s: %w", quote(o.output), err)
+		return unwritten("export to", o.output, err)
 	}
 	return nil
 }

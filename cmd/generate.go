@@ -2,22 +2,21 @@ package cmd
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 )
 
 // generateOptions are the flags of generate, as they were typed.
 type generateOptions struct {
 	details
-	kind string
-	size int
+	kind  string
+	signs string
+	size  int
 }
 
 func generateLong() string {
@@ -30,6 +29,7 @@ func generateLong() string {
 		}
 		fmt.Fprintf(&b, "    %-13s %s%s\n", k.Name, k.Title, size)
 	}
+	b.WriteString("\nHow hard it is to guess is said in bits, but for a UUID and key pairs. All of a\nkind and size are equally likely. A password has a small and a capital letter, a\ndigit and a sign at least; signs are " + keystore.Signs + ", or those of --signs.\n")
 	return b.String()
 }
 
@@ -61,6 +61,7 @@ func newGenerate(term *terminal) *cobra.Command {
 	f := c.Flags()
 	f.SortFlags = false
 	f.StringVar(&o.kind, "kind", "alphanumeric", "`KIND` of secret")
+	f.StringVar(&o.signs, "signs", "", "signs of a password, `CHARS`; none for none")
 	f.IntVar(&o.size, "size", 0, "`N` characters, words or bytes of it")
 	o.addFlags(f)
 	complete(c, "kind", kindNames)
@@ -68,13 +69,30 @@ func newGenerate(term *terminal) *cobra.Command {
 }
 
 // entropy says how hard a secret is to guess.
-func entropy(kind string, size int) string {
-	for _, k := range keystore.Kinds() {
-		if k.Name == kind && k.Entropy(size) > 0 {
-			return fmt.Sprintf("; %d bits of entropy", k.Entropy(size))
-		}
+func entropy(k keystore.Kind, size int) string {
+	if k.Entropy(size) == 0 {
+		return ""
 	}
-	return ""
+	return fmt.Sprintf("; %d bits of entropy", k.Entropy(size))
+}
+
+// chosen is the kind that was asked for.
+func (o generateOptions) chosen() (keystore.Kind, error) {
+	k, err := keystore.KindOf(o.kind)
+	switch {
+	case err != nil:
+		return k, usageError{err, "the kinds are " + strings.Join(kindNames(), ", ")}
+	case o.signs == "":
+		return k, nil
+	case o.kind != "password":
+		return k, usagef("for example: --kind password --signs '$&'", "--signs goes with --kind password")
+	case o.signs == none:
+		o.signs = ""
+	}
+	if k, err = keystore.Password(o.signs); err != nil {
+		return k, usageError{fmt.Errorf("--signs: %w", err), "for example: --signs '$&', --signs none"}
+	}
+	return k, nil
 }
 
 func runGenerate(ctx context.Context, term *terminal, o generateOptions, arg string) error {
@@ -86,30 +104,40 @@ func runGenerate(ctx context.Context, term *terminal, o generateOptions, arg str
 	if err != nil {
 		return err
 	}
-	value, public, err := keystore.Generate(o.kind, o.size)
+	kind, err := o.chosen()
 	if err != nil {
-		hint := "see 'keywright generate --help'"
-		if errors.Is(err, keystore.ErrKind) {
-			hint = "the kinds are " + strings.Join(kindNames(), ", ")
-		}
-		return usageError{err, hint}
+		return err
+	}
+	value, public, err := kind.Generate(o.size)
+	if err != nil {
+		return usageError{err, "see 'keywright generate --help'"}
 	}
 	defer value.Wipe()
 	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
 	}
-	if err := keys.record(ctx, "generate", audit.Granted, name); err != nil {
+	catalog, err := keys.Catalog(ctx)
+	if err != nil {
 		return err
 	}
-	key, err := keys.Put(ctx, actor(), name, keystore.Parts{keystore.SinglePart: value}, func(k *keystore.Key) error {
+	known, exists := catalog.Find(name)
+	if o.elsewhere() {
+		if err := keys.permitElsewhere(ctx, "generate", name, &o.details, "", !exists); err != nil {
+			return err
+		}
+	}
+	if !exists {
+		known = &keystore.Key{Name: name, Parts: []keystore.Part{{Name: keystore.SinglePart}}}
+	}
+	key, err := keys.put(ctx, "generate", known, keystore.Parts{keystore.SinglePart: value}, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
 		return describe(k)
 	})
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(term.err, "keywright: stored %s, version %d%s\n", name, key.Versions[0].Number, entropy(o.kind, o.size))
+	fmt.Fprintf(term.err, "keywright: stored %s, version %d%s\n", name, key.Versions[0].Number, entropy(kind, o.size))
 	_, err = fmt.Fprint(term.out, public)
 	return err
 }

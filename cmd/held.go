@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/keywright/keywright/keystore"
@@ -28,7 +29,7 @@ type heldKeys struct {
 func lookForKeys(ctx context.Context, term *terminal) (h heldKeys) {
 	keys, err := openKeys(term, neverAsk)
 	if err != nil {
-		h.excluded = []scan.Excluded{{What: "held keys: where they are kept cannot be told", Count: 1}}
+		h.excluded = []scan.Excluded{{What: "held keys not looked for: where they are kept cannot be told", Count: 1}}
 		return h
 	}
 	if !keys.Exists() {
@@ -153,14 +154,14 @@ func notLookedFor(keys *keyring, err error) []scan.Excluded {
 		n = max(n, len(c.Keys))
 	}
 	why := "the keys could not be read"
-	t, ok := keystore.TroubleOf(err)
-	if errors.Is(err, context.DeadlineExceeded) {
-		t, ok = keystore.Silent, true
-	}
-	if ok {
-		why = "where they are kept " + t.String()
-	} else if tampered := (*keystore.TamperError)(nil); errors.As(err, &tampered) {
+	var trouble *keystore.BackendError
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		why = "where they are kept " + keystore.Silent.String()
+	case errors.As(err, &trouble):
+		why = filepath.Base(trouble.Backend) + " " + trouble.Trouble.String()
+	case errors.As(err, new(*keystore.TamperError)):
 		why = "their metadata cannot be trusted"
 	}
-	return []scan.Excluded{{What: fmt.Sprintf("held keys: %s", why), Count: n}}
+	return []scan.Excluded{{What: "held keys not looked for: " + why, Count: n}}
 }

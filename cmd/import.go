@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/internal/edit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
@@ -26,6 +25,12 @@ file under its name, each text and number of JSON or YAML under the path to
 it, database.password, elements of lists counted from 0. Of freqtrade's
 config.json the exchange's key, secret and password become one key with the
 parts id, secret and passphrase; the rest of it that is no secret stays out.
+
+A line of a .env file is NAME=value, with 'export' before it or not. A value
+ends with its line or before a comment, " #"; in single quotes it stands as it
+is; in double quotes \n, \r, \t, \", \\ and \$ mean what they usually do. In
+quotes it may have several lines. One that refers to another variable or runs a
+command, $NAME or $(...) outside of single quotes, is not taken: loaders differ.
 
 A key that is there already with the same value stays as it is; with another
 it is left alone, unless --replace says otherwise. Each line that could not be
@@ -198,6 +203,7 @@ type importPlan struct {
 // take is a key that is to be stored.
 type take struct {
 	name      keystore.Name
+	known     *keystore.Key // no more than its name, if it is new
 	parts     keystore.Parts
 	variables map[string]string // by part
 	provider  string
@@ -344,6 +350,7 @@ func (o importOptions) planOne(ctx context.Context, keys *keyring, p *importPlan
 		refused(name.String() + " is there already, with another value: --replace stores a new version")
 		return nil
 	}
+	t.known = key
 	why, err := o.judge(ctx, keys, key, &t)
 	switch {
 	case err != nil:
@@ -422,10 +429,7 @@ func (t take) store(ctx context.Context, keys *keyring) error {
 	before := keys.reason
 	defer func() { keys.reason = before }()
 	keys.reason = t.reason
-	if err := keys.record(ctx, "import", audit.Granted, t.name); err != nil {
-		return err
-	}
-	_, err := keys.Put(ctx, actor(), t.name, t.parts, func(k *keystore.Key) error {
+	_, err := keys.put(ctx, "import", t.known, t.parts, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's
 		k.Provider = cmp.Or(k.Provider, t.provider)
 		for i, part := range k.Parts {
@@ -443,6 +447,9 @@ func readSmall(doing, path string) ([]byte, error) {
 		return nil, usageError{fmt.Errorf("%s %s: %w", doing, quote(path), bare(err)), "check the path"}
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, usagef("give a file in it", "%s %s: it is a directory", doing, quote(path))
+	}
 	data, err := io.ReadAll(io.LimitReader(f, keystore.MaxValue+1))
 	if err != nil {
 		return nil, fmt.Errorf("%s %s: %w", doing, quote(path), bare(err))

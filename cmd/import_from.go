@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 )
 
@@ -55,7 +54,10 @@ func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string
 			left++
 			continue
 		}
-		t := take{name: to, parts: k.Parts}
+		t := take{name: to, known: old.Key, parts: k.Parts}
+		if !exists {
+			t.known = &keystore.Key{Name: to}
+		}
 		why, err := o.judge(ctx, keys, k.Key, &t)
 		switch {
 		case err != nil:
@@ -65,12 +67,10 @@ func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string
 			left++
 			continue
 		}
-		granted := entryFor("import", audit.Granted, to)
+		granted := storing("import", t.known)
 		granted.Reason = t.reason
-		if err := keys.append(ctx, use("import", k.Key, keystore.Current), granted); err != nil {
-			return err
-		}
-		if err := keys.copyTo(ctx, to, k); err != nil {
+		store := func() error { return keys.copyTo(ctx, to, k) }
+		if err := keys.do(ctx, store, use("import", k.Key, keystore.Current), granted); err != nil {
 			fmt.Fprintf(keys.term.err, "keywright: %s stored before that\n", wereKeys(p.stored))
 			return err
 		}

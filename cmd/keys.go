@@ -6,15 +6,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"filippo.io/age"
+
 	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/internal/launch"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/agefile"
 	"github.com/keywright/keywright/keystore/keychain"
@@ -128,7 +133,50 @@ func environmentEntry(verb string, decision audit.Decision, env string) audit.En
 	return e
 }
 
-// use is the entry for secrets of a version that are about to be handed out.
+// find is what is known of a key; doing is what for, for the error that there is none.
+func (k *keyring) find(ctx context.Context, doing string, name keystore.Name) (*keystore.Key, error) {
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := catalog.Find(name)
+	if !ok {
+		return nil, &keystore.KeyError{Doing: doing, Name: name, Err: keystore.ErrNoKey}
+	}
+	return key, nil
+}
+
+// put stores a version of a key, of which no more may be known than its name and its
+// parts' names, and puts that on record before. What edit refuses is refused before
+// anything is on record.
+func (k *keyring) put(ctx context.Context, verb string, known *keystore.Key, parts keystore.Parts, edit func(*keystore.Key) error) (stored *keystore.Key, err error) {
+	if err := try(edit, known); err != nil {
+		return nil, err
+	}
+	err = k.do(ctx, func() error {
+		stored, err = k.Put(ctx, actor(), known.Name, parts, edit)
+		return err
+	}, storing(verb, known))
+	return stored, err
+}
+
+// try returns what a change of a key would, without one.
+func try(edit func(*keystore.Key) error, known *keystore.Key) error {
+	key := *known
+	key.Parts, key.Params = slices.Clone(known.Parts), maps.Clone(known.Params)
+	return edit(&key)
+}
+
+// storing is the entry for a version of a key that is about to be stored. What is known of
+// the key may be no more than its name.
+func storing(verb string, k *keystore.Key) audit.Entry {
+	e := entryFor(verb, audit.Granted, k.Name)
+	e.Version = strconv.Itoa(k.LastNumber + 1)
+	return e
+}
+
+// use is the entry for something about to be done with a version of a key: of a change
+// that concerns all of them it is the current one.
 func use(verb string, k *keystore.Key, stage keystore.Stage) audit.Entry {
 	e := entryFor(verb, audit.Granted, k.Name)
 	if v, ok := k.Version(stage); ok {
@@ -137,19 +185,81 @@ func use(verb string, k *keystore.Key, stage keystore.Stage) audit.Entry {
 	return e
 }
 
+// onRecord are entries of what is about to be done.
+type onRecord struct {
+	first   int64 // -1 if the log could not be written, and that kept nobody from doing it
+	entries []audit.Entry
+}
+
+// do puts on record what is about to be done, and does it. If that fails, it puts that on
+// record, too.
+func (k *keyring) do(ctx context.Context, do func() error, entries ...audit.Entry) error {
+	r, err := k.enter(ctx, entries...)
+	if err != nil {
+		return err
+	}
+	if err := do(); err != nil {
+		return k.failed(ctx, r, err)
+	}
+	return nil
+}
+
+// failed puts on record that something was not done after all, and returns why.
+func (k *keyring) failed(ctx context.Context, r onRecord, why error) error {
+	if len(r.entries) == 0 || r.first < 0 {
+		return why
+	}
+	results := r.results("failed: " + why.Error())
+	if err := k.append(context.WithoutCancel(ctx), results...); err != nil {
+		fmt.Fprintln(k.term.err, "keywright: warning:", escaped(err.Error()))
+	}
+	return why
+}
+
+// results are entries that say how it ended.
+func (r onRecord) results(how string) []audit.Entry {
+	results := slices.Clone(r.entries)
+	for i := range results {
+		results[i].Decision, results[i].Result, results[i].Child = "", how, nil
+		if of := r.first + int64(i); r.first >= 0 {
+			results[i].Of = &of
+		}
+	}
+	return results
+}
+
+// from leaves out the first n.
+func (r onRecord) from(n int) onRecord {
+	if r.first >= 0 {
+		r.first += int64(n)
+	}
+	r.entries = r.entries[n:]
+	return r
+}
+
+// only is the one at a place.
+func (r onRecord) only(i int) onRecord {
+	r = r.from(i)
+	r.entries = r.entries[:1]
+	return r
+}
+
 // append writes entries into the audit log. That this cannot be done is said, and does
 // not keep a user from a key, unless its environment is protected: then it is an error.
 func (k *keyring) append(ctx context.Context, entries ...audit.Entry) error {
-	for i := range entries {
-		entries[i].Reason = cmp.Or(entries[i].Reason, k.permits[entries[i].Environment], k.reason)
-	}
-	_, err := k.log.Append(ctx, entries...)
+	_, err := k.enter(ctx, entries...)
+	return err
+}
+
+// enter is append; what it wrote can be named in results.
+func (k *keyring) enter(ctx context.Context, entries ...audit.Entry) (onRecord, error) {
+	r, err := k.write(ctx, entries...)
 	if err == nil {
-		return nil
+		return r, nil
 	}
 	catalog, catalogErr := k.Catalog(ctx)
 	if catalogErr != nil {
-		return catalogErr
+		return onRecord{}, catalogErr
 	}
 	for _, e := range entries {
 		_, protected := catalog.Protection(e.Environment)
@@ -157,16 +267,37 @@ func (k *keyring) append(ctx context.Context, entries ...audit.Entry) error {
 			protected = len(catalog.Protected) > 0
 		}
 		if protected {
-			return hintedError{fmt.Errorf("%s is protected, and the audit log cannot be written: %w", cmp.Or(e.Environment, "an environment"), err), "'keywright audit verify' says what it is like"}
+			return onRecord{}, hintedError{fmt.Errorf("%s is protected, and the audit log cannot be written: %w", cmp.Or(e.Environment, "an environment"), err), "'keywright audit verify' says what it is like"}
 		}
 	}
 	fmt.Fprintln(k.term.err, "keywright: warning: not in the audit log:", escaped(err.Error()))
-	return nil
+	return onRecord{-1, entries}, nil
 }
 
-// who is an entry that says who acts, and through which programs.
+// write writes entries into the audit log, or else returns an error.
+func (k *keyring) write(ctx context.Context, entries ...audit.Entry) (onRecord, error) {
+	first, err := k.log.Append(ctx, k.completed(entries...)...)
+	if err != nil {
+		return onRecord{}, err
+	}
+	return onRecord{first, entries}, nil
+}
+
+// completed are the entries of a command with what they have in common: why it is done,
+// and which program started it.
+func (k *keyring) completed(entries ...audit.Entry) []audit.Entry {
+	parent, _ := launch.Inspect(os.Getppid()) // it has a number at least
+	entries = slices.Clone(entries)
+	for i := range entries {
+		entries[i].Reason = cmp.Or(entries[i].Reason, k.permits[entries[i].Environment], k.reason)
+		entries[i].Parent = strings.TrimSpace(fmt.Sprintf("%s %d", parent.Name, parent.PID))
+	}
+	return entries
+}
+
+// who is an entry that says who acts, and through which program.
 func who() audit.Entry {
-	e := audit.Entry{User: "unknown", Process: strings.Join(os.Args[:min(len(os.Args), 2)], " "), Parent: fmt.Sprint(os.Getppid())}
+	e := audit.Entry{User: "unknown", Process: strings.Join(os.Args[:min(len(os.Args), 2)], " ")}
 	if u, err := user.Current(); err == nil {
 		e.User = u.Username
 	}
@@ -207,25 +338,51 @@ func keychainOptions(t *terminal, dir string, ask asking) keychain.Options {
 // or one that is typed.
 func opener(t *terminal, dir string, may asking) agefile.Opener {
 	if file := os.Getenv(envIdentity); file != "" {
-		return agefile.IdentityFile(file)
+		return chosen{envIdentity, agefile.IdentityFile(file)}
 	}
-	ask := func(ctx context.Context, fresh bool) (secret.Value, error) {
+	p := &agefile.Passphrase{Disk: t.disk, Path: filepath.Join(dir, "identity.age")}
+	if file := os.Getenv(envPassphrase); file != "" {
+		p.Ask = func(_ context.Context, fresh bool) (secret.Value, error) {
+			v, err := readLine(file)
+			if fresh {
+				t.warnShort(v)
+			}
+			return v, err
+		}
+		return chosen{envPassphrase, p}
+	}
+	p.Ask = func(ctx context.Context, fresh bool) (secret.Value, error) {
 		if !may {
 			return secret.Value{}, agefile.ErrNotAsked
 		}
-		return t.askPassphraseOf(ctx, "the keys", fresh)
+		v, err := t.askPassphraseOf(ctx, "the keys", fresh)
+		if fresh {
+			t.warnShort(v)
+		}
+		return v, err
 	}
-	if file := os.Getenv(envPassphrase); file != "" {
-		ask = func(context.Context, bool) (secret.Value, error) { return readLine(file) }
+	return p
+}
+
+// chosen is an Opener that a variable chose, which its errors name.
+type chosen struct {
+	by string
+	agefile.Opener
+}
+
+func (c chosen) Identity(ctx context.Context, make bool) (*age.X25519Identity, error) {
+	identity, err := c.Opener.Identity(ctx, make)
+	if err != nil {
+		err = fmt.Errorf("%s: %w", c.by, err)
 	}
-	return &agefile.Passphrase{Disk: t.disk, Path: filepath.Join(dir, "identity.age"), Ask: ask}
+	return identity, err
 }
 
 // readLine is the first line of a file.
 func readLine(file string) (secret.Value, error) {
 	data, err := os.ReadFile(file)
 	if err != nil {
-		return secret.Value{}, fmt.Errorf("read the passphrase: %w", err)
+		return secret.Value{}, err
 	}
 	defer clear(data)
 	line, _, _ := bytes.Cut(data, []byte("\n"))

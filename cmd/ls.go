@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -155,7 +154,7 @@ func printKeys(term *terminal, l listing, env string) error {
 		fmt.Fprintf(term.err, "keywright: no keys%s; to store one: keywright set %s/NAME\n", where, cmp.Or(env, "dev"))
 		return nil
 	}
-	w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	for _, k := range l.Keys {
 		notes := []string{"v" + fmt.Sprint(k.Version), ageOf(k.Created, time.Now()) + " old"}
 		if !slices.Equal(k.Parts, []string{keystore.SinglePart}) {
@@ -167,9 +166,24 @@ func printKeys(term *terminal, l listing, env string) error {
 		if k.Use == keystore.Run {
 			notes = append(notes, "for run alone")
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\n", k.Name, escaped(k.Provider), strings.Join(notes, ", "))
+		rows = append(rows, []string{k.Name, escaped(k.Provider), strings.Join(notes, ", ")})
 	}
-	return w.Flush()
+	return term.printNamed(rows)
+}
+
+// printNamed prints rows that begin with the name of a key. A long one has a line of its
+// own.
+func (t *terminal) printNamed(rows [][]string) error {
+	const long = 36
+	var split [][]string
+	for _, r := range rows {
+		if len(r[0]) > long {
+			split = append(split, r[:1])
+			r = append([]string{""}, r[1:]...)
+		}
+		split = append(split, r)
+	}
+	return t.printWrapped("", split)
 }
 
 // ageOf is a span of time in the unit that tells most.

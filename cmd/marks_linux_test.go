@@ -337,7 +337,7 @@ func (h *hunt) errands() map[string][]errand {
 		"audit show":       {ok("audit", "show"), ok("audit", "show", "--format", "json"), ok("audit", "show", "--format", "csv"), ok("audit", "show", "--format", "cef")},
 		"audit verify":     {ok("audit", "verify"), ok("audit", "verify", "--against", h.prop("checkpoint"))},
 		"audit prove":      {ok("audit", "prove", "0"), ends(exitFailed, "audit", "prove", "999")},
-		"audit check":      {ok("audit", "check", h.prop("proof"), "--key", logKey), ends(exitFindings, "audit", "check", h.prop("env"), "--key", logKey)},
+		"audit check":      {ok("audit", "check", h.prop("proof"), "--key", logKey), ends(exitUsage, "audit", "check", h.prop("env"), "--key", logKey), ends(exitFindings, "audit", "check", h.prop("proof"), "--key", "x")},
 		"audit checkpoint": {ok("audit", "checkpoint")},
 		"audit key":        {ok("audit", "key")},
 		"audit erase":      {ok("audit", "erase", "--before", "0h", "--yes"), ends(exitUsage, "audit", "erase", "--before", "0h")},
@@ -849,16 +849,13 @@ func TestMarksOverHTTP(t *testing.T) {
 	if b, err := os.ReadFile(h.prop("seen")); len(b) == 0 {
 		t.Errorf("no program was given it: %v", err)
 	}
-	runs, n := 0, 0
+	runs := 0
 	for _, call := range []string{
 		"POST /v1/sys/capabilities-self", "POST /v1/" + approletest.Role + "/secret-id/lookup", "POST /v1/" + approletest.Role + "/secret-id-accessor/lookup",
 		"GET /v1/" + approletest.Role + "/secret-id", "POST /v1/" + approletest.Role + "/secret-id", "POST " + approletest.Mount + "/login",
 		"POST /v1/auth/token/revoke-self", "POST /v1/" + approletest.Role + "/secret-id-accessor/destroy",
 	} {
 		for _, failure := range failures {
-			if n++; !allCrashes() && n%3 != 0 {
-				continue
-			}
 			what := call + ": " + failure.name
 			h.reset()
 			f.Lock()
@@ -892,7 +889,7 @@ func TestMarksOverHTTP(t *testing.T) {
 			runs++
 		}
 	}
-	t.Logf("%d of %d failures", runs, n)
+	t.Logf("%d failures", runs)
 }
 
 // roleVariable makes a copy of the test something else than a verb.

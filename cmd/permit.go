@@ -117,7 +117,7 @@ func (k *keyring) confirm(ctx context.Context, r request) permission {
 	return permission{reason: reason, asked: true}
 }
 
-var errDeclined = hintedError{errors.New("not done"), "a protected environment wants a reason"}
+var errDeclined = hintedError{errors.New("declined: nothing was done"), "a protected environment wants a reason, or a yes to the one given"}
 
 // hidden refuses to give out a key as text that is for programs alone.
 func (k *keyring) hidden(ctx context.Context, verb string, key *keystore.Key) error {

@@ -22,7 +22,8 @@ func providersPage() string {
 		"What keywright can do at each service, and what it was run against. How a key is\nreplaced, and what each word here means, is in [rotate.md](rotate.md); where one takes\na failure otherwise than the rest, in [deviations.md](deviations.md).\n")
 	for _, p := range providers() {
 		info := p.Info()
-		fmt.Fprintf(&b, "\n## %s\n\n%s. A new key is %s; an old one is %s.\n\n", info.Name, info.Title, howNew(p), ended(p))
+		made := strings.Replace(howNew(p), "by hand", "made by hand", 1)
+		fmt.Fprintf(&b, "\n## %s\n\n%s. A new key is %s; an old one is %s.\n\n", info.Name, info.Title, made, ended(p))
 		row := func(what, text string) {
 			if text != "" {
 				fmt.Fprintf(&b, "- %s: %s\n", what, text)
@@ -58,7 +59,10 @@ func providersPage() string {
 			row("never tried while it is in use", "a call disturbs its user")
 		}
 		row("a revocation", info.Revoking)
-		row("by hand", info.Page)
+		if l := info.Lingers; l.What != "" {
+			row("outlives an old key", l.What+atMost(l.Longest))
+		}
+		row("its page", info.Page)
 		row("run against", info.Tested)
 		if len(info.Params) > 0 {
 			b.WriteString("\n| `--param` | meaning |\n| --- | --- |\n")
@@ -155,7 +159,8 @@ func hasTest(t *testing.T, provider, test string) bool {
 	})
 }
 
-// TestProviders: their names are in order, and each says all that is to be known.
+// TestProviders: their names are in order, and each says all that is to be known. Where
+// changes are asked for, it says by whom: by another key, or that the key does it itself.
 func TestProviders(t *testing.T) {
 	var names []string
 	for _, p := range providers() {
@@ -166,6 +171,9 @@ func TestProviders(t *testing.T) {
 		}
 		if !is[provider.Maker](p) && !is[provider.Issuer](p) && !is[provider.Guide](p) {
 			t.Errorf("%s gives no new key", info.Name)
+		}
+		if (is[provider.Planner](p) || is[provider.Issuer](p)) && info.Admin == "" {
+			t.Errorf("%s does not say what its changes are made with", info.Name)
 		}
 	}
 	if !slices.IsSorted(names) || len(slices.Compact(names)) != len(providers()) {

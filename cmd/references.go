@@ -110,7 +110,7 @@ func readEnvFile(path string) (*envFile, error) {
 	defer clear(data)
 	variables, problems := edit.Dotenv(data)
 	if len(problems) > 0 {
-		return nil, usagef("what a .env file may hold is in the help of 'keywright import'", "--env-file %s: %s", quote(path), problems[0])
+		return nil, usagef("'keywright import --help' says what a .env file may hold", "--env-file %s: %s", quote(path), problems[0])
 	}
 	return &envFile{path, secret.New(data), variables}, nil
 }

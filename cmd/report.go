@@ -26,7 +26,7 @@ func writeReport(term *terminal, o scanOptions, r *scan.Report) error {
 	}
 	err := replaceFile(o.output, perm, func(w io.Writer) error { return report.Write(w, o.format, r, options) })
 	if err != nil {
-		return err
+		return unwritten("write the report to", o.output, err)
 	}
 	fmt.Fprintf(term.err, "keywright: %s, written to %s\n", count(len(r.Findings), "secret"), quote(o.output))
 	return nil

@@ -1,6 +1,7 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -87,7 +88,7 @@ func possessed(all []provider.Provider, f *scan.Finding) (provider.Provider, pro
 	for _, p := range all {
 		r, ok := p.(provider.Recognizer)
 		info := p.Info()
-		if !ok || f.Secret.IsZero() || len(info.Parts) != 1 || info.Admin != "" || !is[provider.Revoker](p) || !is[provider.Verifier](p) {
+		if !ok || f.Secret.IsZero() || !info.Itself || !is[provider.Revoker](p) || !is[provider.Verifier](p) {
 			continue
 		}
 		if c, ok := r.Recognize(f.Rule.ID, partsOf(f.Secret, f.Parts)); ok {
@@ -117,6 +118,9 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 	if text := p.Info().Revoking; text != "" {
 		fmt.Fprintln(term.out, " ", text)
 	}
+	if l := p.Info().Lingers; l.What != "" {
+		fmt.Fprintf(term.out, "  outlives it: %s%s\n", l.What, atMost(l.Longest))
+	}
 	if !o.yes {
 		yes, err := term.askYes(ctx, "Whatever uses it stops working, for good. Revoke it?")
 		switch {
@@ -128,45 +132,70 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 			return outcome(exitFailed)
 		}
 	}
-	if keys, err := openKeys(term, mayAsk); err == nil && keys.Exists() {
+	revoke := func() error {
+		return p.(provider.Revoker).Revoke(ctx, c, c, provider.Credential{})
+	}
+	if keys, openErr := openKeys(term, mayAsk); openErr == nil && keys.Exists() {
 		e := environmentEntry("revoke", audit.Granted, "")
 		e.Reason = f.Rule.ID + " " + f.Fingerprint
-		if err := keys.append(ctx, e); err != nil {
-			return err
-		}
+		err = keys.do(ctx, revoke, e)
+	} else {
+		err = revoke()
 	}
-	if err := p.(provider.Revoker).Revoke(ctx, provider.Credential{}, c, provider.Credential{}); err != nil {
+	if e := (*provider.Error)(nil); errors.As(err, &e) && (e.Kind == provider.Forbidden || e.Kind == provider.Refused) {
+		return hintedError{err, cmp.Or(e.Hint, f.Rule.Fix)} // it has no right to end itself
+	}
+	if err != nil {
 		return err
 	}
 	fmt.Fprintln(term.out, "the provider says that it is done")
 	return watch(ctx, term, v, c, p.Info().Propagation, before.State.Lives())
 }
 
-// watch tries what was revoked until it is refused. That shows that it is dead only if it
-// was seen alive before.
+// How often what was revoked has to be refused, one time after the other, before it is
+// called dead, and how long to wait between, as rotations do: a service may have places that
+// have not heard of it.
+const (
+	refusals    = 3
+	pause       = 2 * time.Second // at least
+	probesApart = 8               // of a propagation
+)
+
+// watch tries what was revoked until it was refused several times. That shows that it is
+// dead only if it was seen alive before.
 func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.Credential, within time.Duration, alive bool) error {
-	const pause = 3 * time.Second
-	var last string
-	for end := time.Now().Add(within + pause); ; {
+	apart := max(pause, within/probesApart)
+	said, refused := "", 0
+	for end := time.Now().Add(within + apart); ; {
 		probe, err := v.Verify(ctx, c)
+		var note string
 		switch {
 		case err != nil:
-			last = err.Error()
+			refused, note = 0, err.Error()
 		case probe.State == provider.Dead && !alive:
 			return hintedError{fmt.Errorf("it is refused now (%s), and was not seen alive before: whether it ever was this provider's is not known", probe.Code), "if it may be of another server, revoke it there"}
 		case probe.State == provider.Dead:
-			fmt.Fprintln(term.out, "it is dead:", escaped(probe.Code))
-			return nil
+			refused++
+			note = fmt.Sprintf("refused %d of %d times: %s", refused, refusals, probe.Code)
 		default:
-			last = strings.TrimSpace(string(probe.State) + " " + probe.Code)
+			refused, note = 0, strings.TrimSpace(string(probe.State)+" "+probe.Code)
 		}
-		if time.Now().After(end) {
-			return hintedError{fmt.Errorf("it is not known to be dead: %s", last), "try again later: keywright revoke says at once what it is"}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case refused == refusals:
+			fmt.Fprintf(term.out, "it is dead: refused %d times: %s\n", refusals, escaped(probe.Code))
+			return nil
+		case refused == 0 && time.Now().After(end):
+			return hintedError{fmt.Errorf("it is not known to be dead: %s", note), "try again later: keywright revoke says at once what it is"}
+		case note != said:
+			fmt.Fprintf(term.out, "%s; again in %s\n", escaped(note), apart)
+			said = note
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(pause):
+		case <-time.After(apart):
 		}
 	}
 }

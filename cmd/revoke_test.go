@@ -2,8 +2,11 @@ package cmd
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/scan"
@@ -15,6 +18,7 @@ type issuer struct {
 	alive    bool
 	immortal bool
 	coy      bool // it does not say whether it is alive
+	weak     bool // it may not end itself
 	revoked  int
 }
 
@@ -32,9 +36,12 @@ func (i *issuer) Verify(context.Context, provider.Credential) (provider.Probe, e
 	return provider.Probe{State: provider.Dead, Code: "401"}, nil
 }
 
-func (i *issuer) Revoke(_ context.Context, _, c, _ provider.Credential) error {
-	if string(c.Part("token").Reveal()) != "the-token" {
+func (i *issuer) Revoke(_ context.Context, admin, c, _ provider.Credential) error {
+	if string(c.Part("token").Reveal()) != "the-token" || string(admin.Part("token").Reveal()) != "the-token" {
 		panic("another token")
+	}
+	if i.weak {
+		return &provider.Error{Provider: "issuer", Doing: "end it", Kind: provider.Forbidden}
 	}
 	i.revoked++
 	i.alive = i.immortal
@@ -45,7 +52,7 @@ func (i *issuer) Revoke(_ context.Context, _, c, _ provider.Credential) error {
 // alone; what goes on living is not called dead; and nothing shows the token.
 func TestRevokeFinding(t *testing.T) {
 	t.Setenv(envHome, t.TempDir())
-	f := scan.Finding{Rule: &scan.Rule{ID: "a-rule", Title: "Token"}, Fingerprint: "k1:1", Redacted: "th…", Places: make([]scan.Place, 2)}
+	f := scan.Finding{Rule: &scan.Rule{ID: "a-rule", Title: "Token", Fix: "On its page."}, Fingerprint: "k1:1", Redacted: "th…", Places: make([]scan.Place, 2)}
 	for _, c := range []struct {
 		what    string
 		p       *issuer
@@ -53,25 +60,92 @@ func TestRevokeFinding(t *testing.T) {
 		fails   bool
 		revoked int
 	}{
-		{"alive", &issuer{alive: true}, "it is dead: 401", false, 1},
+		{"alive", &issuer{alive: true}, "it is dead: refused 3 times: 401", false, 1},
 		{"dead", &issuer{}, "takes it for no token that is valid (401); nothing was done", false, 0},
 		{"never seen alive", &issuer{alive: true, coy: true}, "the provider says that it is done", true, 1},
+		{"weak", &issuer{alive: true, weak: true}, "alive", true, 0},
 		{"immortal", &issuer{alive: true, immortal: true}, "the provider says that it is done", true, 1},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			s := newScreen()
-			err := revokeFinding(t.Context(), &s.terminal, revokeOptions{yes: true}, f, c.p,
-				provider.Credential{Parts: map[string]secret.Value{"token": secret.New([]byte("the-token"))}})
-			if (err != nil) != c.fails || c.p.revoked != c.revoked {
-				t.Errorf("error %v, revoked %d times", err, c.p.revoked)
-			}
-			out := s.stdout.String() + s.stderr.String()
-			if told := strings.Contains(out, "Its owner is told."); told != (c.revoked > 0) {
-				t.Errorf("what else is done is said: %v", told)
-			}
-			if !strings.Contains(out, c.says) || strings.Contains(out, "the-token") {
-				t.Errorf("it says %q", out)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				s := newScreen()
+				err := revokeFinding(t.Context(), &s.terminal, revokeOptions{yes: true}, f, c.p,
+					provider.Credential{Parts: map[string]secret.Value{"token": secret.New([]byte("the-token"))}})
+				if (err != nil) != c.fails || c.p.revoked != c.revoked {
+					t.Errorf("error %v, revoked %d times", err, c.p.revoked)
+				}
+				out := s.stdout.String() + s.stderr.String()
+				if told := strings.Contains(out, "Its owner is told."); told != (c.revoked > 0 || c.p.weak) {
+					t.Errorf("what else is done is said: %v", told)
+				}
+				if _, hint, _ := explain(err); c.p.weak && hint != "On its page." {
+					t.Errorf("%v: the hint %q", err, hint)
+				}
+				if !strings.Contains(out, c.says) || strings.Contains(out, "the-token") {
+					t.Errorf("it says %q", out)
+				}
+			})
+		})
+	}
+}
+
+// answers is a verifier that says one thing after the other, and then the last.
+type answers struct {
+	given []provider.State
+	asked []time.Time
+}
+
+func (a *answers) Verify(context.Context, provider.Credential) (provider.Probe, error) {
+	a.asked = append(a.asked, time.Now())
+	s := a.given[min(len(a.asked), len(a.given))-1]
+	if s == "" {
+		return provider.Probe{}, errors.New("no route to host")
+	}
+	return provider.Probe{State: s, Code: "of " + string(s)}, nil
+}
+
+// TestWatch: what was revoked is dead when it was refused three times, one after the other
+// and some time apart; what is accepted in between, or does not answer, begins that anew.
+func TestWatch(t *testing.T) {
+	const alive, dead, unknown = provider.Alive, provider.Dead, provider.Unknown
+	for _, tt := range []struct {
+		name   string
+		given  []provider.State
+		within time.Duration
+		asked  int // 0: as often as there is time for
+		apart  time.Duration
+		says   string
+		fails  string
+	}{
+		{"at once", []provider.State{dead}, 0, 3, 2 * time.Second, "refused 1 of 3 times: of dead; again in 2s\nrefused 2 of 3 times: of dead; again in 2s\nit is dead: refused 3 times: of dead\n", ""},
+		{"late", []provider.State{alive, alive, dead}, time.Minute, 5, 7500 * time.Millisecond, "alive of alive; again in 7.5s\nrefused 1 of 3", ""},
+		{"here and there", []provider.State{dead, dead, alive, dead, dead, unknown, dead, "", dead}, time.Hour, 11, 450 * time.Second, "it is dead", ""},
+		{"late, and begun anew", []provider.State{alive, dead, alive}, 0, 3, 2 * time.Second, "refused 1 of 3", "it is not known to be dead: alive of alive"},
+		{"never", []provider.State{alive}, time.Minute, 0, 7500 * time.Millisecond, "alive", "it is not known to be dead: alive of alive"},
+		{"no answer", []provider.State{dead, dead, ""}, 0, 0, 2 * time.Second, "refused 2 of 3 times", "it is not known to be dead: no route to host"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, a, begun := newScreen(), &answers{given: tt.given}, time.Now()
+				err := watch(t.Context(), &s.terminal, a, provider.Credential{}, tt.within, true)
+				switch {
+				case (err == nil) != (tt.fails == ""), err != nil && err.Error() != tt.fails:
+					t.Errorf("error %v, want %q", err, tt.fails)
+				case !strings.Contains(s.stdout.String(), tt.says):
+					t.Errorf("it says %q", s.stdout.String())
+				case strings.Contains(s.stdout.String(), "it is dead") != (err == nil):
+					t.Errorf("error %v, and it says %q", err, s.stdout.String())
+				case tt.asked > 0 && len(a.asked) != tt.asked:
+					t.Errorf("asked %d times, want %d", len(a.asked), tt.asked)
+				case err != nil && time.Since(begun) <= tt.within:
+					t.Errorf("given up after %v", time.Since(begun))
+				}
+				for i := range a.asked[1:] {
+					if d := a.asked[i+1].Sub(a.asked[i]); d != tt.apart {
+						t.Errorf("asked again after %v", d)
+					}
+				}
+			})
 		})
 	}
 }
@@ -80,12 +154,17 @@ func TestRevokeFinding(t *testing.T) {
 func TestPossessed(t *testing.T) {
 	for rule, want := range map[string]string{
 		"github-pat": "github", "slack-bot-token": "slack", "huggingface-token": "huggingface",
-		"slack-webhook": "", "slack-signing-secret": "", "okta-token": "", "stripe-secret-key": "", "aws-access-key": "", "no-such-rule": "",
+		"gitlab-pat": "gitlab", "aws-access-key": "aws",
+		"slack-webhook": "", "slack-signing-secret": "", "okta-token": "", "stripe-secret-key": "", "sendgrid-api-key": "", "vault-service-token": "", "no-such-rule": "",
 	} {
-		f := &scan.Finding{Rule: &scan.Rule{ID: rule, Provider: "slack"}, Secret: secret.New([]byte("xyz"))}
+		f := &scan.Finding{Rule: &scan.Rule{ID: rule, Provider: "slack"}, Secret: secret.New([]byte("xyz")), Parts: []scan.Part{{Role: "id", Redacted: "AKIA", Public: true}}}
 		p, c, ok := possessed(providers(), f)
-		if ok != (want != "") || ok && (p.Info().Name != want || string(c.Part(p.Info().Parts[0].Name).Reveal()) != "xyz") {
+		if ok != (want != "") || ok && p.Info().Name != want {
 			t.Errorf("%s: %v", rule, p)
+			continue
+		}
+		if parts := partsAt(want); ok && (string(c.Part(parts[len(parts)-1]).Reveal()) != "xyz" || len(parts) == 2 && string(c.Part(parts[0]).Reveal()) != "AKIA") {
+			t.Errorf("%s: another one", rule)
 		}
 		f.Secret = secret.Value{}
 		if _, _, ok := possessed(providers(), f); ok {

@@ -56,6 +56,10 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool, i insisten
 	if err != nil {
 		return err
 	}
+	key, ok := catalog.Find(name)
+	if !ok {
+		return &keystore.KeyError{Doing: "remove", Name: name, Err: keystore.ErrNoKey}
+	}
 	r := request{verb: "rm", env: name.Env, names: []keystore.Name{name}, what: "Remove " + name.String() + " and all its versions for good", reason: i.reason}
 	insist := "--yes " + name.String()
 	needed := catalog.Dependents(name, consumer.Auth)
@@ -89,10 +93,8 @@ func runRm(ctx context.Context, term *terminal, arg string, yes bool, i insisten
 	if i.force && len(needed) > 0 {
 		keys.reason = "forced (needed by " + namesOfDependents(needed) + "): " + keys.reason
 	}
-	if err := keys.record(ctx, "rm", audit.Granted, name); err != nil {
-		return err
-	}
-	if err := keys.Remove(ctx, actor(), name); err != nil {
+	remove := func() error { return keys.Remove(ctx, actor(), name) }
+	if err := keys.do(ctx, remove, use("rm", key, keystore.Current)); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: removed %s\n", name)
@@ -150,6 +152,10 @@ func runMv(ctx context.Context, term *terminal, i insistence, from, to string) e
 	if err != nil {
 		return err
 	}
+	key, err := keys.findMovable(ctx, old, next)
+	if err != nil {
+		return err
+	}
 	r := request{verb: "mv", env: old.Env, names: []keystore.Name{old}, what: "Move " + old.String() + " to " + next.String(), reason: i.reason}
 	if _, err := keys.permit(ctx, r); err != nil {
 		return err
@@ -157,14 +163,31 @@ func runMv(ctx context.Context, term *terminal, i insistence, from, to string) e
 	if err := keys.fitsElsewhere(ctx, old, next, i); err != nil {
 		return err
 	}
-	if err := keys.record(ctx, "mv", audit.Granted, old, next); err != nil {
-		return err
-	}
-	if err := keys.Move(ctx, actor(), old, next); err != nil {
+	left := use("mv", key, keystore.Current)
+	came := entryFor("mv", audit.Granted, next)
+	came.Version = left.Version
+	move := func() error { return keys.Move(ctx, actor(), old, next) }
+	if err := keys.do(ctx, move, left, came); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: %s is now %s\n", old, next)
 	return nil
+}
+
+// findMovable is what is known of a key that may have another name.
+func (k *keyring) findMovable(ctx context.Context, from, to keystore.Name) (*keystore.Key, error) {
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := catalog.Find(from)
+	if !ok {
+		return nil, &keystore.KeyError{Doing: "move", Name: from, Err: keystore.ErrNoKey}
+	}
+	if _, taken := catalog.Find(to); taken {
+		return nil, &keystore.KeyError{Doing: "move", Name: from, Err: fmt.Errorf("%w: %s", keystore.ErrExists, to)}
+	}
+	return key, nil
 }
 
 // fitsElsewhere refuses a move into an environment that one of the key's versions says it

@@ -1,20 +1,22 @@
 package cmd
 
 import (
+	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/rotate"
+	"github.com/keywright/keywright/rotate/consumer"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -23,6 +25,7 @@ type rotateOptions struct {
 	plan      bool
 	grace     string
 	emergency bool
+	first     bool
 	due       bool
 	leaked    bool
 	within    string
@@ -36,6 +39,11 @@ or refused is resumed, or taken back while the old key is there.
 
 What uses a key is said with 'keywright edit --consumer'; what the provider has
 to know with --param; the key that changes are made with with --admin.
+
+--due is for a timer: it goes on with rotations that are open, unless they wait
+for a time that has not come, and begins those that are due; keys that others
+are changed or delivered with come last. It ends with 0 also if some still wait,
+and with 4 if one failed, or somebody has to be asked and there is no terminal.
 `
 
 const rotateExample = `  keywright rotate prod/DB --plan     what would be done; nothing is changed
@@ -64,7 +72,8 @@ func newRotate(term *terminal) *cobra.Command {
 	f.BoolVar(&o.plan, "plan", false, "say what would be done, and change nothing")
 	f.StringVar(&o.grace, "grace", "", "let the old key live on for `TIME`: 90m, 24h, 7d")
 	f.BoolVar(&o.emergency, "emergency", false, "end the old key as soon as can be")
-	f.BoolVar(&o.due, "due", false, "every key that status calls due")
+	f.BoolVar(&o.first, "revoke-first", false, "with --emergency: before there is a new one")
+	f.BoolVar(&o.due, "due", false, "go on with what is open, then every key that status\ncalls due")
 	f.StringVar(&o.within, "within", "14d", "with --due: `DAYS` before its expiry")
 	f.BoolVar(&o.leaked, "leaked", false, "every key that a scan met, as with --emergency")
 	addReason(f, &o.reason)
@@ -82,7 +91,13 @@ func runRotate(ctx context.Context, term *terminal, o rotateOptions, args []stri
 	case !many && len(args) != 1:
 		return usagef("for example: keywright rotate prod/DB", "rotate takes a key, got %d arguments", len(args))
 	}
-	options := rotate.Options{Emergency: o.emergency || o.leaked}
+	options := rotate.Options{Emergency: o.emergency || o.leaked, RevokeFirst: o.first}
+	switch {
+	case options.Emergency && o.grace != "":
+		return usagef("in an emergency the old key ends as soon as can be", "--emergency and --leaked exclude --grace")
+	case o.first && !options.Emergency:
+		return usagef("for example: keywright rotate prod/DB --emergency --revoke-first", "--revoke-first is for emergencies")
+	}
 	if o.grace != "" {
 		var err error
 		if options.Grace, err = parseSpan("--grace", o.grace); err != nil {
@@ -93,89 +108,125 @@ func runRotate(ctx context.Context, term *terminal, o rotateOptions, args []stri
 	if err != nil {
 		return err
 	}
-	names := args
-	if many {
-		if names, err = o.chosen(ctx, keys); err != nil {
-			return err
-		}
-		if len(names) == 0 {
-			fmt.Fprintln(term.out, "no key to replace")
-			return nil
-		}
-	}
-	all, err := keys.replacedBy(ctx, names, o.plan)
+	catalog, err := keys.Catalog(ctx)
 	if err != nil {
 		return err
 	}
-	doing := "Replace"
+	var open []*rotate.Journal
+	var names []keystore.Name
+	switch {
+	case many:
+		names, err = o.chosen(catalog)
+		if err == nil && o.due {
+			open, err = keys.openRotations(ctx)
+		}
+	default:
+		var name keystore.Name
+		name, err = keyName(args[0])
+		names = []keystore.Name{name}
+	}
+	if err != nil {
+		return err
+	}
+	if len(open)+len(names) == 0 {
+		fmt.Fprintln(term.out, "no key to replace")
+		return nil
+	}
+	return keys.rotate(ctx, catalog, o, options, open, names)
+}
+
+// rotate goes on with rotations that are open, and then replaces keys, or says how that
+// would be done. Whoever has to be is asked before anything is.
+func (k *keyring) rotate(ctx context.Context, catalog *keystore.Catalog, o rotateOptions, options rotate.Options, open []*rotate.Journal, names []keystore.Name) error {
+	engine, err := k.engine()
+	if err != nil {
+		return err
+	}
+	doing, uses := "Replace", func(n keystore.Name) replaced { return replacing(catalog, n) }
 	if o.plan {
-		doing = "Plan to replace"
+		doing, uses = "Plan to replace", func(n keystore.Name) replaced { return planning(catalog, n) }
 	}
-	given, err := keys.permitReplacing(ctx, doing, o.reason, all)
+	var used []replaced
+	if !o.plan {
+		used = inUse(catalog, open, waits)
+	}
+	ready := func(n keystore.Name) error { return cmp.Or(unrotated(catalog, n), lacks(catalog, engine, n)) }
+	for _, n := range names {
+		if ready(n) == nil {
+			used = append(used, uses(n))
+		}
+	}
+	given, err := k.permitReplacing(ctx, doing, o.reason, used)
 	if err != nil {
 		return err
 	}
-	keys.reason = o.reason
-	var failed error
-	for _, r := range all {
-		err := given.refused(r)
-		if err == nil {
-			err = keys.rotateOne(ctx, r.key, options, o)
-		}
-		if err != nil {
-			if !many || ctx.Err() != nil {
+	k.reason = o.reason
+	var list []func() error
+	for _, j := range open {
+		list = append(list, func() error {
+			if o.plan {
+				fmt.Fprintf(k.term.out, "%s, rotation %s\n  %s\n", j.Key, j.ID, escaped(standing(j)))
+				return nil
+			}
+			return k.goOn(ctx, engine, catalog, given, j, toResume(false))
+		})
+	}
+	for _, n := range names {
+		list = append(list, func() error {
+			if err := cmp.Or(ready(n), given.refused(uses(n))); err != nil {
 				return err
 			}
+			return k.rotateOne(ctx, engine, n, options, o.plan)
+		})
+	}
+	return each(ctx, k.term, list)
+}
+
+// each does one thing after the other, and says what failed of one before it goes on with
+// the next. The error of a single one is returned.
+func each(ctx context.Context, term *terminal, list []func() error) (failed error) {
+	for _, do := range list {
+		err := do()
+		switch {
+		case err == nil:
+		case len(list) == 1 || ctx.Err() != nil:
+			return err
+		default:
 			failed = outcome(conclude(term, err))
 		}
 	}
 	return failed
 }
 
-// chosen are the keys that --due or --leaked choose.
-func (o rotateOptions) chosen(ctx context.Context, keys *keyring) (names []string, err error) {
+// chosen are the keys that --due or --leaked choose, in the order in which they are
+// replaced: those that others are changed or delivered with after these. One whose rotation
+// is open is due no more.
+func (o rotateOptions) chosen(catalog *keystore.Catalog) (names []keystore.Name, err error) {
 	within, err := parseDays("--within", o.within)
 	if err != nil {
 		return nil, err
 	}
-	catalog, err := keys.Catalog(ctx)
-	if err != nil {
-		return nil, err
-	}
 	for _, d := range catalog.Due(time.Now(), time.Duration(within)*24*time.Hour) {
-		if name := d.Key.Name.String(); (o.due || d.Concern == keystore.Leaked) && !slices.Contains(names, name) {
-			names = append(names, name)
+		chosen := o.leaked && d.Concern == keystore.Leaked || o.due && d.Key.Rotation == ""
+		if chosen && !slices.Contains(names, d.Key.Name) {
+			names = append(names, d.Key.Name)
 		}
 	}
-	return names, nil
+	return catalog.DependentsFirst(names, consumer.Auth), nil
 }
 
-// replacedBy are the keys of some names, with what they are replaced with, or planned.
-func (k *keyring) replacedBy(ctx context.Context, names []string, plan bool) (all []replaced, err error) {
-	catalog, err := k.Catalog(ctx)
-	if err != nil {
-		return nil, err
+// unrotated is an error if a rotation of a key is open.
+func unrotated(catalog *keystore.Catalog, name keystore.Name) error {
+	key, ok := catalog.Find(name)
+	if !ok || key.Rotation == "" {
+		return nil
 	}
-	for _, arg := range names {
-		name, err := keyName(arg)
-		if err != nil {
-			return nil, err
-		}
-		if plan {
-			all = append(all, planning(catalog, name))
-			continue
-		}
-		all = append(all, replacing(catalog, name))
-	}
-	return all, nil
+	err := &keystore.KeyError{Doing: "rotate", Name: name, Err: fmt.Errorf("%w: %s", keystore.ErrRotating, key.Rotation)}
+	return hintedError{err, "keywright rotate resume " + key.Rotation + "\nto take it back: keywright rotate abort " + key.Rotation}
 }
 
 // rotateOne replaces a key, or says how that would be done.
-func (k *keyring) rotateOne(ctx context.Context, name keystore.Name, options rotate.Options, o rotateOptions) error {
-	engine, err := k.engine()
-	if err != nil {
-		return err
-	}
+func (k *keyring) rotateOne(ctx context.Context, engine *rotate.Engine, name keystore.Name, options rotate.Options, plan bool) error {
 	// To plan is to ask the provider, with the key and with the one that administers it.
 	if err := k.recordPlan(ctx, name); err != nil {
 		return err
@@ -184,13 +235,45 @@ func (k *keyring) rotateOne(ctx context.Context, name keystore.Name, options rot
 	if err != nil {
 		return explainRotation(name, err)
 	}
-	if err := printPlan(k.term, j); err != nil || o.plan {
+	if err := printPlan(k.term, j); err != nil || plan {
 		return err
 	}
 	if err := engine.Begin(ctx, j); err != nil {
-		return err
+		return hintedStep(err)
 	}
 	return k.drive(ctx, engine, j.ID)
+}
+
+// lacks is an error that names all that has to be known to replace a key and is not: what
+// the provider must be told, and the key that changes are made with. Nobody is asked.
+func lacks(catalog *keystore.Catalog, engine *rotate.Engine, name keystore.Name) error {
+	key, ok := catalog.Find(name)
+	if !ok {
+		return nil // which is said by whoever needs it
+	}
+	var missing []string
+	hint := "keywright edit " + name.String()
+	if p, ok := engine.Provider(key.Provider); ok {
+		for _, param := range p.Info().Params {
+			if param.Required && key.Params[param.Name] == "" {
+				missing = append(missing, fmt.Sprintf("%s (%s)", param.Name, param.Meaning))
+				hint += " --param " + param.Name + "=…"
+			}
+		}
+	}
+	if admin, err := keystore.ParseName(key.Admin); err == nil {
+		if _, ok := catalog.Find(admin); !ok {
+			missing = append(missing, admin.String()+" (the key that it is changed with)")
+			hint += " --admin …"
+		}
+	}
+	switch len(missing) {
+	case 0:
+		return nil
+	case 1:
+		return hintedError{fmt.Errorf("rotate %s: missing is %s", name, missing[0]), hint}
+	}
+	return hintedError{fmt.Errorf("rotate %s: missing are %s", name, strings.Join(missing, ", ")), hint}
 }
 
 // recordPlan puts on record that a provider is asked with a key, and with the one that it
@@ -218,14 +301,16 @@ func explainRotation(name keystore.Name, err error) error {
 		return hintedError{err, "'keywright providers' lists them; then: keywright edit " + name.String() + " --provider NAME"}
 	case errors.Is(err, rotate.ErrUnseen):
 		return hintedError{err, "look yourself, and take the policy off: keywright edit " + name.String() + " --forbid none --require-ip-list=false"}
+	case errors.Is(err, rotate.ErrRevokeFirst):
+		return hintedError{err, "leave out --revoke-first: the old one goes as soon as the new one is verified"}
 	case errors.As(err, &known) && known.Hint != "":
-		return hintedError{err, known.Hint}
+		return hintedError{err, strings.ReplaceAll(known.Hint, "ENV/NAME", name.String())}
 	}
 	return err
 }
 
 func printPlan(term *terminal, j *rotate.Journal) error {
-	fmt.Fprintf(term.out, "%s at %s, %s\n", j.Key, j.Provider, j.Mode)
+	term.print("", fmt.Sprintf("%s at %s, %s", j.Key, escaped(j.Provider), j.Mode))
 	var rows [][]string
 	for i, s := range j.Steps {
 		note := ""
@@ -250,22 +335,44 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 		}
 		rows = append(rows, []string{fmt.Sprint(i + 1), escaped(s.String()) + note})
 	}
-	if err := printTable(term.out, "  ", rows); err != nil {
+	if err := term.printWrapped("  ", rows); err != nil {
 		return err
 	}
 	if j.Plan.Outage != "" {
-		fmt.Fprintln(term.out, "  outage:", escaped(j.Plan.Outage))
+		term.print("  outage: ", escaped(j.Plan.Outage))
+	}
+	if l := j.Lingers; l.What != "" {
+		term.print("  outlives the old key: ", escaped(l.What+atMost(l.Longest)))
 	}
 	if !j.Plan.LastUsed.IsZero() {
-		fmt.Fprintln(term.out, "  last used:", moment(j.Plan.LastUsed))
+		term.print("  last used: ", moment(j.Plan.LastUsed))
 	}
 	for _, n := range j.Plan.Needs {
-		fmt.Fprintln(term.out, "  needed:", escaped(n))
+		term.print("  needed: ", escaped(n))
 	}
 	for _, n := range j.Plan.Notes {
-		fmt.Fprintln(term.out, "  note:", escaped(n))
+		term.print("  note: ", escaped(n))
 	}
 	return nil
+}
+
+// atMost says for how long something goes on; nothing if that is not known.
+func atMost(d time.Duration) string {
+	switch {
+	case d == 0:
+		return ""
+	case d%time.Hour == 0:
+		return fmt.Sprintf(", for %d hours at most", d/time.Hour)
+	}
+	return ", for " + d.String() + " at most"
+}
+
+// hintedStep adds what the engine says is to be done about a step that failed.
+func hintedStep(err error) error {
+	if failed := (*rotate.StepError)(nil); errors.As(err, &failed) && failed.Hint != "" {
+		return hintedError{err, failed.Hint}
+	}
+	return err
 }
 
 // shortWait is how long a command waits for a step before it leaves the rest to resume.
@@ -279,11 +386,8 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 	for {
 		o, err := engine.Step(ctx, id, answer)
 		answer = rotate.Answer{}
-		if failed := (*rotate.StepError)(nil); errors.As(err, &failed) && failed.Hint != "" {
-			return hintedError{err, failed.Hint}
-		}
 		if err != nil {
-			return err
+			return hintedStep(err)
 		}
 		if o.Need == nil && (o.Step != said.Step || o.Note != said.Note) {
 			k.say(o)
@@ -295,7 +399,7 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 			return nil
 		case o.Need != nil:
 			if answer, err = k.answer(ctx, o); err != nil {
-				return hintedError{fmt.Errorf("rotation %s: %s: %w", id, o.Step, err), "keywright rotate resume " + id}
+				return hintedError{fmt.Errorf("rotation %s: %s: %w", id, o.Step, err), howToAnswer(err) + "keywright rotate resume " + id}
 			}
 		case !o.Until.IsZero():
 			wait := time.Until(o.Until)
@@ -317,33 +421,42 @@ func (k *keyring) say(o rotate.Outcome) {
 	if o.Note != "" {
 		text += ": " + o.Note
 	}
-	fmt.Fprintln(k.term.out, escaped(text))
+	fmt.Fprintln(k.term.out, hang("", "  ", escaped(text), k.term.columns()))
 }
 
 // answer asks for what the engine needs.
 func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer, err error) {
-	var lines []string
-	add := func(at string, steps []string) {
+	show := func(at string, steps []string) {
 		if at != "" {
-			lines = append(lines, "→ "+at)
+			k.term.print("→ ", escaped(at))
 		}
 		for _, s := range steps {
-			lines = append(lines, "  "+s)
+			k.term.print("  ", escaped(s))
 		}
 	}
-	add(o.Need.Steps.IssueAt, o.Need.Steps.Issue)
-	add(o.Need.Steps.RevokeAt, o.Need.Steps.Revoke)
+	show(o.Need.Steps.IssueAt, o.Need.Steps.Issue)
+	show(o.Need.Steps.RevokeAt, o.Need.Steps.Revoke)
 	if o.Note != "" {
-		lines = append(lines, o.Note)
+		k.term.print("", escaped(o.Note))
 	}
-	for _, l := range lines {
-		fmt.Fprintln(k.term.out, escaped(l))
-	}
-	if o.Need.Question != "" {
-		yes, err := k.term.askYes(ctx, escaped(o.Need.Question))
+	if o.Need.No {
+		yes, no, err := k.term.askEither(ctx, escaped(o.Need.Question))
 		switch {
 		case err != nil:
 			return a, err
+		case yes:
+			return rotate.Answer{Yes: o.Need.Question}, nil
+		case no:
+			return rotate.Answer{No: o.Need.Question}, nil
+		}
+		return a, errors.New("it waits for a yes or a no")
+	}
+	if o.Need.Question != "" {
+		const answers = len(" [y/N] y")
+		yes, err := k.term.askYes(ctx, hang("", "", escaped(o.Need.Question), k.term.columns()-answers))
+		switch {
+		case err != nil:
+			return a, unanswered(err, o.Need.Question)
 		case !yes:
 			return a, errors.New("it waits for a yes")
 		}
@@ -352,7 +465,7 @@ func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer
 	a.Parts = map[string]secret.Value{}
 	for _, p := range o.Need.Parts {
 		if a.Parts[p], err = k.term.askValue(ctx, "New "+p+": "); err != nil {
-			return a, err
+			return a, unanswered(err, "New "+strings.Join(o.Need.Parts, ", ")+"?")
 		}
 		if a.Parts[p].IsZero() {
 			return a, fmt.Errorf("%s is empty", p)
@@ -361,56 +474,138 @@ func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer
 	return a, nil
 }
 
+// unanswered is an error of asking, which holds the question if there was nobody to ask.
+func unanswered(err error, question string) error {
+	if errors.Is(err, errNobody) {
+		return fmt.Errorf("%w: %s", err, question)
+	}
+	return err
+}
+
+// howToAnswer is how the hint begins of what was not answered.
+func howToAnswer(err error) string {
+	if errors.Is(err, errNobody) {
+		return "at a terminal: "
+	}
+	return ""
+}
+
+const resumeLong = `Goes on with the rotation of an ID, or with all that are open: at the step where
+each was interrupted, refused or told to wait. What is not known to have
+happened is looked up first; in an overlap the new key and each place that got
+it are looked at once more before the old one is revoked. A rotation that waits
+for a time which has not come is left alone, and its time is said.
+
+It asks at the terminal where somebody has to answer; without one it says what
+would be asked, and ends with 4. A rotation that was begun on another
+installation is refused without --take-over.
+`
+
 func newRotateResume(term *terminal) *cobra.Command {
 	var takeOver bool
 	c := &cobra.Command{
 		Use:   "resume [ID]",
 		Short: "Go on with rotations that were interrupted, or wait",
+		Long:  resumeLong,
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return withRotations(c.Context(), term, args, "Go on replacing", waits, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
-				if takeOver {
-					if err := e.TakeOver(ctx, j.ID); err != nil {
-						return err
-					}
-				}
-				fmt.Fprintf(term.out, "%s, rotation %s\n", j.Key, j.ID)
-				return k.drive(ctx, e, j.ID)
-			})
+			return withRotations(c.Context(), term, args, toResume(takeOver))
 		},
 	}
-	c.Flags().BoolVar(&takeOver, "take-over", false, "also one that was begun on another machine")
+	addTakeOver(c.Flags(), &takeOver)
 	return c
 }
 
-func newRotateAbort(term *terminal) *cobra.Command {
-	return &cobra.Command{
-		Use:   "abort [ID]",
-		Short: "Take a rotation back, while the old key is there",
-		Args:  atMostOneArg("a rotation"),
-		RunE: func(c *cobra.Command, args []string) error {
-			return withRotations(c.Context(), term, args, "Stop replacing", never, func(ctx context.Context, k *keyring, e *rotate.Engine, j *rotate.Journal) error {
-				if err := e.Abort(ctx, j.ID); err != nil {
-					return err
-				}
-				return k.drive(ctx, e, j.ID)
-			})
-		},
-	}
+func addTakeOver(f *pflag.FlagSet, takeOver *bool) {
+	f.BoolVar(takeOver, "take-over", false, "also one that was begun on another machine, and does not\ngo on there")
 }
 
-// openRotations opens the user's keys, and the journals of all rotations that are kept.
-func openRotations(ctx context.Context, term *terminal) (*keyring, *rotate.Engine, []*rotate.Journal, error) {
-	keys, err := openKeys(term, mayAsk)
-	if err != nil {
-		return nil, nil, nil, err
+func toResume(takeOver bool) goingOn {
+	return goingOn{verb: "resume", doing: "Go on replacing", do: (*keyring).resume, idle: waits, takeOver: takeOver}
+}
+
+// resume goes on with a rotation.
+func (k *keyring) resume(ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+	fmt.Fprintf(k.term.out, "%s, rotation %s\n", j.Key, j.ID)
+	return k.drive(ctx, e, j.ID)
+}
+
+const abortLong = `Takes a rotation back: each place that got the new key gets the old one again,
+the old one is current, and the new one is ended at its provider. Without an ID
+it is the one that is open; of several it wants to be told which.
+
+It needs the old key, which is tried first: if it is not accepted any more,
+nothing is changed. It is refused once the old key's end was begun, or in
+place, when the provider was told the new one. Then the rotation can only go on.
+It stops where a place holds neither of the two, and goes on when that is right:
+keywright rotate resume.
+`
+
+func newRotateAbort(term *terminal) *cobra.Command {
+	var takeOver, giveUp, yes bool
+	c := &cobra.Command{
+		Use:   "abort [ID]",
+		Short: "Take a rotation back, while the old key is there",
+		Long:  abortLong,
+		Args:  atMostOneArg("a rotation"),
+		RunE: func(c *cobra.Command, args []string) error {
+			what := goingOn{verb: "abort", doing: "Stop replacing", do: (*keyring).abort, idle: never, one: true, takeOver: takeOver}
+			switch {
+			case giveUp && len(args) == 0:
+				return usagef("'keywright rotate ls' names them", "--give-up takes the rotation's ID")
+			case yes && !giveUp:
+				return usagef("leave it out", "--yes goes with --give-up")
+			case giveUp:
+				what.do = func(k *keyring, ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+					return k.giveUp(ctx, e, j, yes)
+				}
+			}
+			return withRotations(c.Context(), term, args, what)
+		},
 	}
-	engine, err := keys.engine()
-	if err != nil {
-		return nil, nil, nil, err
+	c.Flags().BoolVar(&giveUp, "give-up", false, "close one that can go neither way: nothing is changed\nat the provider or where the key is used")
+	c.Flags().BoolVar(&yes, "yes", false, "with --give-up: without asking")
+	addTakeOver(c.Flags(), &takeOver)
+	return c
+}
+
+// abort takes a rotation back.
+func (k *keyring) abort(ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+	if err := e.Abort(ctx, j.ID); err != nil {
+		return hintedStep(err)
 	}
-	all, err := rotor{keys}.journals(ctx)
-	return keys, engine, all, err
+	return k.drive(ctx, e, j.ID)
+}
+
+// giveUp closes a rotation as it stands.
+func (k *keyring) giveUp(ctx context.Context, e *rotate.Engine, j *rotate.Journal, yes bool) error {
+	if !yes {
+		yes, err := k.term.askYes(ctx, "Close rotation "+j.ID+" of "+j.Key+" as it stands? Keys that it leaves at the provider stay alive.")
+		switch {
+		case errors.Is(err, errNobody):
+			return usageError{err, "to close it without asking: keywright rotate abort " + j.ID + " --give-up --yes"}
+		case err != nil:
+			return err
+		case !yes:
+			fmt.Fprintln(k.term.err, "keywright: not closed")
+			return outcome(exitFailed)
+		}
+	}
+	o, err := e.GiveUp(ctx, j.ID)
+	if err != nil {
+		return hintedStep(err)
+	}
+	for _, line := range strings.Split(o.Note, "; ") {
+		fmt.Fprintln(k.term.out, escaped(line))
+	}
+	fmt.Fprintf(k.term.out, "rotation %s is given up\n", j.ID)
+	return nil
+}
+
+// openRotations are the journals of the rotations that are open, the oldest first.
+func (k *keyring) openRotations(ctx context.Context) ([]*rotate.Journal, error) {
+	all, err := rotor{k}.journals(ctx)
+	return slices.DeleteFunc(all, func(j *rotate.Journal) bool { return !j.Open() }), err
 }
 
 // waits reports whether a rotation is left alone for now when it is resumed, and uses no key.
@@ -418,204 +613,87 @@ func waits(j *rotate.Journal) bool { return time.Until(j.Until) > shortWait }
 
 func never(*rotate.Journal) bool { return false }
 
+// goingOn is what is about to be done with open rotations.
+type goingOn struct {
+	verb     string // resume or abort
+	doing    string // for a question: "Go on replacing"
+	do       func(*keyring, context.Context, *rotate.Engine, *rotate.Journal) error
+	idle     func(*rotate.Journal) bool // it is left alone for now, and uses no key
+	one      bool                       // which one has to be said, if several are open
+	takeOver bool                       // also if it was begun on another installation
+}
+
 // withRotations does something with the open rotation that is named, or with all. Before
 // that it asks, where the keys of those that are not idle want that.
-func withRotations(ctx context.Context, term *terminal, args []string, doing string, idle func(*rotate.Journal) bool, do func(context.Context, *keyring, *rotate.Engine, *rotate.Journal) error) error {
-	keys, engine, all, err := openRotations(ctx, term)
+func withRotations(ctx context.Context, term *terminal, args []string, what goingOn) error {
+	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return err
 	}
-	chosen := slices.DeleteFunc(all, func(j *rotate.Journal) bool { return !j.Open() || len(args) > 0 && j.ID != args[0] })
+	engine, err := keys.engine()
+	if err != nil {
+		return err
+	}
+	chosen, err := keys.openRotations(ctx)
+	if err != nil {
+		return err
+	}
+	if len(args) > 0 {
+		chosen = slices.DeleteFunc(chosen, func(j *rotate.Journal) bool { return j.ID != args[0] })
+	}
 	switch {
 	case len(chosen) == 0 && len(args) > 0:
 		return usagef("'keywright rotate ls' names them", "there is no open rotation %s", quote(args[0]))
 	case len(chosen) == 0:
 		fmt.Fprintln(term.out, "no rotation is open")
 		return nil
+	case len(chosen) > 1 && what.one:
+		var words []string
+		for _, j := range chosen {
+			words = append(words, j.ID+" of "+j.Key)
+		}
+		return usagef("say which: keywright rotate "+what.verb+" ID", "%d rotations are open: %s", len(chosen), strings.Join(words, ", "))
 	}
 	catalog, err := keys.Catalog(ctx)
 	if err != nil {
 		return err
 	}
-	var used []replaced
+	given, err := keys.permitReplacing(ctx, what.doing, "", inUse(catalog, chosen, what.idle))
+	if err != nil {
+		return err
+	}
+	var list []func() error
 	for _, j := range chosen {
+		list = append(list, func() error { return keys.goOn(ctx, engine, catalog, given, j, what) })
+	}
+	return each(ctx, term, list)
+}
+
+// inUse are the keys of rotations that are not idle.
+func inUse(catalog *keystore.Catalog, open []*rotate.Journal, idle func(*rotate.Journal) bool) (used []replaced) {
+	for _, j := range open {
 		if !idle(j) {
 			used = append(used, resuming(catalog, j))
 		}
 	}
-	given, err := keys.permitReplacing(ctx, doing, "", used)
-	if err != nil {
-		return err
-	}
-	var failed error
-	for _, j := range chosen {
-		var err error
-		if !idle(j) {
-			err = given.refused(resuming(catalog, j))
-		}
-		if err == nil {
-			err = do(ctx, keys, engine, j)
-		}
-		if err != nil {
-			if len(chosen) == 1 || ctx.Err() != nil {
-				return err
-			}
-			failed = outcome(conclude(term, err))
-		}
-	}
-	return failed
+	return used
 }
 
-func newRotateLs(term *terminal) *cobra.Command {
-	return &cobra.Command{
-		Use:   "ls",
-		Short: "List rotations",
-		Args:  noArgs,
-		RunE: func(c *cobra.Command, _ []string) error {
-			_, _, all, err := openRotations(c.Context(), term)
-			if err != nil {
-				return err
-			}
-			var rows [][]string
-			for _, j := range all {
-				rows = append(rows, []string{j.ID, j.Key, j.Provider, escaped(standing(j))})
-			}
-			return printTable(term.out, "", rows)
-		},
-	}
-}
-
-// standing says in a few words how far a rotation is.
-func standing(j *rotate.Journal) string {
-	switch {
-	case j.Result == rotate.Done:
-		return "done " + moment(j.Closed) + "; the old key: " + string(j.Grade)
-	case j.Result == rotate.Aborted:
-		return "taken back " + moment(j.Closed)
-	}
-	text := fmt.Sprintf("at step %d of %d, %s", j.Next+1, len(j.Steps), j.Step())
-	if j.Taking {
-		text = "being taken back, " + text
-	}
-	if what, since := j.Outage(); what != "" {
-		text += "; outage since " + moment(since)
-	}
-	if !j.Until.IsZero() {
-		text += ", until " + moment(j.Until)
-	}
-	return text
-}
-
-func newRotateShow(term *terminal) *cobra.Command {
-	format := "text"
-	c := &cobra.Command{
-		Use:   "show ID",
-		Short: "Show what was done in a rotation",
-		Args:  oneArg("a rotation"),
-		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkFormat(format); err != nil {
-				return err
-			}
-			keys, err := openKeys(term, mayAsk)
-			if err != nil {
-				return err
-			}
-			j, err := rotor{keys}.Journal(c.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			if format == "json" {
-				e := json.NewEncoder(term.out)
-				e.SetIndent("", "  ")
-				return e.Encode(j)
-			}
-			return showRotation(term, j)
-		},
-	}
-	c.Flags().StringVar(&format, "format", "text", "`FORMAT` is text or json")
-	complete(c, "format", textOrJSON)
-	return c
-}
-
-func showRotation(term *terminal, j *rotate.Journal) error {
-	fmt.Fprintf(term.out, "%s at %s, %s, by %s\n%s\n\n", j.Key, j.Provider, j.Mode, escaped(j.By), escaped(standing(j)))
-	var rows [][]string
-	for _, e := range j.Events {
-		rows = append(rows, []string{moment(e.At), escaped(e.Step.String()), string(e.What), escaped(e.Note)})
-	}
-	if err := printTable(term.out, "", rows); err != nil {
-		return err
-	}
-	if what, since := j.Outage(); what != "" {
-		fmt.Fprintf(term.out, "\noutage since %s: %s\n  ended by: keywright rotate resume %s\n", moment(since), escaped(what), j.ID)
-	}
-	for _, d := range j.Deaths {
-		fmt.Fprintf(term.out, "the old key was refused %s: %s\n", moment(d.At), escaped(d.Code))
-	}
-	return nil
-}
-
-func newRotateOrphans(term *terminal) *cobra.Command {
-	return &cobra.Command{
-		Use:   "orphans",
-		Short: "List keys that were issued at providers and belong to nothing",
-		Args:  noArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return runOrphans(c.Context(), term) },
-	}
-}
-
-func runOrphans(ctx context.Context, term *terminal) error {
-	keys, engine, known, err := openRotations(ctx, term)
-	if err != nil {
-		return err
-	}
-	catalog, err := keys.Catalog(ctx)
-	if err != nil {
-		return err
-	}
-	var all []replaced
-	for i := range catalog.Keys {
-		if lists(engine, &catalog.Keys[i]) {
-			all = append(all, planning(catalog, catalog.Keys[i].Name))
-		}
-	}
-	given, err := keys.permitReplacing(ctx, "Look for orphans of", "", all)
-	if err != nil {
-		return err
-	}
-	for _, env := range slices.Sorted(maps.Keys(given)) {
-		conclude(term, given[env].err)
-	}
-	var rows [][]string
-	unread := 0
-	for _, r := range all {
-		name := r.key.String()
-		if given.refused(r) != nil {
-			fmt.Fprintln(term.err, "keywright: not looked for: orphans of", name)
-			unread++
-			continue
-		}
-		if err := keys.recordPlan(ctx, r.key); err != nil {
+// goOn does something with an open rotation, if that was permitted.
+func (k *keyring) goOn(ctx context.Context, engine *rotate.Engine, catalog *keystore.Catalog, given permissions, j *rotate.Journal, what goingOn) error {
+	if !what.idle(j) {
+		if err := given.refused(resuming(catalog, j)); err != nil {
 			return err
 		}
-		orphans, err := engine.Orphans(ctx, name, known)
-		if err != nil {
-			fmt.Fprintln(term.err, "keywright: not looked for:", escaped(err.Error()))
-			unread++
-		}
-		for _, o := range orphans {
-			rows = append(rows, []string{name, escaped(o.ID), escaped(o.Label), o.Created.Format(time.DateOnly)})
+	}
+	if what.takeOver {
+		if err := engine.TakeOver(ctx, j.ID); err != nil {
+			return hintedStep(err)
 		}
 	}
-	if err := printTable(term.out, "", rows); err != nil {
-		return err
+	err := what.do(k, ctx, engine, j)
+	if errors.Is(err, rotate.ErrElsewhere) {
+		return hintedError{err, "if it does not go on there: keywright rotate " + what.verb + " " + j.ID + " --take-over"}
 	}
-	switch {
-	case len(rows) > 0:
-		return outcome(exitFindings)
-	case unread > 0:
-		return outcome(exitIncomplete)
-	}
-	fmt.Fprintln(term.out, "no orphan is there")
-	return nil
+	return err
 }

@@ -6,11 +6,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/internal/launch"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
@@ -64,15 +67,32 @@ func (r rotor) Key(ctx context.Context, name string) (rotate.Key, error) {
 	if !ok {
 		return rotate.Key{}, &keystore.KeyError{Doing: "rotate", Name: n, Err: keystore.ErrNoKey}
 	}
-	v, ok := k.Version(keystore.Current)
-	if !ok {
+	if _, ok := k.Version(keystore.Current); !ok {
 		return rotate.Key{}, &keystore.KeyError{Doing: "rotate", Name: n, Err: keystore.ErrNoVersion}
 	}
+	return rotated(k), nil
+}
+
+// Keys implements rotate.Store.
+func (r rotor) Keys(ctx context.Context) (all []rotate.Key, err error) {
+	catalog, err := r.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for i := range catalog.Keys {
+		all = append(all, rotated(&catalog.Keys[i]))
+	}
+	return all, nil
+}
+
+// rotated is what the engine has to know of a key.
+func rotated(k *keystore.Key) rotate.Key {
+	v, _ := k.Version(keystore.Current)
 	return rotate.Key{
-		Name: name, Provider: k.Provider, Params: k.Params, ID: k.PublicID, Admin: k.Admin, Expires: k.Expires,
+		Name: k.Name.String(), Provider: k.Provider, Params: k.Params, ID: k.PublicID, Admin: k.Admin, Expires: k.Expires,
 		Current: v.Number, Next: k.LastNumber + 1, Consumers: k.Consumers,
-		Policy: rotate.Policy{Forbidden: k.Forbidden, RequireIPs: k.RequireIPs},
-	}, nil
+		Policy: rotate.Policy{Forbidden: k.Forbidden, RequireIPs: k.RequireIPs}, Rotation: k.Rotation,
+	}
 }
 
 // Secrets implements rotate.Store.
@@ -135,6 +155,35 @@ func (r rotor) journals(ctx context.Context) (all []*rotate.Journal, err error) 
 	return all, nil
 }
 
+// holdPath is the file of the lock on a rotation.
+func holdPath(id string) (string, error) {
+	dir, err := keysDir()
+	return filepath.Join(dir, "rotations", id), err
+}
+
+// Hold implements rotate.Store. The lock is one of this machine, and is gone with the
+// process.
+func (r rotor) Hold(_ context.Context, id string) (release func() error, err error) {
+	path, err := holdPath(id)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.term.disk.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	release, pid, err := durable.Claim(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case release == nil:
+		if _, err := launch.Inspect(pid); err != nil {
+			pid = 0 // it is gone, and who came after it has not said yet who it is
+		}
+		return nil, &rotate.Held{PID: pid}
+	}
+	return release, nil
+}
+
 // Save implements rotate.Store.
 func (r rotor) Save(ctx context.Context, j *rotate.Journal, c rotate.Change) error {
 	name, err := keystore.ParseName(j.Key)
@@ -146,11 +195,14 @@ func (r rotor) Save(ctx context.Context, j *rotate.Journal, c rotate.Change) err
 		return err
 	}
 	err = r.Rotate(ctx, actor(), keystore.Rotation{ID: j.ID, Key: name, Revision: j.Revision, Journal: b, Closed: j.Closed}, keystore.RotationChange{
-		Begin: c.Begin, Pending: c.Pending, Number: j.New, Promote: c.Promote, Demote: c.Demote, Drop: c.Drop, Retire: c.Retire, End: c.End,
+		Begin: c.Begin, Pending: c.Pending, Number: j.New, Promote: c.Promote, Demote: c.Demote, Drop: c.Drop, Settle: c.Settle, Retire: c.Retire, End: c.End,
 		PublicID: c.ID, Expires: c.Expires,
 	})
 	if errors.Is(err, keystore.ErrRevision) {
 		return rotate.ErrMoved
+	}
+	if path, failed := holdPath(j.ID); err == nil && c.End && failed == nil {
+		_ = os.Remove(path) // nobody can do anything with it any more, whoever holds it
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,8 +40,16 @@ use goes on record before the program starts.
 
 A part goes into the variable that 'keywright edit --variable' gave it;
 otherwise the one named like the key, with the part behind it if there are
-several: DB_PASSWORD. With --files each is a file instead, whose path is in
-NAME_FILE.
+several: DB_PASSWORD.
+
+With --files each is a file instead, whose path is in NAME_FILE. On Linux it is
+in memory, and inherited: a program that closes what it inherits, as Python does
+when it starts another, leaves that one without. On other Unixes it is a FIFO,
+without a size, to be read from its beginning to its end. Windows has neither.
+
+With --mask the program's output is a pipe, and what is shown of it has *** for
+the values: against accidents. One of less than 8 bytes shows, and so does one
+that is written in pieces more than 50 ms apart; one of over 64 KiB is refused.
 
 A variable whose value is a reference, keywright://ENV/NAME#part, gets what it
 refers to, if that is in the same environment. Such variables may be in the
@@ -74,7 +83,7 @@ func newRun(term *terminal) *cobra.Command {
 			if err := checkEmpty(c.Flags()); err != nil {
 				return ownFailure(term, err)
 			}
-			return ownFailure(term, runRun(c.Context(), term, o, args))
+			return ownFailure(term, asked(c, runRun(c.Context(), term, o, args)))
 		},
 	}
 	c.SetFlagErrorFunc(func(c *cobra.Command, err error) error { return ownFailure(term, flagError(c, err)) })
@@ -147,20 +156,41 @@ func runRun(ctx context.Context, term *terminal, o runOptions, args []string) er
 	if o.mask {
 		warnUnmasked(term, values)
 	}
-	if err := keys.recordRun(ctx, &command, uses); err != nil {
+	granted := &onRecord{}
+	if err := keys.recordRun(ctx, &command, uses, granted); err != nil {
 		return err
 	}
 	// The program gets the signals: what ended with the first interrupt would end it.
 	result, err := launch.Exec(context.WithoutCancel(ctx), command)
 	var failed *launch.Error
 	if errors.As(err, &failed) {
-		fmt.Fprintf(term.err, "keywright: error: %s\n", escaped(err.Error()))
+		_ = keys.failed(ctx, *granted, failed)
+		if hint := instead(err, command.Secrets); hint != "" {
+			err = hintedError{err, hint}
+		}
+		conclude(term, err)
 		return outcome(failed.Code)
 	}
 	if err != nil && !closedPipe(err) {
 		fmt.Fprintf(term.err, "keywright: warning: %s\n", escaped(err.Error()))
 	}
 	return outcome(result.Code)
+}
+
+// instead says what to do about a value that no environment takes.
+func instead(err error, variables map[string]secret.Value) string {
+	const files = "--files hands values over as files"
+	const large = 16 << 10 // what is less is not to blame
+	switch {
+	case errors.Is(err, launch.ErrNUL):
+		return files
+	case errors.Is(err, syscall.E2BIG) && len(variables) > 0:
+		largest := slices.MaxFunc(slices.Sorted(maps.Keys(variables)), func(a, b string) int { return variables[a].Len() - variables[b].Len() })
+		if n := variables[largest].Len(); n > large {
+			return fmt.Sprintf("%s has %d bytes: %s", largest, n, files)
+		}
+	}
+	return ""
 }
 
 // warnUnmasked names the values that are too short to be masked.
@@ -185,24 +215,26 @@ func ownFailure(term *terminal, err error) error {
 }
 
 // recordRun puts on record who gets the keys, before that happens, and which process
-// that is: where it takes keywright's place, that is known before.
-func (k *keyring) recordRun(ctx context.Context, c *launch.Command, uses []audit.Entry) error {
+// that is: where it takes keywright's place, that is known before. Granted is what was put
+// on record by the time that the program starts, or fails to.
+func (k *keyring) recordRun(ctx context.Context, c *launch.Command, uses []audit.Entry, granted *onRecord) (err error) {
 	if launch.InPlace(*c) {
-		c.Started = func(p launch.Process) error {
+		c.Started = func(p launch.Process) (err error) {
 			for i := range uses {
 				uses[i].Child = childOf(p)
 			}
-			return k.append(ctx, uses...)
+			*granted, err = k.enter(ctx, uses...)
+			return err
 		}
 		return nil
 	}
-	if err := k.append(ctx, uses...); err != nil {
+	if *granted, err = k.enter(ctx, uses...); err != nil {
 		return err
 	}
 	c.Started = func(p launch.Process) error {
-		results := slices.Clone(uses)
+		results := granted.results("started")
 		for i := range results {
-			results[i].Decision, results[i].Result, results[i].Child = "", "started", childOf(p)
+			results[i].Child = childOf(p)
 		}
 		return k.append(ctx, results...)
 	}

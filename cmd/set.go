@@ -15,7 +15,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
 )
@@ -87,10 +86,12 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 		return err
 	}
 	if o.undo {
-		if err := keys.record(ctx, "undo", audit.Granted, name); err != nil {
+		key, err := keys.findUndoable(ctx, name)
+		if err != nil {
 			return err
 		}
-		if err := keys.Undo(ctx, actor(), name); err != nil {
+		undo := func() error { return keys.Undo(ctx, actor(), name) }
+		if err := keys.do(ctx, undo, use("undo", key, keystore.Previous)); err != nil {
 			return err
 		}
 		fmt.Fprintf(term.err, "keywright: the previous version of %s is current again\n", name)
@@ -113,10 +114,7 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	if err := keys.fits(ctx, "set", known, parts, o.insistence); err != nil {
 		return err
 	}
-	if err := keys.record(ctx, "set", audit.Granted, name); err != nil {
-		return err
-	}
-	key, err := keys.Put(ctx, actor(), name, parts, func(k *keystore.Key) error {
+	key, err := keys.put(ctx, "set", known, parts, func(k *keystore.Key) error {
 		k.Expires = time.Time{}    // that was the old version's
 		order := known.PartNames() // in which they were asked for
 		slices.SortFunc(k.Parts, func(a, b keystore.Part) int {
@@ -129,6 +127,18 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	}
 	fmt.Fprintf(term.err, "keywright: stored %s, version %d\n", name, key.Versions[0].Number)
 	return nil
+}
+
+// findUndoable is what is known of a key that has a version to go back to.
+func (k *keyring) findUndoable(ctx context.Context, name keystore.Name) (*keystore.Key, error) {
+	key, err := k.find(ctx, "undo", name)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := key.Version(keystore.Previous); !ok {
+		return nil, &keystore.KeyError{Doing: "undo", Name: name, Err: keystore.ErrNoVersion}
+	}
+	return key, nil
 }
 
 // known is the key if there is one, or else one with the parts that were asked for.

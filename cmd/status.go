@@ -4,9 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -217,7 +215,7 @@ func printProtected(term *terminal, list []protectedEnv) {
 			fmt.Fprintf(term.out, "%s is protected\n", e.Name)
 			continue
 		}
-		fmt.Fprintf(term.out, "%s is protected, and unlocked until %s: %s\n", e.Name, moment(e.Until), escaped(e.Reason))
+		term.print(e.Name+" ", fmt.Sprintf("is protected, and unlocked until %s: %s", moment(e.Until), escaped(e.Reason)))
 	}
 	if len(list) > 0 {
 		fmt.Fprintln(term.out)
@@ -225,14 +223,19 @@ func printProtected(term *terminal, list []protectedEnv) {
 }
 
 func printStatus(term *terminal, r statusReport, due []keystore.Due, lacks []keystore.Lack, now time.Time) error {
-	w := tabwriter.NewWriter(term.out, 0, 0, 2, ' ', 0)
+	var rows [][]string
 	for _, l := range lacks {
-		printRow(w, l.Name, l.Why, l.Owner)
+		rows = append(rows, []string{l.Name.String(), escaped(l.Owner), escaped(l.Why)})
 	}
 	for _, d := range due {
-		printRow(w, d.Key.Name, d.Text(now), d.Key.Owner)
+		rows = append(rows, []string{d.Key.Name.String(), escaped(d.Key.Owner), escaped(d.Text(now))})
 	}
-	if err := w.Flush(); err != nil {
+	if !slices.ContainsFunc(rows, func(r []string) bool { return r[1] != "" }) {
+		for i, r := range rows {
+			rows[i] = []string{r[0], r[2]}
+		}
+	}
+	if err := term.printNamed(rows); err != nil {
 		return err
 	}
 	if len(due)+len(lacks) > 0 {
@@ -249,14 +252,6 @@ func printStatus(term *terminal, r statusReport, due []keystore.Due, lacks []key
 	}
 	_, err := fmt.Fprintln(term.out, summary)
 	return err
-}
-
-func printRow(w io.Writer, name keystore.Name, text, owner string) {
-	fmt.Fprintf(w, "%s\t%s", name, escaped(text))
-	if owner != "" {
-		fmt.Fprintf(w, "\t%s", escaped(owner))
-	}
-	fmt.Fprintln(w)
 }
 
 func attention(n int) string {

@@ -1,9 +1,11 @@
 package cmd
 
 import (
+	"cmp"
 	"io"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 )
 
 // printTable prints rows in columns, each cell behind an indentation. Cells at a row's
@@ -23,4 +25,86 @@ func printTable(w io.Writer, indent string, rows [][]string) error {
 		}
 	}
 	return nil
+}
+
+// Columns of text.
+const (
+	defaultWidth = 80 // where nobody says
+	minWidth     = 40
+	minRoom      = 24 // of a cell that is wrapped
+	gutter       = 2
+)
+
+// columns is how wide text may be.
+func (t *terminal) columns() int { return max(cmp.Or(t.width, defaultWidth), minWidth) }
+
+// hang wraps text behind a lead, with further lines behind an indentation. It breaks at
+// spaces only, so that commands and names can be copied, and not before a word that has no
+// room on a line of its own either.
+func hang(lead, indent, text string, width int) string {
+	var b strings.Builder
+	b.WriteString(lead)
+	in := utf8.RuneCountInString(indent)
+	column, first := utf8.RuneCountInString(lead), true
+	for word := range strings.FieldsSeq(text) {
+		long := utf8.RuneCountInString(word)
+		switch {
+		case first:
+		case column+1+long > width && in+long <= width:
+			b.WriteString("\n" + indent)
+			column = in
+		default:
+			b.WriteString(" ")
+			column++
+		}
+		b.WriteString(word)
+		column, first = column+long, false
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// print prints text behind a lead, wrapped.
+func (t *terminal) print(lead, text string) {
+	io.WriteString(t.out, hang(lead, strings.Repeat(" ", utf8.RuneCountInString(lead)), text, t.columns())+"\n")
+}
+
+// printWrapped prints rows in columns, of which the last is wrapped. Where it has no room,
+// and would have some there, it stands below.
+func (t *terminal) printWrapped(indent string, rows [][]string) error {
+	var widths []int
+	for _, r := range rows {
+		for i, cell := range r[:len(r)-1] {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		line := indent
+		last := len(r) - 1
+		for i, cell := range r[:last] {
+			line += cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+gutter)
+		}
+		at := utf8.RuneCountInString(line)
+		below := indent + "    "
+		room, word := t.columns()-at, longestWord(r[last])
+		switch {
+		case utf8.RuneCountInString(r[last]) > room && (room < minRoom || word > room && word <= t.columns()-len(below)):
+			line = strings.TrimRight(line, " ") + "\n" + hang(below, below, r[last], t.columns())
+		default:
+			line = hang(line, strings.Repeat(" ", at), r[last], t.columns())
+		}
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	_, err := io.WriteString(t.out, b.String())
+	return err
+}
+
+func longestWord(text string) (n int) {
+	for word := range strings.FieldsSeq(text) {
+		n = max(n, utf8.RuneCountInString(word))
+	}
+	return n
 }

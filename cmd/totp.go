@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,11 +91,16 @@ func runEnrol(ctx context.Context, term *terminal) error {
 	if err != nil {
 		return err
 	}
-	if err := keys.append(ctx, environmentEntry("enrol", audit.Granted, "")); err != nil {
+	if err := keys.CheckFirst(v, code); err != nil {
+		keys.refuse(ctx, request{verb: "enrol"}, "the first code is wrong")
+		return fmt.Errorf("enrol an authenticator: %w", err)
+	}
+	var recovery []secret.Value
+	enrol := func() (err error) {
+		recovery, err = keys.Enrol(ctx, actor(), v, code)
 		return err
 	}
-	recovery, err := keys.Enrol(ctx, actor(), v, code)
-	if err != nil {
+	if err := keys.do(ctx, enrol, environmentEntry("enrol", audit.Granted, "")); err != nil {
 		return err
 	}
 	if err := term.showRecovery(recovery); err != nil {
@@ -138,7 +142,7 @@ func (t *terminal) showRecovery(codes []secret.Value) error {
 		return err
 	}
 	defer tty.close()
-	fmt.Fprintln(tty.out, "Recovery codes, each good for once. Keep them on paper; they are not shown again:")
+	fmt.Fprintln(tty.out, "Recovery codes, each good for once. Keep them on paper; not shown again:")
 	for _, c := range codes {
 		fmt.Fprintf(tty.out, "  %s\n", c.Reveal())
 		c.Wipe()
@@ -151,24 +155,32 @@ func runDisable(ctx context.Context, term *terminal) error {
 	if err != nil {
 		return err
 	}
-	var code secret.Value
+	refused := request{verb: "disable"}
 	switch err := keys.CheckTOTP(ctx); {
 	case errors.Is(err, keystore.ErrSecretGone):
 		yes, err := term.askYes(ctx, "The authenticator's secret is gone. Forget it?")
-		if err != nil || !yes {
-			return cmp.Or[error](err, errDeclined)
+		if err != nil {
+			return err
+		}
+		if !yes {
+			keys.refuse(ctx, refused, "declined")
+			return errDeclined
 		}
 	case err != nil:
 		return fmt.Errorf("forget the authenticator: %w", err)
 	default:
-		if code, err = term.askSecret(ctx, "Code: "); err != nil {
+		code, err := term.askSecret(ctx, "Code: ")
+		if err != nil {
 			return err
 		}
+		defer code.Wipe()
+		if err := keys.CheckCode(ctx, actor(), code); err != nil {
+			keys.refuse(ctx, refused, "no right code")
+			return fmt.Errorf("forget the authenticator: %w", err)
+		}
 	}
-	if err := keys.append(ctx, environmentEntry("disable", audit.Granted, "")); err != nil {
-		return err
-	}
-	if err := keys.Disenrol(ctx, actor(), code); err != nil {
+	forget := func() error { return keys.Disenrol(ctx, actor()) }
+	if err := keys.do(ctx, forget, environmentEntry("disable", audit.Granted, "")); err != nil {
 		return err
 	}
 	fmt.Fprintln(term.err, "keywright: the authenticator is forgotten")

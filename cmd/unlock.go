@@ -77,11 +77,12 @@ func runUnlock(ctx context.Context, term *terminal, o unlockOptions, env string)
 	}
 	reason := keys.reason
 	keys.reason = "for " + o.span + ": " + reason
-	if err := keys.append(ctx, environmentEntry("unlock", audit.Granted, env)); err != nil {
+	var until time.Time
+	unlock := func() (err error) {
+		until, err = keys.Unlock(ctx, actor(), env, reason, span)
 		return err
 	}
-	until, err := keys.Unlock(ctx, actor(), env, reason, span)
-	if err != nil {
+	if err := keys.do(ctx, unlock, environmentEntry("unlock", audit.Granted, env)); err != nil {
 		return err
 	}
 	fmt.Fprintf(term.err, "keywright: %s is unlocked until %s\n", env, moment(until))
@@ -93,9 +94,19 @@ func runLock(ctx context.Context, term *terminal, env string) error {
 	if err != nil {
 		return err
 	}
-	unrecorded := keys.append(ctx, environmentEntry("lock", audit.Granted, env)) // it is ended all the same
-	if err := keys.Lock(ctx, actor(), env); err != nil {
+	catalog, err := keys.Catalog(ctx)
+	if err != nil {
 		return err
+	}
+	switch p, protected := catalog.Protection(env); {
+	case !protected:
+		return &keystore.EnvError{Doing: "lock", Env: env, Err: keystore.ErrNotProtected}
+	case p.Unlock == nil:
+		return &keystore.EnvError{Doing: "lock", Env: env, Err: keystore.ErrNotUnlocked}
+	}
+	r, unrecorded := keys.enter(ctx, environmentEntry("lock", audit.Granted, env)) // it is ended all the same
+	if err := keys.Lock(ctx, actor(), env); err != nil {
+		return keys.failed(ctx, r, err)
 	}
 	fmt.Fprintf(term.err, "keywright: %s is not unlocked any more\n", env)
 	return unrecorded

@@ -41,6 +41,26 @@ func (c *Catalog) Dependents(on Name, auth func(consumer string) string) (list [
 	return list
 }
 
+// DependentsFirst sorts names of keys such that each comes after those among them that it
+// is needed for: as they are replaced, it is valid. Of keys that need each other, the first
+// stays first. Auth is as with Dependents.
+func (c *Catalog) DependentsFirst(names []Name, auth func(consumer string) string) (sorted []Name) {
+	left := slices.Clone(names)
+	dependents := map[Name][]Dependent{}
+	for _, n := range names {
+		dependents[n] = c.Dependents(n, auth)
+	}
+	needed := func(n Name) bool {
+		return slices.ContainsFunc(dependents[n], func(d Dependent) bool { return slices.Contains(left, d.Name) })
+	}
+	for len(left) > 0 {
+		i := max(0, slices.IndexFunc(left, func(n Name) bool { return !needed(n) }))
+		sorted = append(sorted, left[i])
+		left = slices.Delete(left, i, i+1)
+	}
+	return sorted
+}
+
 // Stranded are the keys that cannot be replaced as another one is not there, and the names
 // of those, sorted. Auth is as with Dependents.
 func (c *Catalog) Stranded(auth func(consumer string) string) map[Name][]string {

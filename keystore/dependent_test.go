@@ -133,3 +133,46 @@ func TestMoveRenames(t *testing.T) {
 	}
 	of("prod/SELF")
 }
+
+// TestDependentsFirst: a key comes after those that are changed or delivered with it, and
+// otherwise the order stays.
+func TestDependentsFirst(t *testing.T) {
+	s := newTestStore(t)
+	for _, name := range []string{"ops/ROOT", "ops/DEPLOY", "prod/A", "prod/B", "prod/C", "x/ONE", "x/TWO"} {
+		if err := s.put(name, "v"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	needs(t, s, "prod/A", "ops/ROOT")
+	needs(t, s, "prod/B", "prod/A", "gh@ops/DEPLOY")
+	needs(t, s, "prod/C", "")
+	needs(t, s, "ops/DEPLOY", "ops/ROOT")
+	needs(t, s, "x/ONE", "x/TWO") // each with the other: no order is right
+	needs(t, s, "x/TWO", "x/ONE")
+	c, err := s.Catalog(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, tt := range []struct{ given, want string }{
+		{"", ""},
+		{"ops/ROOT", "ops/ROOT"},
+		{"prod/C prod/B prod/A", "prod/C prod/B prod/A"},
+		{"ops/ROOT prod/A", "prod/A ops/ROOT"},
+		{"ops/ROOT prod/C ops/DEPLOY prod/A prod/B", "prod/C prod/B ops/DEPLOY prod/A ops/ROOT"},
+		{"ops/ROOT prod/B", "ops/ROOT prod/B"}, // what lies between is not replaced
+		{"x/TWO x/ONE prod/C", "prod/C x/TWO x/ONE"},
+	} {
+		var names []Name
+		for _, text := range strings.Fields(tt.given) {
+			n, _ := ParseName(text)
+			names = append(names, n)
+		}
+		got := ""
+		for _, n := range c.DependentsFirst(names, reachedWith) {
+			got = strings.TrimSpace(got + " " + n.String())
+		}
+		if got != tt.want {
+			t.Errorf("%s: %s, want %s", tt.given, got, tt.want)
+		}
+	}
+}

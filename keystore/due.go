@@ -44,7 +44,16 @@ type Due struct {
 
 // Text says it in a few words, as seen from now.
 func (d Due) Text(now time.Time) string {
-	days := func(span time.Duration) string { return fmt.Sprintf("%d d", int(span.Hours()/24)) }
+	days := func(span time.Duration) string {
+		switch day := 24 * time.Hour; {
+		case span < time.Hour:
+			return fmt.Sprintf("%d min", int(span.Minutes()))
+		case span < day:
+			return fmt.Sprintf("%d h", int(span.Hours()))
+		default:
+			return fmt.Sprintf("%d d", span/day)
+		}
+	}
 	switch d.Concern {
 	case Leaked:
 		text := "seen in " + d.Where + " on " + d.When.Format(time.DateOnly)

@@ -26,13 +26,15 @@ func TestDue(t *testing.T) {
 		key("F", 80*day, 0, 90),
 		key("G", 100*day, -3*day, 90),
 		key("H", 10*day, 0, -1),
+		key("J", 10*day, 5*time.Hour, 0),
+		key("K", 10*day, -90*time.Second, 0),
 		{Name: Name{"prod", "I"}, Expires: now.Add(-day)}, // no version yet
 	}}
 	var got []string
 	for _, d := range c.Due(now, 14*day) {
 		got = append(got, fmt.Sprint(d.Key.Name.Key, " ", d.Text(now)))
 	}
-	want := []string{"G expired 3 d ago", "B expired 2 d ago", "C expires in 13 d", "E to be replaced since 10 d"}
+	want := []string{"G expired 3 d ago", "B expired 2 d ago", "K expired 1 min ago", "J expires in 5 h", "C expires in 13 d", "E to be replaced since 10 d"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}

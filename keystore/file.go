@@ -145,7 +145,7 @@ func (f *File) authenticate(ctx context.Context, data []byte) (*sealed, error) {
 		}
 		return s, err
 	case errors.Is(err, ErrNoItem):
-		return nil, &TamperError{What: "the backend does not know it: it belongs to another keychain, or its head was removed"}
+		return nil, &TamperError{What: "the backend does not know it: it belongs to another one, or its head was removed"}
 	case err != nil:
 		return nil, err
 	}

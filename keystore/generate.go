@@ -39,9 +39,42 @@ type Kind struct {
 // maxSize bounds what is made, in units.
 const maxSize = 4096
 
+const lower, upper, digits = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789"
+
+// Signs are those of a password, if no others are asked for.
+const Signs = "!#%+:=?@_.-"
+
+// Password is that kind with other signs; without any if there are none. Signs are
+// punctuation of ASCII, each once.
+func Password(signs string) (Kind, error) {
+	const all = "!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
+	for i, c := range signs {
+		switch {
+		case !strings.ContainsRune(all, c):
+			return Kind{}, fmt.Errorf("%q is no sign: want some of %s", c, all)
+		case strings.ContainsRune(signs[:i], c):
+			return Kind{}, fmt.Errorf("%q is there twice", c)
+		}
+	}
+	return password(signs), nil
+}
+
+func password(signs string) Kind {
+	each := []string{lower, upper, digits}
+	if signs != "" {
+		each = append(each, signs)
+	}
+	return Kind{"password", "letters, digits and signs, some of each", "characters", 24, 12, math.Log2(float64(62 + len(signs))), from(strings.Join(each, ""), each...)}
+}
+
+func from(alphabet string, each ...string) func(int) ([]byte, string, error) {
+	return func(n int) ([]byte, string, error) {
+		return characters(n, alphabet, each), "", nil
+	}
+}
+
 // Kinds are the kinds of secrets that can be made. All randomness is crypto/rand's.
 func Kinds() []Kind {
-	const lower, upper, digits, signs = "abcdefghijklmnopqrstuvwxyz", "ABCDEFGHIJKLMNOPQRSTUVWXYZ", "0123456789", "!#%+:=?@_.-"
 	const bitcoin = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 	bits := func(choices int) float64 { return math.Log2(float64(choices)) }
 	encoded := func(encode func([]byte) string) func(int) ([]byte, string, error) {
@@ -52,14 +85,9 @@ func Kinds() []Kind {
 			return []byte(encode(b)), "", nil
 		}
 	}
-	from := func(alphabet string, each ...string) func(int) ([]byte, string, error) {
-		return func(n int) ([]byte, string, error) {
-			return characters(n, alphabet, each), "", nil
-		}
-	}
 	return []Kind{
 		{"alphanumeric", "letters and digits", "characters", 32, 12, bits(62), from(lower + upper + digits)},
-		{"password", "letters, digits and signs, some of each", "characters", 24, 12, bits(62 + len(signs)), from(lower+upper+digits+signs, lower, upper, digits, signs)},
+		password(Signs),
 		{"base58", "letters and digits that are not mistaken", "characters", 32, 12, bits(58), from(bitcoin)},
 		{"passphrase", "words of EFF's large list, 12.9 bits each", "words", 7, 5, bits(diceWords), makePassphrase},
 		{"hex", "random bytes in hexadecimal", "bytes", 32, 8, 8, encoded(hex.EncodeToString)},
@@ -81,29 +109,33 @@ func (k Kind) Entropy(size int) int {
 // ErrKind says that there is no kind of a name.
 var ErrKind = errors.New("there is no such kind of secret")
 
-// Generate makes a secret of a kind: so many units of it, or the usual number if size is
-// zero. Public is the half of a key pair that may be shown, otherwise empty.
-func Generate(kind string, size int) (private secret.Value, public string, err error) {
+// KindOf is the kind of a name. The error matches ErrKind if there is none.
+func KindOf(name string) (Kind, error) {
 	for _, k := range Kinds() {
-		if k.Name != kind {
-			continue
+		if k.Name == name {
+			return k, nil
 		}
-		switch {
-		case size == 0:
-			size = k.Size
-		case k.Unit == "":
-			return private, "", fmt.Errorf("%s has one size", kind)
-		case size < k.Least || size > maxSize:
-			return private, "", fmt.Errorf("%s: %d %s are not %d to %d", kind, size, k.Unit, k.Least, maxSize)
-		}
-		b, public, err := k.make(size)
-		defer clear(b)
-		if err != nil {
-			return private, "", fmt.Errorf("make %s: %w", kind, err)
-		}
-		return secret.New(b), public, nil
 	}
-	return private, "", fmt.Errorf("%w: %s", ErrKind, kind)
+	return Kind{}, fmt.Errorf("%w: %s", ErrKind, name)
+}
+
+// Generate makes a secret of the kind: so many units of it, or the usual number if size is
+// zero. Public is the half of a key pair that may be shown, otherwise empty.
+func (k Kind) Generate(size int) (private secret.Value, public string, err error) {
+	switch {
+	case size == 0:
+		size = k.Size
+	case k.Unit == "":
+		return private, "", fmt.Errorf("%s has one size", k.Name)
+	case size < k.Least || size > maxSize:
+		return private, "", fmt.Errorf("%s: %d %s are not %d to %d", k.Name, size, k.Unit, k.Least, maxSize)
+	}
+	b, public, err := k.make(size)
+	defer clear(b)
+	if err != nil {
+		return private, "", fmt.Errorf("make %s: %w", k.Name, err)
+	}
+	return secret.New(b), public, nil
 }
 
 // characters are n of an alphabet, each as likely as any other. With classes, texts

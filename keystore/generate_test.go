@@ -12,6 +12,8 @@ import (
 
 	"github.com/decred/dcrd/dcrec/secp256k1/v4"
 	"github.com/sethvargo/go-diceware/diceware"
+
+	"github.com/keywright/keywright/secret"
 )
 
 func TestGenerate(t *testing.T) {
@@ -40,7 +42,7 @@ func TestGenerate(t *testing.T) {
 			rounds = 2
 		}
 		for range rounds {
-			v, public, err := Generate(k.Name, 0)
+			v, public, err := k.Generate(0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -57,25 +59,25 @@ func TestGenerate(t *testing.T) {
 			}
 		}
 		if k.Unit == "" {
-			if _, _, err := Generate(k.Name, 5); err == nil {
+			if _, _, err := k.Generate(5); err == nil {
 				t.Errorf("%s took a size", k.Name)
 			}
 			continue
 		}
 		for size, good := range map[int]bool{k.Least - 1: false, k.Least: true, maxSize: true, maxSize + 1: false, -1: false} {
-			if _, _, err := Generate(k.Name, size); (err == nil) != good {
+			if _, _, err := k.Generate(size); (err == nil) != good {
 				t.Errorf("%s, size %d: %v", k.Name, size, err)
 			}
 		}
 	}
-	if _, _, err := Generate("nothing", 0); !errors.Is(err, ErrKind) {
+	if _, err := KindOf("nothing"); !errors.Is(err, ErrKind) {
 		t.Errorf("unknown kind: %v", err)
 	}
 }
 
 // TestPairs wants the public half to be that of the private one.
 func TestPairs(t *testing.T) {
-	v, public, err := Generate("ed25519", 0)
+	v, public, err := generate(t, "ed25519")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +94,7 @@ func TestPairs(t *testing.T) {
 	if !key.(ed25519.PrivateKey).Public().(ed25519.PublicKey).Equal(want) {
 		t.Error("the halves do not belong together")
 	}
-	v, public, err = Generate("secp256k1", 0)
+	v, public, err = generate(t, "secp256k1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,6 +137,48 @@ func TestEntropy(t *testing.T) {
 		}
 		if got := k.Entropy(2 * k.Size); k.Unit != "" && got < 2*want || k.Unit == "" && got != 0 {
 			t.Errorf("%s, twice as long: %d bits", k.Name, got)
+		}
+	}
+}
+
+func generate(t *testing.T, kind string) (secret.Value, string, error) {
+	t.Helper()
+	k, err := KindOf(kind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k.Generate(0)
+}
+
+// A password has the signs that were asked for, one at least, and no others.
+func TestPasswordSigns(t *testing.T) {
+	for signs, bits := range map[string]int{"": 142, "$&": 144, Signs: 148} {
+		k, err := Password(signs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 50 {
+			v, _, err := k.Generate(0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			rest := strings.Map(func(r rune) rune {
+				if strings.ContainsRune(lower+upper+digits+signs, r) {
+					return -1
+				}
+				return r
+			}, string(v.Reveal()))
+			if has := strings.ContainsAny(string(v.Reveal()), signs); rest != "" || has != (signs != "") {
+				t.Errorf("with the signs %q: some of them: %v; beside them %q", signs, has, rest)
+			}
+		}
+		if got := k.Entropy(0); got != bits {
+			t.Errorf("with the signs %q: %d bits, want %d", signs, got, bits)
+		}
+	}
+	for _, signs := range []string{"a", "!!", " ", "é", "\x00"} {
+		if _, err := Password(signs); err == nil {
+			t.Errorf("%q are taken for signs", signs)
 		}
 	}
 }

@@ -47,9 +47,10 @@ const (
 	Silent                   // no answer within the time that was given
 	Full                     // the value is larger than it takes, or the disk is full
 	Damaged                  // what it holds is not what was put there
+	Fixed                    // it can be read, and not changed
 )
 
-var troubles = [...]string{"failed", "is not there", "is locked", "was not unlocked: the request was dismissed", "did not answer in time", "has no room", "is damaged"}
+var troubles = [...]string{"failed", "is not there", "is locked", "was not unlocked: the request was dismissed", "did not answer in time", "has no room", "is damaged", "cannot be written"}
 
 // String completes a sentence that begins with the backend.
 func (t Trouble) String() string {
@@ -62,15 +63,20 @@ func (t Trouble) String() string {
 // BackendError is trouble with a backend. It holds no secret.
 type BackendError struct {
 	Backend string // as users know it: "the keychain", "keys.age"
-	Doing   string // "store item x"
+	Doing   string // "store item x"; empty if it concerns all of them
 	Trouble Trouble
 	Err     error // the cause in the backend's words; nil if there are none
 }
 
+// Error begins with the backend: what a user asked for is said by whoever was asked. What
+// the backend was doing comes last, where the trouble does not say enough.
 func (e *BackendError) Error() string {
-	text := fmt.Sprintf("%s: %s %s", e.Doing, e.Backend, e.Trouble)
+	text := fmt.Sprintf("%s %s", e.Backend, e.Trouble)
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
+	}
+	if e.Doing != "" && (e.Trouble == Failed || e.Trouble == Damaged) {
+		text += " (" + e.Doing + ")"
 	}
 	return text
 }

@@ -2,6 +2,7 @@ package keystore
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -115,7 +116,11 @@ func wrong(s string, most int, ok func(byte) bool) string {
 	}
 	for i, r := range s {
 		if r >= 0x80 || !ok(s[i]) {
-			return fmt.Sprintf("%q is not allowed: want letters of ASCII, digits, '-', '_' and '.'%s", r, lowOnly(ok))
+			shown := strconv.QuoteRune(r)
+			if r >= 0x80 { // it may look like a letter that is
+				shown += fmt.Sprintf(" (%U)", r)
+			}
+			return fmt.Sprintf("%s is not allowed: want letters of ASCII, digits, '-', '_' and '.'%s", shown, lowOnly(ok))
 		}
 	}
 	return ""

@@ -23,7 +23,7 @@ func TestParseRef(t *testing.T) {
 		{"prod/a b", "", `' ' is not allowed`},
 		{"prod/a\x00", "", `'\x00' is not allowed`},
 		{"prod/a\n", "", `'\n' is not allowed`},
-		{"prod/BINАNCE", "", `'А' is not allowed`}, // a Cyrillic letter
+		{"prod/BINАNCE", "", `'А' (U+0410) is not allowed`}, // a Cyrillic letter
 		{"prod/-x", "", "begins with a hyphen"},
 		{"../x", "", "begins with a hyphen or a dot"},
 		{"prod/" + strings.Repeat("x", 300), "", "300 bytes, more than 64"},

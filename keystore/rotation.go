@@ -31,6 +31,7 @@ type RotationChange struct {
 	Promote bool  // the pending version is current, and what was is previous
 	Demote  bool  // the previous version is current, and what was is pending
 	Drop    bool  // the pending version is gone
+	Settle  bool  // the pending version is the previous one, and what was is gone
 	Retire  bool  // the previous version is gone
 	End     bool  // it is not being rotated any more
 
@@ -147,6 +148,11 @@ func (t *transaction) rotate(k *Key, c RotationChange) error {
 		k.PublicID, k.Expires = c.PublicID, c.Expires
 	case c.Drop:
 		t.retire(k, Pending)
+	case c.Settle:
+		if _, ok := k.Version(Pending); ok {
+			t.retire(k, Previous)
+		}
+		k.settlePending()
 	}
 	if c.Retire {
 		t.retire(k, Previous)
@@ -217,6 +223,32 @@ func (k *Key) still() error {
 		return fmt.Errorf("%w: %s", ErrRotating, k.Rotation)
 	}
 	return nil
+}
+
+// keeps reports whether a change of a key leaves alone what its open rotation relies on:
+// whom it asks, where, with which key, about which one. A parameter that is missing may be
+// added: the provider may have asked for it.
+func (k *Key) keeps(next *Key) error {
+	err := k.still()
+	if err == nil {
+		return nil
+	}
+	stays := func(what string, same bool) error {
+		if same {
+			return nil
+		}
+		return fmt.Errorf("%s has to stay: %w", what, err)
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.Params)) {
+		if err := stays("the parameter "+name, next.Params[name] == k.Params[name]); err != nil {
+			return err
+		}
+	}
+	return cmp.Or(
+		stays("the provider", next.Provider == k.Provider),
+		stays("the id at the provider", next.PublicID == k.PublicID),
+		stays("the key that it is changed with", next.Admin == k.Admin),
+	)
 }
 
 // settlePending makes the pending version of a rotation that nobody can go on with the

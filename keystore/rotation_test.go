@@ -120,3 +120,89 @@ func TestRestorePending(t *testing.T) {
 		}
 	}
 }
+
+// TestRotateSettled: a rotation that is given up leaves the pending version as the previous
+// one; without one, what was previous stays.
+func TestRotateSettled(t *testing.T) {
+	for _, pending := range []bool{true, false} {
+		s, name := newTestStore(t), Name{"prod", "DB"}
+		r := Rotation{ID: "r1", Key: name}
+		for _, err := range []error{s.put("prod/DB", "one"), s.put("prod/DB", "two"), saved(t, s, &r, RotationChange{Begin: true})} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := "one"
+		if pending {
+			want = "three"
+			if err := saved(t, s, &r, RotationChange{Pending: Parts{SinglePart: secret.New([]byte(want))}, Number: 3}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := saved(t, s, &r, RotationChange{Settle: true, End: true}); err != nil {
+			t.Fatal(err)
+		}
+		if cur, prev := s.value("prod/DB", Current), s.value("prod/DB", Previous); cur != "two" || prev != want {
+			t.Errorf("current %q, previous %q", cur, prev)
+		}
+		if _, _, err := s.Get(t.Context(), name, Pending); !errors.Is(err, ErrNoVersion) {
+			t.Errorf("pending: %v", err)
+		}
+		for _, err := range []error{s.Undo(t.Context(), "tester", name), s.put("prod/DB", "four")} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// TestEditRotated: while a key is rotated, what that relies on stays as it is. What was
+// missing may be added, and all else may be changed.
+func TestEditRotated(t *testing.T) {
+	name := Name{"prod", "DB"}
+	known := func(k *Key) error {
+		k.Provider, k.PublicID, k.Admin = "postgres", "app", "prod/ROOT"
+		k.Params = map[string]string{"host": "db.example.com"}
+		return nil
+	}
+	s := newTestStore(t)
+	r := Rotation{ID: "r1", Key: name}
+	for _, err := range []error{s.put("prod/DB", "one"), s.Edit(t.Context(), "tester", name, known), saved(t, s, &r, RotationChange{Begin: true})} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for what, edit := range map[string]func(k *Key){
+		"its provider":       func(k *Key) { k.Provider = "mariadb" },
+		"no provider":        func(k *Key) { k.Provider = "" },
+		"its id":             func(k *Key) { k.PublicID = "other" },
+		"its admin":          func(k *Key) { k.Admin = "prod/OTHER" },
+		"no admin":           func(k *Key) { k.Admin = "" },
+		"the parameter host": func(k *Key) { k.Params["host"] = "elsewhere.example.com" },
+		"no parameter host":  func(k *Key) { delete(k.Params, "host") },
+		"no parameters":      func(k *Key) { k.Params = nil },
+	} {
+		if err := s.Edit(t.Context(), "tester", name, func(k *Key) error { edit(k); return nil }); !errors.Is(err, ErrRotating) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	c, err := s.Catalog(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if k, _ := c.Find(name); k.Provider != "postgres" || k.PublicID != "app" || k.Admin != "prod/ROOT" || k.Params["host"] != "db.example.com" {
+		t.Errorf("it was changed all the same: %+v", k)
+	}
+	if err := s.Edit(t.Context(), "tester", name, func(k *Key) error {
+		k.Params["port"], k.Owner, k.Consumers, k.Forbidden = "5433", "Ada", []string{"env:/a,A"}, []string{"withdraw"}
+		return nil
+	}); err != nil {
+		t.Errorf("what the rotation does not rely on: %v", err)
+	}
+	if err := saved(t, s, &r, RotationChange{End: true}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Edit(t.Context(), "tester", name, func(k *Key) error { k.Params["host"] = "new.example.com"; return nil }); err != nil {
+		t.Errorf("afterwards: %v", err)
+	}
+}

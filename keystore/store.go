@@ -284,7 +284,8 @@ func (s *Store) Undo(ctx context.Context, by string, name Name) error {
 	return nil
 }
 
-// Edit changes what is known of a key; its name, parts' names and versions stay. By
+// Edit changes what is known of a key; its name, parts' names and versions stay, and
+// while it is being rotated what that relies on: then the error matches ErrRotating. By
 // is who acts.
 func (s *Store) Edit(ctx context.Context, by string, name Name, edit func(*Key) error) error {
 	err := s.change(ctx, by, func(t *transaction) error {
@@ -298,6 +299,9 @@ func (s *Store) Edit(ctx context.Context, by string, name Name, edit func(*Key) 
 		}
 		if !slices.Equal(next.PartNames(), key.PartNames()) {
 			return ErrParts
+		}
+		if err := key.keeps(&next); err != nil {
+			return err
 		}
 		next.Name, next.Versions, next.LastNumber, next.Rotation = name, key.Versions, key.LastNumber, key.Rotation
 		*key = next

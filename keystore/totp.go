@@ -1,6 +1,7 @@
 package keystore
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -118,33 +119,49 @@ func (s *Store) Enrol(ctx context.Context, by string, v, code secret.Value) (rec
 	return recovery, nil
 }
 
+// CheckFirst returns an error that matches ErrCode if a code is not one of a secret, which
+// is not the authenticator's yet: Enrol would not take it.
+func (s *Store) CheckFirst(v, code secret.Value) error {
+	if _, ok := totpStep(v, code, s.now().UTC(), 0); !ok {
+		return ErrCode
+	}
+	return nil
+}
+
 // CheckCode takes a code of the authenticator, or one for recovery, which is used up
 // then. What it learns is kept, a failure too. By is who acts.
 func (s *Store) CheckCode(ctx context.Context, by string, code secret.Value) error {
-	err := s.withCode(ctx, by, code, func(*transaction) {})
-	if err != nil {
+	var answer error
+	err := s.change(ctx, by, func(t *transaction) error {
+		o := t.catalog.TOTP
+		if o == nil {
+			return ErrNotEnrolled
+		}
+		v, err := s.totpSecret(ctx, o)
+		if err != nil {
+			return err
+		}
+		defer v.Wipe()
+		answer = o.take(v, code, s.now())
+		return nil // a wrong code is to be remembered
+	})
+	if err = cmp.Or(err, answer); err != nil {
 		return fmt.Errorf("check a code: %w", err)
 	}
 	return nil
 }
 
-// Disenrol forgets the authenticator, for a code of it. If its secret is gone, no code
-// can be right, and none is asked for. By is who acts.
-func (s *Store) Disenrol(ctx context.Context, by string, code secret.Value) error {
-	forget := func(t *transaction) {
+// Disenrol forgets the authenticator. A code of it is to be checked before: CheckCode. By
+// is who acts.
+func (s *Store) Disenrol(ctx context.Context, by string) error {
+	err := s.change(ctx, by, func(t *transaction) error {
+		if t.catalog.TOTP == nil {
+			return ErrNotEnrolled
+		}
 		t.free(t.catalog.TOTP.Item)
 		t.catalog.TOTP = nil
-	}
-	err := s.withCode(ctx, by, code, forget)
-	if errors.Is(err, ErrSecretGone) {
-		err = s.change(ctx, by, func(t *transaction) error {
-			if t.catalog.TOTP == nil {
-				return ErrNotEnrolled
-			}
-			forget(t)
-			return nil
-		})
-	}
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("forget the authenticator: %w", err)
 	}
@@ -172,30 +189,6 @@ func (s *Store) totpSecret(ctx context.Context, o *TOTP) (secret.Value, error) {
 		err = ErrSecretGone
 	}
 	return parts[SinglePart], err
-}
-
-// withCode does something if a code is right, in the same change that takes note of it.
-func (s *Store) withCode(ctx context.Context, by string, code secret.Value, do func(*transaction)) error {
-	var answer error
-	err := s.change(ctx, by, func(t *transaction) error {
-		o := t.catalog.TOTP
-		if o == nil {
-			return ErrNotEnrolled
-		}
-		v, err := s.totpSecret(ctx, o)
-		if err != nil {
-			return err
-		}
-		defer v.Wipe()
-		if answer = o.take(v, code, s.now()); answer == nil {
-			do(t)
-		}
-		return nil // a wrong code is to be remembered
-	})
-	if err != nil {
-		return err
-	}
-	return answer
 }
 
 // take looks at a code and changes what is known accordingly.

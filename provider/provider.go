@@ -45,9 +45,12 @@ type Info struct {
 	Parts  []Part // of its keys, in the order in which they are asked for
 	Params []Param
 
-	// Admin says which other key the changes are made with: empty if the credential can
-	// do that itself.
+	// Admin says what the changes are made with, another key or the credential itself, and
+	// what that must be allowed to. It is empty if the credential alone is enough.
 	Admin string // "a role that may ALTER the user's"
+	// Itself says that whoever has a credential, and knows nothing else of it, may be able to
+	// end it: Revoke is asked for that with the credential as the admin.
+	Itself bool
 
 	// Propagation is how long a change may take to be known everywhere. Within it, what
 	// is refused may be accepted, and the reverse.
@@ -60,6 +63,11 @@ type Info struct {
 	// UseSpan is how long after a use that it tells of others are not told: of several
 	// within it, LastUsed is the first. It is zero if nothing is known of that.
 	UseSpan time.Duration
+	// Local says that no service knows its credentials: nobody can be asked about one, and
+	// nobody be told that it is over.
+	Local bool
+	// Lingers is what outlives a credential, and nobody ends.
+	Lingers Lingers
 	// Others is who else issues credentials that look the same, where a probe without a
 	// host does not reach: "a server of your own". What is refused may be valid there. It is
 	// empty if there are none.
@@ -70,6 +78,13 @@ type Info struct {
 
 	Sources []string // the documents that it was written after
 	Tested  string   // what it was run against: "PostgreSQL 15", "a fake of the documentation"
+}
+
+// Lingers is what was opened with a credential and goes on being accepted when that has
+// ended: sessions, tokens.
+type Lingers struct {
+	What    string        `json:"what,omitempty"`    // a noun phrase; empty if there is nothing
+	Longest time.Duration `json:"longest,omitempty"` // after its end; zero if that is not known
 }
 
 // Part is a part of a provider's keys.
@@ -84,6 +99,7 @@ type Param struct {
 	Meaning  string // a noun phrase
 	Required bool
 	Default  string
+	Server   bool // it says at which server the key is accepted; changes are made there
 }
 
 // State is what a probe says of a credential.
@@ -110,6 +126,7 @@ type Probe struct {
 	State State
 	Code  string // the provider's own word: "28P01", "401 Bad credentials"; never a secret
 	Who   Identity
+	After time.Duration // when it may be asked again; zero if it did not say
 }
 
 // Identity is what a provider says of a credential. What it does not say is zero.
@@ -149,6 +166,9 @@ type Planner interface {
 type Plan struct {
 	// InPlace says that the old one dies as the new one is born.
 	InPlace bool
+	// Anew says that a new one can be issued when the old one is gone: nothing is taken
+	// over from that at the provider.
+	Anew bool `json:",omitempty"`
 	// Outage is what does not work for how long; empty if nothing.
 	Outage string
 	// Needs is what the user has to bring: "a code of the authenticator".

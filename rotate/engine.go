@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/keywright/keywright/provider"
@@ -15,18 +14,20 @@ import (
 )
 
 // Engine drives rotations. It keeps nothing between calls, and is safe for concurrent
-// use: of two that drive one rotation at once, one is told ErrMoved.
+// use: while a step of a rotation is done, whoever else wants to do one is told ErrHeld.
 type Engine struct{ World }
 
 // Options are how a key is to be replaced.
 type Options struct {
-	Emergency bool
-	Grace     time.Duration // that the old one lives on for
+	Emergency   bool
+	RevokeFirst bool          // in an emergency, before there is a new one
+	Grace       time.Duration // that the old one lives on for
 }
 
 // Answer is what somebody said to a Need.
 type Answer struct {
 	Yes   string                  // the question that is answered with yes
+	No    string                  // the one that is answered with no, where that is an answer
 	Parts map[string]secret.Value // that were made by hand
 }
 
@@ -42,6 +43,7 @@ type Outcome struct {
 // Need is what the engine cannot know.
 type Need struct {
 	Question string         // a yes is wanted; empty if it is parts
+	No       bool           // a no is an answer as well; else it only says that it has to wait
 	Steps    provider.Steps // what to do for them
 	Parts    []string       // that are wanted
 }
@@ -58,6 +60,14 @@ type StepError struct {
 func (e *StepError) Error() string { return fmt.Sprintf("rotate %s: %s: %v", e.Key, e.Step, e.Err) }
 func (e *StepError) Unwrap() error { return e.Err }
 
+// advised is an error with what to do about it.
+type advised struct {
+	error
+	hint string
+}
+
+func (a *advised) Unwrap() error { return a.error }
+
 // The errors of rotations.
 var (
 	ErrNoProvider   = errors.New("the key has no provider that keywright knows")
@@ -66,6 +76,7 @@ var (
 	ErrIrrevocable  = errors.New("the old key may be gone already: it can only go on")
 	ErrClosed       = errors.New("the rotation is over")
 	ErrElsewhere    = errors.New("the rotation was begun on another installation")
+	errNotAsked     = errors.New("a new key was given, and is not wanted any more: another keywright went on")
 	errOutOfSecrets = errors.New("the old version has no secrets any more")
 )
 
@@ -85,7 +96,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	now := e.Now().UTC()
 	j := &Journal{
 		ID: now.Format("20060102") + "-" + hex.EncodeToString(id[:]), Key: name, Provider: key.Provider, Opened: now,
-		Installation: e.Installation, By: e.By, Mode: Overlap, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires,
+		Installation: e.Installation, By: e.By, Mode: Overlap, Urgent: o.Emergency, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires, Lingers: p.Info().Lingers,
 	}
 	w, err := e.work(ctx, j)
 	if err != nil {
@@ -97,11 +108,8 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 		}
 		j.Tried = []time.Time{now} // it may have been asked with the old key
 	}
-	switch {
-	case j.Plan.InPlace:
-		j.Mode = InPlace
-	case o.Emergency:
-		j.Mode = Emergency
+	if err := w.mode(o); err != nil {
+		return nil, fmt.Errorf("rotate %s: %w", name, err)
 	}
 	reloads := map[string]bool{}
 	for _, spec := range key.Consumers {
@@ -114,19 +122,19 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	if (len(key.Policy.Forbidden) > 0 || key.Policy.RequireIPs) && !is[provider.Verifier](p) {
 		return nil, fmt.Errorf("rotate %s: %w", name, ErrUnseen)
 	}
-	j.Steps, err = stepsFor(p, j.Mode, o.Grace > 0, key.Admin == "", key.Consumers, reloads)
+	j.Steps, err = stepsFor(p, j.Mode, o.RevokeFirst, o.Grace > 0, key.Admin == "", key.Consumers, reloads)
 	if err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", name, err)
 	}
-	if j.Plan.Outage == "" && j.Mode != Overlap && len(key.Consumers) > 0 {
-		j.Plan.Outage = "what uses the key is refused from when the old one ends until it has the new one"
+	if j.Plan.Outage == "" {
+		j.Plan.Outage = j.outage(len(key.Consumers) > 0)
 	}
 	return j, nil
 }
 
 // stepsFor are the steps of a rotation. A key that has to make its own successor is not
 // disabled first.
-func stepsFor(p provider.Provider, mode Mode, grace, itself bool, consumers []string, reloads map[string]bool) (steps []Step, err error) {
+func stepsFor(p provider.Provider, mode Mode, first, grace, itself bool, consumers []string, reloads map[string]bool) (steps []Step, err error) {
 	add := func(names ...StepName) {
 		for _, n := range names {
 			steps = append(steps, Step{Name: n})
@@ -139,7 +147,10 @@ func stepsFor(p provider.Provider, mode Mode, grace, itself bool, consumers []st
 	_, guided := p.(provider.Guide)
 	disables = disables && !itself
 	add(Preflight)
-	if mode == Emergency && disables {
+	switch {
+	case first:
+		add(Revoke)
+	case mode == Emergency && disables:
 		add(Disable)
 	}
 	switch {
@@ -171,6 +182,9 @@ func stepsFor(p provider.Provider, mode Mode, grace, itself bool, consumers []st
 		}
 	}
 	switch {
+	case first:
+		add(Promote)
+		deliver()
 	case mode == Emergency && !disables:
 		add(Promote)
 		end()
@@ -200,7 +214,12 @@ func is[T any](p provider.Provider) bool {
 }
 
 // Begin saves a rotation that New planned.
-func (e *Engine) Begin(ctx context.Context, j *Journal) error {
+func (e *Engine) Begin(ctx context.Context, j *Journal) (err error) {
+	release, err := e.hold(ctx, j.ID, j.Key)
+	if err != nil {
+		return err
+	}
+	defer release(&err)
 	if err := e.Record(ctx, "rotate", j.Key, j.Old, "begins "+j.ID+", "+string(j.Mode)); err != nil {
 		return err
 	}
@@ -211,44 +230,6 @@ func (e *Engine) save(ctx context.Context, j *Journal, c Change) error {
 	j.Revision++
 	// What was done is put on record also when the user has had enough.
 	return e.Store.Save(context.WithoutCancel(ctx), j, c)
-}
-
-// Abort turns a rotation round: from now on, its steps take it back. It can't be once
-// the old key may be gone.
-func (e *Engine) Abort(ctx context.Context, id string) error {
-	j, err := e.journal(ctx, id)
-	if err != nil {
-		return err
-	}
-	switch {
-	case j.Taking:
-		return nil
-	case j.irrevocable():
-		return &StepError{ID: id, Key: j.Key, Step: j.Step(), Err: ErrIrrevocable, Hint: "keywright rotate resume " + id}
-	}
-	p, _ := e.Provider(j.Provider)
-	var steps []Step
-	for _, s := range slices.Backward(j.Steps[:min(j.Next+1, len(j.Steps))]) {
-		switch {
-		case s.Name == Deliver && j.touched(s):
-			steps = append(steps, Step{TakeBack, s.Consumer}, Step{Reload, s.Consumer})
-		case s.Name == Promote && j.ended(s):
-			steps = append(steps, Step{Name: Demote})
-		case s.Name == Disable && j.touched(s):
-			steps = append(steps, Step{Name: Enable})
-		case (s.Name == Apply || s.Name == Issue) && j.touched(s) && is[provider.Revoker](p), s.Name == Ask:
-			steps = append(steps, Step{Name: RevokeNew})
-		}
-	}
-	if j.New != 0 {
-		steps = append(steps, Step{Name: Drop})
-	}
-	j.note(e.Now(), Skipped, "it is taken back")
-	j.Taking, j.Steps, j.Next, j.Until, j.Tries = true, append(steps, Step{Name: Close}), 0, time.Time{}, 0
-	if err := e.Record(ctx, "rotate abort", j.Key, j.Old, j.ID); err != nil {
-		return err
-	}
-	return e.save(ctx, j, Change{})
 }
 
 func (e *Engine) journal(ctx context.Context, id string) (*Journal, error) {
@@ -266,7 +247,12 @@ func (e *Engine) journal(ctx context.Context, id string) (*Journal, error) {
 }
 
 // TakeOver makes a rotation one of this installation.
-func (e *Engine) TakeOver(ctx context.Context, id string) error {
+func (e *Engine) TakeOver(ctx context.Context, id string) (err error) {
+	release, err := e.hold(ctx, id, "")
+	if err != nil {
+		return err
+	}
+	defer release(&err)
 	j, err := e.Store.Journal(ctx, id)
 	if err != nil || j.Installation == e.Installation {
 		return err
@@ -276,42 +262,22 @@ func (e *Engine) TakeOver(ctx context.Context, id string) error {
 	return e.save(ctx, j, Change{})
 }
 
-// Orphans are the credentials that keywright issued for a key, by their labels, and that
-// are neither its current one nor one of an open rotation.
-func (e *Engine) Orphans(ctx context.Context, name string, known []*Journal) ([]provider.Listed, error) {
-	key, err := e.Store.Key(ctx, name)
-	if err != nil {
-		return nil, err
-	}
-	p, _ := e.Provider(key.Provider)
-	l, ok := p.(provider.Lister)
-	if !ok {
-		return nil, nil
-	}
-	w, err := e.work(ctx, &Journal{Key: name, Provider: key.Provider, Old: key.Current, OldID: key.ID})
-	if err != nil {
-		return nil, err
-	}
-	all, err := l.List(ctx, w.admin, w.old)
-	if err != nil {
-		return nil, fmt.Errorf("look for orphans of %s: %w", name, err)
-	}
-	return slices.DeleteFunc(all, func(c provider.Listed) bool {
-		used := c.ID == key.ID || slices.ContainsFunc(known, func(j *Journal) bool {
-			return j.Open() && (c.ID == j.OldID || c.ID == j.NewID || strings.Contains(c.Label, j.Lineage()))
-		})
-		return used || !IsLineage(c.Label)
-	}), nil
-}
-
 // Step does the next step of a rotation. Answer is what was said to the last Need, the
 // zero Answer if there was none.
-func (e *Engine) Step(ctx context.Context, id string, a Answer) (Outcome, error) {
+func (e *Engine) Step(ctx context.Context, id string, a Answer) (o Outcome, err error) {
+	release, err := e.hold(ctx, id, "")
+	if err != nil {
+		return Outcome{}, err
+	}
+	defer release(&err)
 	j, err := e.journal(ctx, id)
 	if err != nil {
 		return Outcome{}, err
 	}
 	step := j.Step()
+	if len(a.Parts) > 0 && step.Name != Ask {
+		return Outcome{}, &StepError{ID: id, Key: j.Key, Step: step, Err: errNotAsked, Hint: "delete what was made for it at the provider; keywright rotate resume " + id}
+	}
 	if now := e.Now(); now.Before(j.Until) {
 		return Outcome{Step: step, Until: j.Until}, nil
 	}
@@ -322,6 +288,8 @@ func (e *Engine) Step(ctx context.Context, id string, a Answer) (Outcome, error)
 	w.answer, w.again = a, j.interrupted()
 	r, err := w.do(ctx)
 	switch {
+	case err != nil && j.Taking && j.Forth != nil && step.look() && !errors.Is(err, ErrMoved):
+		return Outcome{}, w.forth(ctx, err)
 	case err != nil:
 		return Outcome{}, w.fail(ctx, err)
 	case r.need != nil:
@@ -369,6 +337,9 @@ func (w *work) yes(question string) bool {
 	return slices.Contains(w.j.Agreed, question)
 }
 
+// no reports whether a question is answered with no.
+func (w *work) no(question string) bool { return w.answer.No == question }
+
 // work reads what a step needs.
 func (e *Engine) work(ctx context.Context, j *Journal) (*work, error) {
 	key, err := e.Store.Key(ctx, j.Key)
@@ -415,6 +386,9 @@ func (w *work) begin(ctx context.Context) error {
 	w.begun = true
 	w.j.Agreed = nil // a yes was for this once
 	w.j.note(w.Now(), Begun, "")
+	if what, _ := w.j.Outage(); what != "" && w.j.ends(w.j.Step()) {
+		w.j.Events[len(w.j.Events)-1].Note = "an outage begins here; keywright rotate resume " + w.j.ID + " ends it"
+	}
 	return w.save(ctx, w.j, Change{})
 }
 
@@ -426,8 +400,17 @@ func (w *work) fail(ctx context.Context, err error) error {
 	}
 	step := w.j.Step()
 	hint := "keywright rotate resume " + w.j.ID + "; what stands: keywright rotate show " + w.j.ID
-	if known := (*provider.Error)(nil); errors.As(err, &known) && known.Hint != "" {
-		hint = known.Hint + "; then " + hint
+	if do := advice(err); do != "" {
+		hint = do + "; then " + hint
+	}
+	// What failed is not done again unasked: a call that was refused so may be the last of
+	// several. Who asks too early waits.
+	if w.j.Until = (time.Time{}); after(err) > 0 {
+		w.j.Until = w.Now().Add(after(err)).UTC()
+		hint = "not before " + w.j.Until.Local().Format(time.DateTime) + ": " + hint
+	}
+	if known := (*advised)(nil); errors.As(err, &known) {
+		hint = known.hint
 	}
 	w.j.note(w.Now(), Failed, err.Error())
 	if w.again || w.begun && unclear(step, err) { // it is not known whether it happened
@@ -456,15 +439,29 @@ func unclear(step Step, err error) bool {
 }
 
 // lost says that what was done could not be recorded. A credential that the provider has
-// just made, and nobody can know but this process, is ended.
+// just made, and nobody can know but this process, is ended, unless the journal turns out
+// to have it.
 func (w *work) lost(ctx context.Context, step Step, err error) error {
 	hint := "keywright rotate resume " + w.j.ID
-	if w.issued && !errors.Is(err, ErrMoved) {
+	if w.issued && !w.recorded(ctx) {
 		if r, ok := w.p.(provider.Revoker); ok {
 			if ended := r.Revoke(context.WithoutCancel(ctx), w.admin, w.next, w.old); ended == nil {
 				hint = "the new one was ended at the provider; " + hint
+			} else {
+				hint = fmt.Sprintf("the new one, %s, is still there, and its secret is lost; %s", w.next.ID, hint)
 			}
 		}
 	}
 	return &StepError{ID: w.j.ID, Key: w.j.Key, Step: step, Err: err, Hint: hint}
+}
+
+// recorded reports whether the journal that is stored has the new key.
+func (w *work) recorded(ctx context.Context) bool {
+	ctx = context.WithoutCancel(ctx)
+	j, err := w.Store.Journal(ctx, w.j.ID)
+	if err != nil || j.New == 0 {
+		return false
+	}
+	stored, err := w.Store.Secrets(ctx, j.Key, j.New)
+	return err == nil && equal([]byte(rand.Text()), stored, w.next.Parts)
 }

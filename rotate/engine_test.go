@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -28,13 +29,19 @@ type world struct {
 	crashAt int // 0 for never
 	trace   []string
 
+	meanwhile func()          // at each point, what another process does; may be nil
+	locks     map[string]bool // rotations that somebody is at
+	lockless  bool            // the store cannot keep anybody out
+
 	alive    map[string]string // the provider's: labels by secret
 	disabled map[string]bool
 	used     map[string]time.Time // when a secret was
 	made     int
+	issuedAt map[string]time.Time
 	lag      int // probes that still say what was
 
 	key       Key
+	others    []Key
 	versions  map[int]string // secrets by version
 	current   int
 	pending   int
@@ -52,8 +59,8 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	w := &world{
-		t: t, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), alive: map[string]string{"old": ""}, disabled: map[string]bool{}, used: map[string]time.Time{},
-		versions: map[int]string{1: "old"}, current: 1, journals: map[string][]byte{},
+		t: t, now: time.Date(2026, 11, 29, 12, 0, 0, 0, time.UTC), alive: map[string]string{"old": ""}, disabled: map[string]bool{}, used: map[string]time.Time{}, issuedAt: map[string]time.Time{},
+		versions: map[int]string{1: "old"}, current: 1, journals: map[string][]byte{}, locks: map[string]bool{},
 		consumers: map[string]string{"one": "old", "two": "old"},
 	}
 	w.key = Key{Name: "prod/DB", Provider: "fake", ID: "id-old", Admin: "prod/ADMIN", Consumers: []string{"one", "two"}}
@@ -63,6 +70,9 @@ func newWorld(t *testing.T) *world {
 func (w *world) point(at string) {
 	w.points++
 	w.trace = append(w.trace, at)
+	if w.meanwhile != nil {
+		w.meanwhile()
+	}
 	if w.points == w.crashAt {
 		panic(crash{at})
 	}
@@ -107,7 +117,17 @@ func (w *world) Key(_ context.Context, name string) (Key, error) {
 	}
 	k := w.key
 	k.Current, k.Next = w.current, max(w.current, w.pending, w.previous)+1
+	for id := range w.journals {
+		if w.rotating {
+			k.Rotation = id
+		}
+	}
 	return k, nil
+}
+
+func (w *world) Keys(ctx context.Context) ([]Key, error) {
+	k, err := w.Key(ctx, w.key.Name)
+	return append(slices.Clone(w.others), k), err
 }
 
 func (w *world) Secrets(_ context.Context, name string, version int) (map[string]secret.Value, error) {
@@ -129,10 +149,27 @@ func (w *world) Journal(_ context.Context, id string) (*Journal, error) {
 	return &j, nil
 }
 
-func (w *world) Save(_ context.Context, j *Journal, c Change) error {
-	return w.call("save", func() {
-		if known, err := w.Journal(context.Background(), j.ID); err == nil && known.Revision+1 != j.Revision {
-			w.t.Errorf("revision %d after %d", j.Revision, known.Revision)
+func (w *world) Hold(_ context.Context, id string) (func() error, error) {
+	switch {
+	case w.lockless:
+		return func() error { return nil }, nil
+	case w.locks[id]:
+		return nil, &Held{PID: 4711}
+	}
+	w.locks[id] = true
+	return func() error { w.locks[id] = false; return nil }, nil
+}
+
+func (w *world) Save(_ context.Context, j *Journal, c Change) (err error) {
+	failed := w.call("save", func() {
+		known, unknown := w.Journal(context.Background(), j.ID)
+		switch {
+		case unknown == nil && known.Revision+1 != j.Revision:
+			err = ErrMoved
+			return
+		case c.Begin == w.rotating:
+			err = errors.New("it is being rotated, or is not")
+			return
 		}
 		b, err := json.Marshal(j)
 		if err != nil {
@@ -146,16 +183,22 @@ func (w *world) Save(_ context.Context, j *Journal, c Change) error {
 			w.versions[w.pending] = text(c.Pending)
 		case c.Promote:
 			w.previous, w.current, w.pending = w.current, w.pending, 0
+			w.key.ID = c.ID
 		case c.Demote:
 			w.pending, w.current, w.previous = w.current, w.previous, 0
+			w.key.ID = c.ID
 		case c.Drop:
 			delete(w.versions, w.pending)
 			w.pending = 0
+		case c.Settle:
+			delete(w.versions, w.previous)
+			w.previous, w.pending = w.pending, 0
 		case c.Retire:
 			delete(w.versions, w.previous)
 			w.previous = 0
 		}
 	})
+	return cmp.Or(failed, err)
 }
 
 // The provider. What each can do is a type below.
@@ -241,6 +284,7 @@ func (f issuer) Issue(_ context.Context, _, _ provider.Credential, lineage strin
 		f.w.made++
 		s := fmt.Sprint("new", f.w.made)
 		f.w.alive[s] = lineage
+		f.w.issuedAt[s] = f.w.now
 		c = provider.Credential{ID: "id-" + s, Parts: parts(s)}
 	})
 	return c, err
@@ -404,6 +448,10 @@ func (w *world) drive(e *Engine, id string) error {
 			a.Parts = parts(s)
 		case o.Need != nil:
 			w.questions++
+			if _, alive := w.alive["old"]; o.Need.No && !alive {
+				a.No = o.Need.Question
+				continue
+			}
 			a.Yes = o.Need.Question
 			if strings.Contains(a.Yes, "old key deleted") {
 				delete(w.alive, "old")
@@ -504,6 +552,8 @@ var families = []struct {
 	{"by hand, ended by having it", func(w *world) provider.Provider { return ended{guided{w}} }, Options{}, false},
 	{"by hand", func(w *world) provider.Provider { return guided{w} }, Options{}, false},
 	{"by hand, never tried while in use", func(w *world) provider.Provider { return counting{guided{w}} }, Options{}, false},
+	{"revoked first", func(w *world) provider.Provider { return anew{lister{issuer{fake{w}}}} }, Options{Emergency: true, RevokeFirst: true}, false},
+	{"by hand, revoked first", func(w *world) provider.Provider { return guided{w} }, Options{Emergency: true, RevokeFirst: true}, false},
 	{"by hand, leaked, never tried while in use", func(w *world) provider.Provider { return counting{guided{w}} }, Options{Emergency: true}, false},
 }
 
@@ -616,7 +666,11 @@ func (w *world) goOn(p func(*world) provider.Provider, id string, back bool, abo
 			*aborted++
 		}
 	}
-	return w.drive(e, id)
+	err = w.drive(e, id)
+	if back && errors.Is(err, ErrNotAccepted) { // somebody has deleted it, and was not asked any more
+		err = w.drive(e, id)
+	}
+	return err
 }
 
 // TestRefusedHalfWay: a refusal that comes after something was changed is not taken for

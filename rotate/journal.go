@@ -50,6 +50,7 @@ const (
 	Prove     StepName = "prove dead"
 	Close     StepName = "close"
 
+	TryOld    StepName = "try old"    // it has to be accepted, or nothing is taken back
 	TakeBack  StepName = "take back"  // a consumer gets the old one again
 	Enable    StepName = "enable"     // the old one, again
 	Demote    StepName = "demote"     // the old version is current again
@@ -81,6 +82,7 @@ const (
 	Failed  What = "failed"
 	Waits   What = "waits"
 	Asks    What = "asks"
+	Turned  What = "turned" // the rotation was, at this step: it is taken back, or goes on
 )
 
 // Event is an entry of a journal. It holds no secret.
@@ -98,6 +100,7 @@ type Result string
 const (
 	Done    Result = "done"
 	Aborted Result = "aborted"
+	GivenUp Result = "given up" // it could go neither way
 )
 
 // Grade is how well it is known that the old key is dead.
@@ -105,11 +108,14 @@ type Grade string
 
 // The grades, the best first.
 const (
-	RefusedDead  Grade = "refused as not valid, with the new one accepted beside it"
-	Absent       Grade = "absent from the provider's complete list"
-	Acknowledged Grade = "the provider acknowledged its end; nobody looked"
-	Said         Grade = "somebody said that it was deleted; nobody looked"
-	NoProvider   Grade = "no provider knows it: only what it was given to does"
+	RefusedDead   Grade = "refused as not valid, with the new one accepted beside it"
+	RefusedUnseen Grade = "refused as not valid; it was not seen alive before"
+	Absent        Grade = "absent from the provider's complete list"
+	OutOfUse      Grade = "listed by the provider as out of use"
+	Acknowledged  Grade = "the provider acknowledged its end; nobody looked"
+	Said          Grade = "somebody said that it was deleted; nobody looked"
+	NoProvider    Grade = "no provider knows it: only what it was given to does"
+	Unended       Grade = "nobody ended it: it may be alive"
 )
 
 // Journal is all that is known of a rotation. It holds no secret.
@@ -122,9 +128,12 @@ type Journal struct {
 	By           string    `json:"by"`
 	Opened       time.Time `json:"opened"`
 
-	Mode  Mode          `json:"mode"`
-	Grace time.Duration `json:"grace,omitempty"`
-	Plan  provider.Plan `json:"plan"`
+	Mode   Mode `json:"mode"`
+	Urgent bool `json:"urgent,omitempty"` // the old key has leaked: nobody is asked who needs it
+	// RevokeFirst says that the old key is revoked before there is a new one.
+	RevokeFirst bool          `json:"revoke_first,omitempty"`
+	Grace       time.Duration `json:"grace,omitempty"`
+	Plan        provider.Plan `json:"plan"`
 
 	Old   int    `json:"old"`           // version
 	New   int    `json:"new,omitempty"` // version, once it is stored
@@ -138,20 +147,35 @@ type Journal struct {
 	Next   int     `json:"next"` // index of the step that is to be done
 	Events []Event `json:"events"`
 
-	Until   time.Time     `json:"until,omitzero"`   // nothing is done before
-	Tries   int           `json:"tries,omitempty"`  // of the step that is to be done
-	Known   []string      `json:"known,omitempty"`  // ids at the provider before one was issued
-	Agreed  []string      `json:"agreed,omitempty"` // questions that were answered with yes
-	Control bool          `json:"control"`          // the old key was alive before it was revoked
+	Until   time.Time `json:"until,omitzero"`    // nothing is done before
+	Tries   int       `json:"tries,omitempty"`   // of the step that is to be done
+	Known   []string  `json:"known,omitempty"`   // ids at the provider before one was asked for, and of others' since
+	Asked   time.Time `json:"asked,omitzero"`    // when the provider was last asked to issue one
+	Unclear bool      `json:"unclear,omitempty"` // it was not known once whether one was issued
+	Agreed  []string  `json:"agreed,omitempty"`  // questions that were answered with yes
+	Control bool      `json:"control"`           // the old key was alive before it was revoked
+
+	// Was is what the provider said of the old key before anything was changed; nil if it
+	// did not say.
+	Was *provider.Identity `json:"was,omitempty"`
+
 	Revoked time.Time     `json:"revoked,omitzero"` // when the provider said so
 	Tried   []time.Time   `json:"tried,omitempty"`  // the old key, by keywright: its provider may take that for uses
 	Used    time.Time     `json:"used,omitzero"`    // the old key, as its provider told when its end was at hand
 	Deaths  []Observation `json:"deaths,omitempty"` // of the old key, one after the other
 
+	// Lingers is what outlives the old key, and LingersUntil is when that has ended at the
+	// latest, once the old key has; zero if it is not known.
+	Lingers      provider.Lingers `json:"lingers,omitzero"`
+	LingersUntil time.Time        `json:"lingers_until,omitzero"`
+
 	Taking bool      `json:"taking_back,omitempty"` // it is being taken back
+	Forth  *Way      `json:"forth,omitempty"`       // where it goes on if that cannot be
 	Grade  Grade     `json:"grade,omitempty"`
 	Result Result    `json:"result,omitempty"`
 	Closed time.Time `json:"closed,omitzero"`
+
+	Suspects []string `json:"suspects,omitempty"` // ids at the provider that it may have left there
 }
 
 // Observation is a probe of the old key after its end, and of the new one beside it.
@@ -172,7 +196,9 @@ func (j *Journal) Step() Step {
 }
 
 // Lineage names the rotation where a provider shows it.
-func (j *Journal) Lineage() string { return "keywright-" + j.ID }
+func (j *Journal) Lineage() string { return lineage(j.ID) }
+
+func lineage(rotation string) string { return "keywright-" + rotation }
 
 // IsLineage reports whether a label is one that keywright gives.
 func IsLineage(label string) bool { return strings.HasPrefix(label, "keywright-") }
@@ -227,7 +253,7 @@ func (j *Journal) begun(name StepName) bool { return j.touched(Step{Name: name})
 // knows how it went.
 func (j *Journal) interrupted() bool {
 	for _, e := range slices.Backward(j.Events) {
-		if e.Step == j.Step() && e.What != Asks && e.What != Waits {
+		if e.Step == j.Step() && e.What != Asks && e.What != Waits && e.What != Turned {
 			return e.What == Begun
 		}
 	}
@@ -240,12 +266,16 @@ func (j *Journal) Outage() (what string, since time.Time) {
 		return "", since
 	}
 	left := j.Steps[min(j.Next, len(j.Steps)):]
-	if !slices.ContainsFunc(left, func(s Step) bool { return s.Name == Deliver || s.Name == Reload || s.Name == TakeBack }) {
+	if !slices.ContainsFunc(left, func(s Step) bool {
+		return s.Name == Deliver || s.Name == Reload || s.Name == TakeBack || s.Name == Promote && j.RevokeFirst
+	}) {
 		return "", since
 	}
 	for _, e := range j.Events {
-		ends := e.Step.Name == Disable || e.Step.Name == Revoke || j.Mode == InPlace && e.Step.Name == Apply
-		if ends && e.What == Begun {
+		if e.Step.Name == Revoke && e.What == Asks && e.Note == askDeleted {
+			return j.Plan.Outage, e.At // somebody may have done it, and has not said so
+		}
+		if j.ends(e.Step) && e.What == Begun {
 			return j.Plan.Outage, e.At
 		}
 	}

@@ -2,7 +2,6 @@ package rotate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -18,23 +17,23 @@ func (w *work) prove(ctx context.Context) (result, error) {
 	}
 	old, err := v.Verify(ctx, w.old)
 	if err != nil {
-		return w.notYet(fmt.Sprint("the old key: ", err))
+		return w.notYet(fmt.Sprint("the old key: ", err), after(err))
 	}
 	if old.State != provider.Dead {
 		w.j.Deaths = nil
-		return w.notYet(fmt.Sprintf("the old key is %s (%s)", old.State, old.Code))
+		return w.notYet(fmt.Sprintf("the old key is %s (%s)", old.State, old.Code), old.After)
 	}
 	next, err := v.Verify(ctx, w.next)
 	if err != nil || !next.State.Lives() {
-		return w.notYet(fmt.Sprintf("the new key is %s (%s): its answer is needed beside", next.State, next.Code))
+		return w.notYet(fmt.Sprintf("the new key is %s (%s): its answer is needed beside", next.State, next.Code), max(next.After, after(err)))
 	}
 	w.j.Deaths = append(w.j.Deaths, Observation{w.Now().UTC(), old.Code})
 	if n := len(w.j.Deaths); n < deaths {
 		return result{until: w.Now().Add(w.apart()), note: fmt.Sprintf("refused %d of %d times (%s)", n, deaths, old.Code)}, nil
 	}
 	w.j.Grade = RefusedDead
-	if !w.j.Control { // it was never seen alive: the refusal proves less
-		w.j.Grade = Acknowledged
+	if !w.j.Control { // the refusal proves less: it may always have been refused
+		w.j.Grade = RefusedUnseen
 	}
 	return result{note: "refused " + fmt.Sprint(deaths) + " times: " + old.Code}, nil
 }
@@ -47,19 +46,15 @@ func (w *work) proveAbsent(ctx context.Context) (result, error) {
 	}
 	all, err := w.p.(provider.Lister).List(ctx, w.admin, w.next)
 	if err != nil {
-		return w.notYet(err.Error())
+		return w.notYet(err.Error(), after(err))
 	}
-	if slices.ContainsFunc(all, func(c provider.Listed) bool { return c.ID == w.j.OldID && !c.Disabled }) {
-		return w.notYet("the provider still lists the old key")
+	switch i := slices.IndexFunc(all, func(c provider.Listed) bool { return c.ID == w.j.OldID }); {
+	case i < 0:
+		w.j.Grade = Absent
+	case all[i].Disabled:
+		w.j.Grade = OutOfUse
+	default:
+		return w.notYet("the provider still lists the old key", 0)
 	}
-	w.j.Grade = Absent
 	return result{}, nil
-}
-
-// notYet tries again later, and fails when that has gone on for too long.
-func (w *work) notYet(why string) (result, error) {
-	if w.since() < patience {
-		return result{until: w.Now().Add(w.apart()), note: why}, nil
-	}
-	return result{}, errors.New(why)
 }

@@ -25,38 +25,55 @@ func (w *work) disable(ctx context.Context, disable bool) (result, error) {
 	if !ok {
 		return result{skipped: true}, nil
 	}
+	var has result
+	if disable {
+		var err error
+		if has, err = w.letGo(ctx, "Disable"); err != nil || has.need != nil {
+			return has, err
+		}
+	}
 	if err := w.begin(ctx); err != nil {
 		return result{}, err
 	}
 	if disable {
-		return result{}, d.Disable(ctx, w.admin, w.old)
+		return has, d.Disable(ctx, w.admin, w.old)
 	}
 	return result{}, d.Enable(ctx, w.admin, w.old)
 }
 
 // revoke ends the old key. In an overlap everything is looked at once more first: the
 // new key, each consumer, the programs that still have the old one, and when that was used.
-func (w *work) revoke(ctx context.Context) (result, error) {
+func (w *work) revoke(ctx context.Context) (_ result, err error) {
+	if w.answer.Yes == askDeleted && !is[provider.Revoker](w.p) { // it is too late for a look
+		return w.revokeByHand(ctx, "")
+	}
 	v, tries := w.p.(provider.Verifier)
 	tries = tries && !w.p.Info().Nonce // where they are, both are in use by now
-	if tries {
+	if tries && !w.j.RevokeFirst {
 		probe, err := v.Verify(ctx, w.next)
 		if err != nil {
 			return result{}, fmt.Errorf("try the new key: %w", err)
 		}
 		if !probe.State.Lives() {
-			return result{}, fmt.Errorf("the new key is %s (%s): the old one stays", probe.State, probe.Code)
+			return result{}, &stop{error: fmt.Errorf("the new key is %s (%s): the old one stays", probe.State, probe.Code), after: probe.After}
 		}
 	}
 	if w.j.Mode == Overlap {
-		if r, err := w.stillNeeded(ctx); err != nil || r.need != nil {
-			return r, err
+		if err := w.delivered(ctx); err != nil {
+			return result{}, err
+		}
+	}
+	var has result // a program; in place they were asked about when the old one ended
+	if w.j.Mode != InPlace {
+		if has, err = w.letGo(ctx, "Revoke"); err != nil || has.need != nil {
+			return has, err
 		}
 	}
 	used, err := w.lastUse(ctx)
 	if err != nil || used.need != nil {
 		return used, err
 	}
+	used.note = joined(has.note, used.note)
 	if tries && !w.j.begun(Disable) && !w.again && w.j.Mode != InPlace { // not before: it may count as a use
 		if old, err := w.tryOld(ctx, v); err == nil && old.State.Lives() {
 			w.j.Control = true
@@ -72,7 +89,11 @@ func (w *work) revoke(ctx context.Context) (result, error) {
 	if err := w.begin(ctx); err != nil {
 		return result{}, err
 	}
-	if err := r.Revoke(ctx, w.admin, w.old, w.next); err != nil {
+	other := w.next
+	if w.j.RevokeFirst {
+		other = provider.Credential{}
+	}
+	if err := r.Revoke(ctx, w.admin, w.old, other); err != nil {
 		return result{}, err
 	}
 	if w.j.Revoked.IsZero() {
@@ -85,35 +106,23 @@ func joined(notes ...string) string {
 	return strings.Join(slices.DeleteFunc(notes, func(n string) bool { return n == "" }), "; ")
 }
 
-// stillNeeded asks whether the old key may go while something has it.
-func (w *work) stillNeeded(ctx context.Context) (result, error) {
+// delivered looks whether each consumer still holds the new key.
+func (w *work) delivered(ctx context.Context) error {
 	for _, spec := range w.key.Consumers {
 		c, err := w.Consumer(w.j.Key, spec)
 		if err != nil {
-			return result{}, err
+			return err
 		}
 		holds, err := c.Holds(ctx)
 		switch {
 		case errors.Is(err, ErrUnreadable):
 		case err != nil:
-			return result{}, fmt.Errorf("consumer %s: %w", spec, err)
+			return fmt.Errorf("consumer %s: %w", spec, err)
 		case !within([]byte(rand.Text()), holds, w.next.Parts):
-			return result{}, fmt.Errorf("consumer %s does not hold the new key any more: the old one stays", spec)
+			return fmt.Errorf("consumer %s does not hold the new key any more: the old one stays", spec)
 		}
 	}
-	running, err := w.Running(ctx, w.j.Key, w.j.Old)
-	if err != nil || len(running) == 0 {
-		return result{}, err
-	}
-	var words []string
-	for _, p := range running {
-		words = append(words, fmt.Sprintf("%s, PID %d, since %s", p.Program, p.PID, p.Started.Local().Format(time.DateTime)))
-	}
-	question := "Still running with the old key: " + strings.Join(words, "; ") + ". Revoke it all the same?"
-	if w.yes(question) {
-		return result{}, nil
-	}
-	return result{need: &Need{Question: question}}, nil
+	return nil
 }
 
 // skew is how much a provider's clock may differ from ours.
@@ -132,7 +141,11 @@ func (w *work) lastUse(ctx context.Context) (result, error) {
 		return result{note: w.whenUsed(w.j.Used)}, nil // without another look, or a busy key is asked about for ever
 	}
 	// The old key is not shown to it: a provider that asks with it whose it is would count that.
-	all, err := w.p.(provider.Lister).List(ctx, w.admin, w.next)
+	beside := w.next
+	if w.j.RevokeFirst { // there is no other
+		beside = w.old
+	}
+	all, err := w.p.(provider.Lister).List(ctx, w.admin, beside)
 	if err != nil && ctx.Err() != nil {
 		return result{}, err
 	}
@@ -180,17 +193,18 @@ func (w *work) ours(at time.Time) bool {
 	return slices.ContainsFunc(w.j.Tried, func(tried time.Time) bool { return at.Sub(tried).Abs() <= skew })
 }
 
-// revokeByHand waits until somebody says that the old key is gone.
+// askDeleted is asked of a key that somebody ends by hand.
+const askDeleted = "Is the old key deleted?"
+
+// revokeByHand waits until somebody says that the old key is gone. Until then it can be
+// taken back, which looks whether it is.
 func (w *work) revokeByHand(ctx context.Context, used string) (result, error) {
-	steps := w.p.(provider.Guide).Guide(w.old)
-	if !w.again { // from now on somebody may delete it, whatever becomes of this process
-		if err := w.begin(ctx); err != nil {
-			return result{}, err
-		}
+	if !w.yes(askDeleted) {
+		steps := w.p.(provider.Guide).Guide(w.old)
+		return result{note: used, need: &Need{Question: askDeleted, Steps: provider.Steps{RevokeAt: steps.RevokeAt, Revoke: steps.Revoke}}}, nil
 	}
-	const question = "Is the old key deleted?"
-	if !w.yes(question) {
-		return result{note: used, need: &Need{Question: question, Steps: provider.Steps{RevokeAt: steps.RevokeAt, Revoke: steps.Revoke}}}, nil
+	if err := w.begin(ctx); err != nil {
+		return result{}, err
 	}
 	w.j.Revoked = w.Now().UTC()
 	return result{note: "somebody says that it is done"}, nil

@@ -61,6 +61,8 @@ func (w *work) do(ctx context.Context) (result, error) {
 		return w.grace()
 	case Disable, Enable:
 		return w.disable(ctx, step.Name == Disable)
+	case TryOld:
+		return w.accepted(ctx)
 	case Revoke:
 		return w.revoke(ctx)
 	case RevokeNew:
@@ -71,7 +73,7 @@ func (w *work) do(ctx context.Context) (result, error) {
 		w.j.New = 0
 		return result{change: Change{Drop: true}}, nil
 	default:
-		return w.close()
+		return w.close(ctx)
 	}
 }
 
@@ -93,16 +95,19 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 			notes = append(notes, note)
 		}
 	}
-	if err := w.remember(ctx); err != nil {
-		return result{}, err
-	}
 	if v, ok := w.p.(provider.Verifier); ok && !w.p.Info().Nonce {
 		probe, err := w.tryOld(ctx, v)
 		if err != nil {
 			return result{}, fmt.Errorf("try the old key: %w", err)
 		}
+		if err := w.untriable(probe); err != nil {
+			return result{}, err
+		}
 		if w.j.Control = probe.State.Lives(); w.j.Control && w.j.OldID == "" {
 			w.j.OldID = probe.Who.ID
+		}
+		if w.j.Was = nil; w.j.Control {
+			w.j.Was = &probe.Who
 		}
 		notes = append(notes, "the old key is "+string(probe.State))
 		if err := w.key.Policy.allow(probe.Who); err != nil && probe.State.Lives() {
@@ -112,25 +117,10 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 			notes = append(notes, "it may withdraw")
 		}
 	}
+	if err := w.remember(ctx); err != nil {
+		return result{}, err
+	}
 	return result{note: strings.Join(notes, "; ")}, nil
-}
-
-// remember notes which credentials there are before one is issued: by that a key is found
-// that was made when nobody was left to store it.
-func (w *work) remember(ctx context.Context) error {
-	l, ok := w.p.(provider.Lister)
-	if !ok || !is[provider.Issuer](w.p) {
-		return nil
-	}
-	all, err := l.List(ctx, w.admin, w.old)
-	if err != nil {
-		return fmt.Errorf("list the keys there are: %w", err)
-	}
-	w.j.Known = nil
-	for _, c := range all {
-		w.j.Known = append(w.j.Known, c.ID)
-	}
-	return nil
 }
 
 // look says what is to be said of a consumer before it gets anything.
@@ -174,7 +164,13 @@ func (w *work) make(ctx context.Context) (result, error) {
 }
 
 func (w *work) apply(ctx context.Context) (result, error) {
+	var has result
 	if w.j.Mode == InPlace {
+		var err error
+		if has, err = w.letGo(ctx, "Replace"); !w.j.begun(Apply) && (err != nil || has.need != nil) {
+			return has, err
+		}
+		has.need = nil
 		if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "the old one ends with the new one"); err != nil {
 			return result{}, err
 		}
@@ -186,7 +182,7 @@ func (w *work) apply(ctx context.Context) (result, error) {
 	if w.j.Mode == InPlace && err == nil {
 		w.j.Revoked = w.Now().UTC()
 	}
-	return result{}, err
+	return has, err
 }
 
 // issue never asks twice for one key: what was made by a process that died is found by
@@ -194,7 +190,7 @@ func (w *work) apply(ctx context.Context) (result, error) {
 func (w *work) issue(ctx context.Context) (result, error) {
 	if w.again {
 		r, err := w.orphan(ctx)
-		if err != nil || r.need != nil {
+		if err != nil || r.need != nil || !r.until.IsZero() {
 			return r, err
 		}
 	}
@@ -204,6 +200,7 @@ func (w *work) issue(ctx context.Context) (result, error) {
 	if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "a new one is issued"); err != nil {
 		return result{}, err
 	}
+	w.j.Asked = w.Now().UTC()
 	if err := w.begin(ctx); err != nil {
 		return result{}, err
 	}
@@ -217,58 +214,14 @@ func (w *work) issue(ctx context.Context) (result, error) {
 	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
 }
 
-// orphan ends what this rotation may have issued when it died.
-func (w *work) orphan(ctx context.Context) (result, error) {
-	l, lists := w.p.(provider.Lister)
-	r, revokes := w.p.(provider.Revoker)
-	if !lists || !revokes {
-		question := fmt.Sprintf("A new key may have been made at %s when keywright ended, and its secret is lost. Is there none, or did you delete it? It may be called %s. %s", w.p.Info().Title, w.j.Lineage(), w.p.Info().Page)
-		if w.yes(question) {
-			return result{}, nil
-		}
-		return result{need: &Need{Question: question}}, nil
-	}
-	all, err := l.List(ctx, w.admin, w.old)
-	if err != nil {
-		return result{}, fmt.Errorf("look for a key that was issued and lost: %w", err)
-	}
-	var suspects []provider.Listed
-	for _, c := range all {
-		switch {
-		case strings.Contains(c.Label, w.j.Lineage()):
-			if err := r.Revoke(ctx, w.admin, provider.Credential{ID: c.ID, Params: w.key.Params}, w.old); err != nil {
-				return result{}, fmt.Errorf("end %s, which was issued and lost: %w", c.ID, err)
-			}
-		case c.ID != w.j.OldID && !slices.Contains(w.j.Known, c.ID) && w.j.Known != nil:
-			suspects = append(suspects, c)
-		}
-	}
-	if len(suspects) == 0 {
-		return result{}, nil
-	}
-	var words []string
-	for _, c := range suspects {
-		words = append(words, fmt.Sprintf("%s %q, made %s", c.ID, c.Label, c.Created.Format(time.DateTime)))
-	}
-	question := "There since keywright asked for a new key, and perhaps the one that it did not live to see: " + strings.Join(words, "; ") + ". Delete?"
-	if !w.yes(question) {
-		return result{need: &Need{Question: question}}, nil
-	}
-	for _, c := range suspects {
-		if err := r.Revoke(ctx, w.admin, provider.Credential{ID: c.ID, Params: w.key.Params}, w.old); err != nil {
-			return result{}, fmt.Errorf("end %s: %w", c.ID, err)
-		}
-	}
-	return result{}, nil
-}
-
 // ask takes a key that somebody made by hand.
 func (w *work) ask(ctx context.Context) (result, error) {
 	var names []string
 	for _, p := range w.p.Info().Parts {
 		names = append(names, p.Name)
 	}
-	steps := w.p.(provider.Guide).Guide(w.old)
+	all := w.p.(provider.Guide).Guide(w.old)
+	steps := provider.Steps{IssueAt: all.IssueAt, Issue: all.Issue} // the old one is still needed
 	if w.answer.Parts == nil {
 		return result{need: &Need{Steps: steps, Parts: names}}, nil
 	}
@@ -289,20 +242,12 @@ func (w *work) ask(ctx context.Context) (result, error) {
 			return result{need: &Need{Steps: steps, Parts: names}, note: "what was given is " + string(probe.State)}, nil
 		}
 		w.j.NewID = probe.Who.ID
-		if before, err := w.before(ctx, v); err == nil && before.State.Lives() && before.Who.Account != probe.Who.Account {
-			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", probe.Who.Account, before.Who.Account)}, nil
+		if was := w.j.Was; was != nil && was.Account != probe.Who.Account {
+			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", probe.Who.Account, was.Account)}, nil
 		}
 	}
 	w.j.New = w.key.Next
 	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
-}
-
-// before tries the old key, unless that disturbs who uses it.
-func (w *work) before(ctx context.Context, v provider.Verifier) (provider.Probe, error) {
-	if w.p.Info().Nonce {
-		return provider.Probe{State: provider.Unknown}, nil
-	}
-	return w.tryOld(ctx, v)
 }
 
 // tryOld tries the old key while it is to be alive, and notes when.
@@ -328,11 +273,11 @@ func (w *work) verify(ctx context.Context) (result, error) {
 		} else {
 			note += string(probe.State) + " " + probe.Code
 		}
-		return result{until: w.Now().Add(w.apart()), note: note}, nil
+		return result{until: w.Now().Add(max(w.apart(), probe.After, after(err))), note: note}, nil
 	case err != nil:
 		return result{}, err
 	}
-	return result{}, fmt.Errorf("the new key is %s (%s)", probe.State, probe.Code)
+	return result{}, &stop{error: fmt.Errorf("the new key is %s (%s)", probe.State, probe.Code), after: probe.After}
 }
 
 // since is how long the step has been tried for.
@@ -351,58 +296,11 @@ func (w *work) since() time.Duration {
 // apart is how long to wait between two probes.
 func (w *work) apart() time.Duration { return max(pause, w.p.Info().Propagation/probesApart) }
 
-// parity compares what the two keys may do. Less is told, more is refused.
-func (w *work) parity(ctx context.Context) (result, error) {
-	v := w.p.(provider.Verifier)
-	next, err := v.Verify(ctx, w.next)
-	if err != nil {
-		return result{}, err
-	}
-	if err := w.key.Policy.allow(next.Who); err != nil {
-		return result{}, fmt.Errorf("the new key is not what it has to be: %w", err)
-	}
-	if question := "Its provider does not tell what the new key may do, and the key's policy forbids " + strings.Join(w.key.Policy.Forbidden, ", ") + ". Did you look?"; w.key.Policy.unseen(next.Who) && !w.yes(question) {
-		return result{need: &Need{Question: question}}, nil
-	}
-	if w.p.Info().Nonce || !w.j.Control || w.j.begun(Disable) || w.j.Mode == InPlace {
-		return result{skipped: true, note: "the old key cannot be asked"}, nil
-	}
-	old, err := w.tryOld(ctx, v)
-	if err != nil || !old.State.Lives() {
-		return result{skipped: true, note: "the old key did not answer"}, nil
-	}
-	a, b := old.Who, next.Who
-	var more, less []string
-	for _, s := range b.Scopes {
-		if !slices.Contains(a.Scopes, s) {
-			more = append(more, s)
-		}
-	}
-	for _, s := range a.Scopes {
-		if !slices.Contains(b.Scopes, s) {
-			less = append(less, "without "+s)
-		}
-	}
-	if b.Withdraw && !a.Withdraw {
-		more = append(more, "withdraw")
-	}
-	if len(a.IPs) > 0 && len(b.IPs) == 0 {
-		more = append(more, "use from any address")
-	}
-	if !a.Expires.IsZero() && b.Expires.IsZero() {
-		more = append(more, "no expiry")
-	}
-	if a.Account != b.Account && a.Account != "" && b.Account != "" {
-		return result{}, fmt.Errorf("the new key is of the account %s, the old one of %s", b.Account, a.Account)
-	}
-	if len(more) > 0 {
-		return result{}, fmt.Errorf("the new key may do more than the old one: %s", strings.Join(more, ", "))
-	}
-	return result{note: strings.Join(less, ", ")}, nil
-}
-
 // deliver gives a consumer what is in to, and reads it back.
 func (w *work) deliver(ctx context.Context, spec string, from, to map[string]secret.Value) (result, error) {
+	if w.left(spec) {
+		return result{skipped: true, note: leftOut}, nil
+	}
 	c, err := w.Consumer(w.j.Key, spec)
 	if err != nil {
 		return result{}, err
@@ -425,7 +323,15 @@ func (w *work) deliver(ctx context.Context, spec string, from, to map[string]sec
 	return result{}, nil
 }
 
+// leftOut is said of a place that was a consumer when the rotation was begun.
+const leftOut = "passed over: it is no consumer of the key any more, and has what it has"
+
+func (w *work) left(spec string) bool { return !slices.Contains(w.key.Consumers, spec) }
+
 func (w *work) reload(ctx context.Context, spec string) (result, error) {
+	if w.left(spec) {
+		return result{skipped: true, note: leftOut}, nil
+	}
 	c, err := w.Consumer(w.j.Key, spec)
 	if err != nil {
 		return result{}, err
@@ -441,10 +347,14 @@ func (w *work) reload(ctx context.Context, spec string) (result, error) {
 }
 
 // close ends the rotation. The old secrets go; what scans find them by stays.
-func (w *work) close() (result, error) {
+func (w *work) close(ctx context.Context) (result, error) {
+	if err := w.late(ctx); err != nil {
+		return result{}, err
+	}
 	w.j.Closed = w.Now().UTC()
 	if w.j.Taking {
 		w.j.Result = Aborted
+		w.j.Lingers = provider.Lingers{}
 		return result{change: Change{End: true}}, nil
 	}
 	switch {
@@ -453,9 +363,16 @@ func (w *work) close() (result, error) {
 		w.j.Grade = Acknowledged
 	case is[provider.Guide](w.p) && w.j.begun(Revoke):
 		w.j.Grade = Said
-	default:
+	case w.j.Mode == InPlace:
+		w.j.Grade = Acknowledged // of the new one, which is the old one's end
+	case w.p.Info().Local:
 		w.j.Grade = NoProvider
+	default:
+		w.j.Grade = Unended
 	}
 	w.j.Result = Done
+	if w.j.Lingers.Longest > 0 && !w.j.Revoked.IsZero() {
+		w.j.LingersUntil = w.j.Revoked.Add(w.p.Info().Propagation + w.j.Lingers.Longest)
+	}
 	return result{change: Change{End: true, Retire: w.j.irrevocable()}, note: string(w.j.Grade)}, nil
 }

@@ -23,6 +23,7 @@ type Key struct {
 	Next      int // the version that would be stored next
 	Consumers []string
 	Policy    Policy
+	Rotation  string // that is open; empty if none is
 }
 
 // Policy is what a new one must not be, whatever the old one is.
@@ -61,6 +62,7 @@ type Change struct {
 	ID      string                  // what the provider calls the version that becomes current
 	Expires time.Time               // when that expires, if it is known
 	Drop    bool                    // the pending version is gone
+	Settle  bool                    // the pending version is the previous one, and what was is gone
 	End     bool                    // the key is not being rotated any more
 	Retire  bool                    // the previous version is gone
 }
@@ -71,9 +73,15 @@ var ErrMoved = errors.New("another process has gone on with this rotation")
 // Store is where keys and journals are. Errors hold no secret.
 type Store interface {
 	Key(ctx context.Context, name string) (Key, error)
+	// Keys are all that there are.
+	Keys(ctx context.Context) ([]Key, error)
 	// Secrets are the parts of a version of a key.
 	Secrets(ctx context.Context, name string, version int) (map[string]secret.Value, error)
 	Journal(ctx context.Context, id string) (*Journal, error)
+	// Hold keeps every other process, and other callers in this one, from a rotation until
+	// release is called or this process ends, however it does. It does not wait: if somebody
+	// else has it, the error matches ErrHeld.
+	Hold(ctx context.Context, id string) (release func() error, err error)
 	// Save stores a journal and changes the key, both or neither, such that it lasts. If
 	// the journal's revision is not the one after that which is stored, the error matches
 	// ErrMoved. A version that becomes pending was read back.

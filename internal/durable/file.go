@@ -141,8 +141,22 @@ func (f *File) fail(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	f.err = fmt.Errorf("%s %s: %w", what, f.path, err)
+	f.err = &fs.PathError{Op: what, Path: f.path, Err: bare(err)}
 	return f.err
+}
+
+// bare takes the operation and the paths off an error that is told with the path that
+// was asked for.
+func bare(err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		return path.Err
+	case errors.As(err, &link):
+		return link.Err
+	}
+	return err
 }
 
 // WriteFile replaces the file at path by what write writes, whole or not at all.
@@ -154,7 +168,9 @@ func WriteFile(path string, write func(io.Writer) error, perm fs.FileMode) error
 func (d Disk) WriteFile(path string, write func(io.Writer) error, perm fs.FileMode) error {
 	f := d.Create(path, perm)
 	defer f.Discard()
-	if err := write(f); err != nil {
+	if err := write(f); f.err != nil {
+		return f.err
+	} else if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return f.Commit()

@@ -4,6 +4,9 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
+	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -22,7 +25,7 @@ const (
 func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 	l := newLock(path)
 	if _, err := l.TryLockContext(ctx, lockRetry); err != nil {
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: bare(err)}
 	}
 	return unlocker(l), nil
 }
@@ -33,11 +36,60 @@ func TryLock(path string) (unlock func() error, err error) {
 	l := newLock(path)
 	switch held, err := l.TryLock(); {
 	case err != nil:
-		return nil, fmt.Errorf("lock %s: %w", path, err)
+		return nil, &fs.PathError{Op: "lock", Path: path, Err: bare(err)}
 	case !held:
 		return nil, nil
 	}
 	return unlocker(l), nil
+}
+
+// Claim is TryLock that says who holds the lock, as the file does: the process whose id
+// holder is, or zero if that is not known. Right after a holder died, it may be that one's.
+func Claim(path string) (unlock func() error, holder int, err error) {
+	free, err := TryLock(path)
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case free == nil:
+		return nil, readHolder(path), nil
+	}
+	writeHolder(path, os.Getpid())
+	return func() error {
+		writeHolder(path, 0)
+		return free()
+	}, 0, nil
+}
+
+// The holder's id stands behind the first byte, which Windows lets nobody read while it is
+// locked, in a fixed width. It is a courtesy: what goes wrong with it keeps nobody from
+// the lock.
+const (
+	holderAt    = 1
+	holderWidth = 20
+)
+
+func writeHolder(path string, pid int) {
+	f, err := os.OpenFile(path, os.O_WRONLY, lockPerm)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	_, _ = f.WriteAt(fmt.Appendf(nil, "%-*d", holderWidth, pid), holderAt)
+}
+
+func readHolder(path string) int {
+	f, err := os.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	b := make([]byte, holderWidth)
+	n, _ := f.ReadAt(b, holderAt)
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b[:n])))
+	if err != nil {
+		return 0
+	}
+	return pid
 }
 
 func newLock(path string) *flock.Flock {

@@ -40,6 +40,33 @@ func TestLock(t *testing.T) {
 	}
 }
 
+func TestClaim(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "lock")
+	unlock, holder, err := durable.Claim(path)
+	if err != nil || unlock == nil || holder != 0 {
+		t.Fatalf("holder %d, %v", holder, err)
+	}
+	if second, holder, err := durable.Claim(path); second != nil || holder != os.Getpid() || err != nil {
+		t.Errorf("taken twice, by %d, %v", holder, err)
+	}
+	if err := unlock(); err != nil {
+		t.Fatal(err)
+	}
+	other, err := durable.TryLock(path) // who does not say who it is
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, holder, err := durable.Claim(path); second != nil || holder != 0 || err != nil {
+		t.Errorf("taken twice, by %d, %v", holder, err)
+	}
+	if err := other(); err != nil {
+		t.Error(err)
+	}
+	if _, _, err := durable.Claim(filepath.Join(t.TempDir(), "none", "lock")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestLockKeepsOut(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "lock")
 	inside, most := 0, 0

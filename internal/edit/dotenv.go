@@ -140,8 +140,8 @@ func readValue(b []byte) (value []byte, inner place, n int, why string) {
 		}
 	}
 	text = bytes.TrimRight(text, " \t\r")
-	if expands(text) {
-		return nil, inner, len(line), "its value refers to another variable; in single quotes it would stand for itself"
+	if why := expands(text); why != "" {
+		return nil, inner, len(line), why
 	}
 	return bytes.Clone(text), place{end: len(text), bare: true}, len(line), ""
 }
@@ -155,14 +155,11 @@ func readQuoted(b []byte, quote byte) (value []byte, n int, why string) {
 		}
 		return withoutCR(b[1 : 1+end]), end + 2, ""
 	}
-	variable := false
+	expanded := ""
 	for i := 1; i < len(b); i++ {
 		switch c := b[i]; {
 		case c == '"':
-			if variable {
-				return value, i + 1, "its value refers to another variable; in single quotes it would stand for itself"
-			}
-			return value, i + 1, ""
+			return value, i + 1, expanded
 		case c == '\\' && i+1 < len(b):
 			i++
 			switch b[i] {
@@ -179,7 +176,9 @@ func readQuoted(b []byte, quote byte) (value []byte, n int, why string) {
 			}
 		case c == '\r' && i+1 < len(b) && b[i+1] == '\n': // the line break of another system
 		default:
-			variable = variable || c == '$' && expands(b[i:min(i+3, len(b))])
+			if c == '$' && expanded == "" {
+				expanded = expands(b[i:min(i+3, len(b))])
+			}
 			value = append(value, c)
 		}
 	}
@@ -189,12 +188,17 @@ func readQuoted(b []byte, quote byte) (value []byte, n int, why string) {
 // withoutCR is a copy in which line breaks have no carriage return.
 func withoutCR(b []byte) []byte { return bytes.ReplaceAll(b, []byte("\r\n"), []byte("\n")) }
 
-// expands reports whether text holds what loaders may take for a variable.
-func expands(text []byte) bool {
+// expands says what loaders may take a text for; nothing if it stands for itself.
+func expands(text []byte) (why string) {
+	const otherwise = "; in single quotes it would stand for itself"
 	for i := range len(text) - 1 {
-		if text[i] == '$' && (text[i+1] == '{' || text[i+1] == '(' || isName(string(text[i+1:i+2]))) && (i == 0 || text[i-1] != '\\') {
-			return true
+		switch next := text[i+1]; {
+		case text[i] != '$' || i > 0 && text[i-1] == '\\':
+		case next == '(':
+			return "its value runs a command" + otherwise
+		case next == '{' || isName(string(next)):
+			return "its value refers to another variable" + otherwise
 		}
 	}
-	return false
+	return ""
 }

@@ -20,6 +20,7 @@ func TestDotenv(t *testing.T) {
 		{"single quotes", `A='a "b" $C \n # d'`, []string{`1 A=a "b" $C \n # d`}, nil},
 		{"double quotes", `A="a\nb\t\"c\" \$D \\ \x # e" # f`, []string{"1 A=a\nb\t\"c\" $D \\ \\x # e"}, nil},
 		{"several lines", "A=\"1\n2\"\nB='3\n\n4'\nC=5\n", []string{"1 A=1\n2", "3 B=3\n\n4", "6 C=5"}, nil},
+		{"commands", "A=$(id)\nB=\"a $(id)\"\nC='$(id)'\n", []string{"3 C=$(id)"}, []string{"line 1: A: its value runs a command", "line 2: B: its value runs a command"}},
 		{"dollars", "A=pa$$w\nB=5$\nC=a$ b\n", []string{"2 B=5$", "3 C=a$ b"}, []string{"line 1: A: its value refers"}},
 		{"expansion", "A=${B}\nB=\"x $C\"\nC=$(id)\nD='$E'\n", []string{"4 D=$E"}, []string{"line 1: A:", "line 2: B:", "line 3: C:"}},
 		{"again", "A=1\nB=2\nA=3\n", []string{"1 A=1", "2 B=2"}, []string{"line 3: A: line 1 sets it already"}},

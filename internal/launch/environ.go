@@ -79,6 +79,9 @@ func cutEntry(entry string, windows bool) (name, value string, ok bool) {
 	return entry[:from+i], entry[from+i+1:], true
 }
 
+// ErrNUL says that a value cannot be that of a variable.
+var ErrNUL = errors.New("its value holds a NUL byte, which no environment can")
+
 // checkVariable reports what keeps a variable out of any environment.
 func checkVariable(name string, value []byte) error {
 	switch {
@@ -87,7 +90,7 @@ func checkVariable(name string, value []byte) error {
 	case strings.ContainsAny(name, "=\x00"):
 		return fmt.Errorf(`set %q: the name of a variable cannot hold "=" or NUL`, name)
 	case slices.Contains(value, 0):
-		return fmt.Errorf("set %s: its value holds a NUL byte, which no environment can", name)
+		return fmt.Errorf("set %s: %w", name, ErrNUL)
 	}
 	return nil
 }

@@ -231,7 +231,7 @@ func TestStarted(t *testing.T) {
 		return
 	}
 	self, err := Inspect(os.Getpid())
-	if err != nil || p.Boot != self.Boot || len(p.Boot) != 36 || p.Start < self.Start {
+	if err != nil || p.Boot != self.Boot || len(p.Boot) != 36 || p.Start < self.Start || !strings.HasPrefix(filepath.Base(os.Args[0]), self.Name) || self.Name == "" {
 		t.Errorf("child %+v, test %+v, %v", p, self, err)
 	}
 	uptime, err := os.ReadFile("/proc/uptime")

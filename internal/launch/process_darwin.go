@@ -19,6 +19,6 @@ func Inspect(pid int) (Process, error) {
 		return p, fmt.Errorf("inspect process %d: read the session of the system: %w", pid, err)
 	}
 	start := info.Proc.P_starttime
-	p.Start, p.Boot = uint64(start.Sec)*1e6+uint64(start.Usec), boot
+	p.Start, p.Boot, p.Name = uint64(start.Sec)*1e6+uint64(start.Usec), boot, unix.ByteSliceToString(info.Proc.P_comm[:])
 	return p, nil
 }

@@ -2,6 +2,7 @@ package launch
 
 import (
 	"fmt"
+	"path/filepath"
 
 	"golang.org/x/sys/windows"
 )
@@ -21,5 +22,10 @@ func Inspect(pid int) (Process, error) {
 		return p, fmt.Errorf("inspect process %d: %w", pid, err)
 	}
 	p.Start = uint64(created.HighDateTime)<<32 | uint64(created.LowDateTime)
+	path := make([]uint16, windows.MAX_LONG_PATH)
+	size := uint32(len(path))
+	if windows.QueryFullProcessImageName(h, 0, &path[0], &size) == nil {
+		p.Name = filepath.Base(windows.UTF16ToString(path[:size]))
+	}
 	return p, nil
 }

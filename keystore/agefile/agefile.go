@@ -112,11 +112,11 @@ func (f *File) Delete(ctx context.Context, name string) error {
 // change replaces the file if do changed its content.
 func (f *File) change(ctx context.Context, doing string, do func(*content) bool) (err error) {
 	if err := f.disk.MkdirAll(filepath.Dir(f.path), dirPerm); err != nil {
-		return f.trouble(doing, err)
+		return f.trouble(doing, writing(err))
 	}
 	unlock, err := durable.Lock(ctx, f.path+lockExt)
 	if err != nil {
-		return f.trouble(doing, err)
+		return f.trouble(doing, writing(err))
 	}
 	defer func() {
 		if unlockErr := unlock(); err == nil && unlockErr != nil {
@@ -133,7 +133,7 @@ func (f *File) change(ctx context.Context, doing string, do func(*content) bool)
 		return nil
 	}
 	if err := f.write(ctx, c); err != nil {
-		return f.trouble(doing, err)
+		return f.trouble(doing, writing(err))
 	}
 	return nil
 }
@@ -260,17 +260,30 @@ type problem struct {
 func (p *problem) Error() string { return p.err.Error() }
 func (p *problem) Unwrap() error { return p.err }
 
-// trouble makes a keystore.BackendError of an error.
+// writing makes a problem of an error of a directory that takes no change.
+func writing(err error) error {
+	var known *problem
+	if !errors.As(err, &known) && (errors.Is(err, syscall.EROFS) || errors.Is(err, fs.ErrPermission)) {
+		return &problem{keystore.Fixed, err}
+	}
+	return err
+}
+
+// trouble makes a keystore.BackendError of an error. The path is named once.
 func (f *File) trouble(doing string, err error) error {
 	trouble := keystore.Failed
 	var known *problem
+	var path *fs.PathError
 	switch {
 	case errors.As(err, &known):
-		trouble, err = known.trouble, known.err
+		trouble, doing = known.trouble, "" // it is the whole file's
 	case errors.Is(err, context.DeadlineExceeded):
 		trouble = keystore.Silent
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, keystore.ErrTooLarge):
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, keystore.ErrTooLarge):
 		trouble = keystore.Full
+	}
+	if errors.As(err, &path) && (path.Path == f.path || path.Path == f.path+lockExt) {
+		err = path.Err
 	}
 	return &keystore.BackendError{Backend: f.path, Doing: doing, Trouble: trouble, Err: err}
 }

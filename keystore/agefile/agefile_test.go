@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -51,10 +52,27 @@ func phrase(path, typed string, asked *[]bool) *Passphrase {
 	return &Passphrase{Path: path, work: 10, Ask: func(_ context.Context, fresh bool) (secret.Value, error) {
 		*asked = append(*asked, fresh)
 		if typed == "" {
-			return secret.Value{}, errors.New("nobody is there")
+			return secret.Value{}, io.EOF
 		}
 		return secret.New([]byte(typed)), nil
 	}}
+}
+
+func nobody(context.Context, bool) (secret.Value, error) {
+	return secret.Value{}, errors.New("nobody is there")
+}
+
+// An error says why the file cannot be opened, and not what was read from it.
+func TestLockedSaysWhy(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "keys.age")
+	if err := New(file, fixed{newIdentity(t)}).Put(t.Context(), "a", secret.New([]byte("x"))); err != nil {
+		t.Fatal(err)
+	}
+	_, err := New(file, IdentityFile("none")).Get(t.Context(), "a")
+	_, missing := os.ReadFile("none")
+	if want := file + " is locked: " + missing.Error(); err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
 }
 
 func TestPassphrase(t *testing.T) {
@@ -87,10 +105,11 @@ func TestPassphrase(t *testing.T) {
 		want  keystore.Trouble
 	}{
 		"wrong passphrase":  {New(file, phrase(identity, "guess", &asked)), keystore.Locked},
-		"nobody":            {New(file, phrase(identity, "", &asked)), keystore.Dismissed},
+		"declined":          {New(file, phrase(identity, "", &asked)), keystore.Dismissed},
+		"nobody":            {New(file, &Passphrase{Path: identity, Ask: nobody}), keystore.Locked},
 		"identity gone":     {New(file, phrase(filepath.Join(dir, "none"), "open sesame", &asked)), keystore.Absent},
 		"another identity":  {New(file, fixed{newIdentity(t)}), keystore.Locked},
-		"no identity file":  {New(file, IdentityFile(filepath.Join(dir, "none"))), keystore.Absent},
+		"no identity file":  {New(file, IdentityFile(filepath.Join(dir, "none"))), keystore.Locked},
 		"not an identity":   {New(file, IdentityFile(file)), keystore.Locked},
 		"damaged identity":  {New(file, phrase(cut(t, identity, 90), "open sesame", &asked)), keystore.Locked},
 		"damaged file":      {New(cut(t, file, -1), phrase(identity, "open sesame", &asked)), keystore.Damaged},

@@ -24,7 +24,7 @@ type IdentityFile string
 func (path IdentityFile) Identity(context.Context, bool) (*age.X25519Identity, error) {
 	data, err := os.ReadFile(string(path))
 	if err != nil {
-		return nil, &problem{keystore.Absent, fmt.Errorf("read identity: %w", err)}
+		return nil, &problem{keystore.Locked, err}
 	}
 	defer clear(data)
 	return parseIdentity(data, string(path))
@@ -48,7 +48,8 @@ func parseIdentity(data []byte, from string) (*age.X25519Identity, error) {
 type Passphrase struct {
 	Disk durable.Disk
 	Path string // of the identity
-	// Ask returns the passphrase; fresh says that it is a new one, to be asked twice.
+	// Ask returns the passphrase; fresh says that it is a new one, to be asked twice. An
+	// error that matches io.EOF says that the user declined.
 	Ask func(ctx context.Context, fresh bool) (secret.Value, error)
 
 	work int // scrypt's work factor as a power of two; the library's if zero
@@ -88,12 +89,12 @@ func (p *Passphrase) Identity(ctx context.Context, make bool) (*age.X25519Identi
 // ErrNotAsked is what Passphrase.Ask returns if nobody is to be asked.
 var ErrNotAsked = errors.New("nobody was asked for the passphrase")
 
-// notGiven is the problem of a passphrase that was not given.
+// notGiven is the problem of a passphrase that was not given. The end of input is a no.
 func notGiven(err error) error {
-	if errors.Is(err, ErrNotAsked) {
-		return &problem{keystore.Locked, err}
+	if errors.Is(err, io.EOF) {
+		return &problem{keystore.Dismissed, err}
 	}
-	return &problem{keystore.Dismissed, err}
+	return &problem{keystore.Locked, err}
 }
 
 func (p *Passphrase) create(ctx context.Context) (*age.X25519Identity, error) {

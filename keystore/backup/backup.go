@@ -177,13 +177,13 @@ func Read(r io.Reader, with age.Identity) (*Backup, error) {
 	return &Backup{c.Made, c.Checkpoint, c}, nil
 }
 
-// Names are those of the keys.
-func (b *Backup) Names() []keystore.Name {
-	names := make([]keystore.Name, len(b.content.Keys))
+// Keys are what is known of the keys.
+func (b *Backup) Keys() []keystore.Key {
+	keys := make([]keystore.Key, len(b.content.Keys))
 	for i := range b.content.Keys {
-		names[i] = b.content.Keys[i].Key.Name
+		keys[i] = b.content.Keys[i].Key
 	}
-	return names
+	return keys
 }
 
 // Protected are the environments that were protected.

@@ -48,12 +48,12 @@ func TestBackup(t *testing.T) {
 	}
 
 	b, err := Read(bytes.NewReader(file.Bytes()), id)
-	if err != nil || b.Checkpoint != "a checkpoint" || !b.Made.Equal(time.Unix(1, 0)) || len(b.Names()) != 2 {
+	if err != nil || b.Checkpoint != "a checkpoint" || !b.Made.Equal(time.Unix(1, 0)) || len(b.Keys()) != 2 {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	to := keystore.Open(t.TempDir(), keystoretest.NewMemory())
-	for _, n := range b.Names() {
-		if err := b.Restore(t.Context(), "tester", to, n); err != nil {
+	for _, k := range b.Keys() {
+		if err := b.Restore(t.Context(), "tester", to, k.Name); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -117,8 +117,8 @@ func restore(t *testing.T, b *Backup, s *keystore.Store) {
 	if err := b.RestoreRetired(t.Context(), "tester", s); err != nil {
 		t.Fatal(err)
 	}
-	for _, n := range b.Names() {
-		if err := b.Restore(t.Context(), "tester", s, n); err != nil && !errors.Is(err, keystore.ErrExists) {
+	for _, k := range b.Keys() {
+		if err := b.Restore(t.Context(), "tester", s, k.Name); err != nil && !errors.Is(err, keystore.ErrExists) {
 			t.Fatal(err)
 		}
 	}
@@ -217,7 +217,7 @@ func TestFirstFormat(t *testing.T) {
 	}
 	s := openStore(t)
 	restore(t, b, s)
-	parts, k, err := s.Get(t.Context(), b.Names()[0], keystore.Current)
+	parts, k, err := s.Get(t.Context(), b.Keys()[0].Name, keystore.Current)
 	if err != nil || string(parts["value"].Reveal()) != "marked" || k.Versions[0].Number != 3 {
 		t.Error(k, err)
 	}
@@ -269,7 +269,7 @@ func TestDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Restore(t.Context(), "tester", store, b.Names()[0]); err == nil {
+	if err := b.Restore(t.Context(), "tester", store, b.Keys()[0].Name); err == nil {
 		t.Error("a name that cannot be was restored")
 	}
 	if c, err := store.Check(t.Context()); err != nil || len(c.Ailments) > 0 || c.Keys != 1 {

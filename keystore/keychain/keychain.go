@@ -47,9 +47,11 @@ type Options struct {
 	NoPrompt bool
 }
 
+// Name is what users know the backend as.
+const Name = "the keychain"
+
 const (
 	service = "keywright"
-	backend = "the keychain"
 
 	defaultTimeout = time.Minute
 	waitingAfter   = time.Second

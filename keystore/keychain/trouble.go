@@ -38,7 +38,7 @@ func report(verb, name string, err error) error {
 		return fmt.Errorf("%s item %s: %w", verb, name, keystore.ErrNoItem)
 	}
 	trouble, err := diagnose(err)
-	return &keystore.BackendError{Backend: backend, Doing: verb + " item " + name, Trouble: trouble, Err: err}
+	return &keystore.BackendError{Backend: Name, Doing: verb + " item " + name, Trouble: trouble, Err: err}
 }
 
 // refusal is report for a name that may not be printed as it is, or a value that no
@@ -48,7 +48,7 @@ func refusal(verb, name string, err error) error {
 	if errors.Is(err, keystore.ErrTooLarge) {
 		trouble = keystore.Full
 	}
-	return &keystore.BackendError{Backend: backend, Doing: fmt.Sprintf("%s item %.*q", verb, keystore.MaxItemName, name), Trouble: trouble, Err: err}
+	return &keystore.BackendError{Backend: Name, Doing: fmt.Sprintf("%s item %.*q", verb, keystore.MaxItemName, name), Trouble: trouble, Err: err}
 }
 
 // diagnose says what trouble an error is, and what is left to say about it.

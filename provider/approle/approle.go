@@ -42,13 +42,14 @@ func (p *Provider) Info() provider.Info {
 		Name: "approle", Title: "Vault or OpenBao AppRole",
 		Parts: []provider.Part{{Name: "role_id", Public: true}, {Name: "secret_id"}},
 		Params: []provider.Param{
-			{Name: "url", Meaning: "the address of the server", Required: true},
+			{Name: "url", Meaning: "the address of the server", Required: true, Server: true},
 			{Name: "role", Meaning: "the name of the role", Required: true},
 			{Name: "mount", Meaning: "where the auth method is mounted", Default: mounted},
 			{Name: "namespace", Meaning: "the namespace of the auth method; none if it is not given"},
 		},
-		Admin:       "a token that may generate, list, look up and destroy the role's secret ids",
+		Admin:       "a token with the capability update on secret-id, secret-id/lookup, secret-id-accessor/lookup and secret-id-accessor/destroy of the role, and list on secret-id",
 		Propagation: 10 * time.Second, // standbys that answer reads follow in moments; no time is named
+		Lingers:     provider.Lingers{What: "tokens that were got with it, until the end that the role gives them"},
 		Sources: []string{
 			"https://openbao.org/api-docs/auth/approle/",
 			"https://openbao.org/api-docs/auth/token/",
@@ -80,11 +81,7 @@ func role(doing string, at provider.Credential) (string, error) {
 	return method(at) + "/role/" + url.PathEscape(at.Params["role"]), nil
 }
 
-// post makes a call with a token, if there is one, at the server of a credential.
-func (p *Provider) post(ctx context.Context, token secret.Value, at provider.Credential, doing, path string, body any) (web.Answer, error) {
-	return p.send(ctx, token, at, web.Call{Doing: doing, Method: http.MethodPost, Path: path}.With(body))
-}
-
+// send makes a call with a token, if there is one, at the server of a credential.
 func (p *Provider) send(ctx context.Context, token secret.Value, at provider.Credential, call web.Call) (web.Answer, error) {
 	defer clear(call.Body)
 	if at.Params["url"] == "" {
@@ -104,13 +101,21 @@ func (p *Provider) send(ctx context.Context, token secret.Value, at provider.Cre
 	return p.web.Do(ctx, call)
 }
 
-// administer is post with the token to make changes with.
-func (p *Provider) administer(ctx context.Context, admin, at provider.Credential, doing, path string, body any) (web.Answer, error) {
-	token := web.Token(admin, "token")
-	if token.IsZero() {
-		return web.Answer{}, failed(doing, provider.Incomplete, "a token to make changes with is needed")
+// administer makes a call with the token to make changes with.
+func (p *Provider) administer(ctx context.Context, admin, at provider.Credential, call web.Call) (web.Answer, error) {
+	as, err := provider.Acting(p, call.Doing, admin, at)
+	if err != nil {
+		return web.Answer{}, err
 	}
-	return p.post(ctx, token, at, doing, path, body)
+	token := web.Token(as, "token")
+	if token.IsZero() {
+		return web.Answer{}, failed(call.Doing, provider.Incomplete, "a token to make changes with is needed")
+	}
+	return p.send(ctx, token, at, call)
+}
+
+func post(doing, path string, body any) web.Call {
+	return web.Call{Doing: doing, Method: http.MethodPost, Path: path}.With(body)
 }
 
 // Verify logs in, and revokes the token that it gets.
@@ -119,9 +124,9 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 	if c.Part("role_id").IsZero() || c.Part("secret_id").IsZero() {
 		return provider.Probe{}, failed(doing, provider.Incomplete, "it takes a role id and a secret id")
 	}
-	a, err := p.post(ctx, secret.Value{}, c, doing, method(c)+"/login", map[string]string{
+	a, err := p.send(ctx, secret.Value{}, c, post(doing, method(c)+"/login", map[string]string{
 		"role_id": string(c.Part("role_id").Reveal()), "secret_id": string(c.Part("secret_id").Reveal()),
-	})
+	}))
 	if err != nil {
 		return provider.Probe{}, err
 	}
@@ -163,7 +168,7 @@ func (p *Provider) leave(ctx context.Context, c provider.Credential, a web.Answe
 	probe := provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{
 		ID: c.ID, Account: got.Auth.Metadata["role_name"], Scopes: slices.Sorted(slices.Values(got.Auth.Policies)),
 	}}
-	left, err := p.post(ctx, got.Auth.Token.Value, c, "revoke the token of the login", "auth/token/revoke-self", struct{}{})
+	left, err := p.send(ctx, got.Auth.Token.Value, c, post("revoke the token of the login", "auth/token/revoke-self", struct{}{}))
 	if err != nil {
 		return provider.Probe{}, err
 	}
@@ -208,7 +213,7 @@ func (p *Provider) lookup(ctx context.Context, admin, c provider.Credential) (s 
 		}
 		path, body = at+"/secret-id/lookup", map[string]string{"secret_id": string(c.Part("secret_id").Reveal())}
 	}
-	a, err := p.administer(ctx, admin, c, doing, path, body)
+	a, err := p.administer(ctx, admin, c, post(doing, path, body))
 	if err != nil {
 		return secretID{}, false, web.Beforehand(err)
 	}
@@ -245,11 +250,7 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 	if err != nil {
 		return nil, err
 	}
-	token := web.Token(admin, "token")
-	if token.IsZero() {
-		return nil, failed(doing, provider.Incomplete, "a token to make changes with is needed")
-	}
-	a, err := p.send(ctx, token, c, web.Call{Doing: doing, Method: http.MethodGet, Path: at + "/secret-id", Query: "list=true"})
+	a, err := p.administer(ctx, admin, c, web.Call{Doing: doing, Method: http.MethodGet, Path: at + "/secret-id", Query: "list=true"})
 	if err != nil {
 		return nil, web.Beforehand(err)
 	}
@@ -298,7 +299,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 		at + "/secret-id-accessor/lookup": "update", at + "/secret-id-accessor/destroy": "update",
 	}
 	paths := slices.Sorted(maps.Keys(needs))
-	a, err := p.administer(ctx, admin, old, doing, "sys/capabilities-self", map[string][]string{"paths": paths})
+	a, err := p.administer(ctx, admin, old, post(doing, "sys/capabilities-self", map[string][]string{"paths": paths}))
 	if err == nil {
 		err = a.Refusal()
 	}
@@ -329,7 +330,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, err
 	}
-	plan := provider.Plan{Notes: []string{"tokens that were got with the old secret id go on being valid until they end"}}
+	var plan provider.Plan
 	if s.TTL > 0 {
 		plan.Notes = append(plan.Notes, "the new one lives for "+(time.Duration(s.TTL)*time.Second).String())
 	}
@@ -373,12 +374,12 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	if err != nil {
 		return provider.Credential{}, failed(doing, provider.Incomplete, "its metadata cannot be written")
 	}
-	a, err := p.administer(ctx, admin, old, doing, at+"/secret-id", struct {
+	a, err := p.administer(ctx, admin, old, post(doing, at+"/secret-id", struct {
 		Metadata string   `json:"metadata"`
 		CIDRs    []string `json:"cidr_list,omitempty"`
 		Tokens   []string `json:"token_bound_cidrs,omitempty"`
 		TTL      int64    `json:"ttl,omitempty"`
-	}{string(text), s.CIDRs, s.Tokens, s.TTL})
+	}{string(text), s.CIDRs, s.Tokens, s.TTL}))
 	if err != nil {
 		return provider.Credential{}, err
 	}
@@ -413,7 +414,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	case s.Accessor == other.ID:
 		return failed(doing, provider.Refused, "it is the one that goes on being used")
 	}
-	a, err := p.administer(ctx, admin, c, doing, at+"/secret-id-accessor/destroy", map[string]string{"secret_id_accessor": s.Accessor})
+	a, err := p.administer(ctx, admin, c, post(doing, at+"/secret-id-accessor/destroy", map[string]string{"secret_id_accessor": s.Accessor}))
 	if err != nil {
 		return err
 	}

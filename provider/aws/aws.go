@@ -47,14 +47,18 @@ func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "aws", Title: "AWS access key of an IAM user", Page: "https://console.aws.amazon.com/iam/home#/users",
 		Others: "AWS in China or GovCloud",
+		Itself: true,
 		Parts:  []provider.Part{{Name: "id", Public: true}, {Name: "secret"}},
 		Params: []provider.Param{
-			{Name: "user", Meaning: "the name of the IAM user; the key is asked if it is not given"},
+			{Name: "user", Meaning: "the name of the IAM user; otherwise IAM is asked, for which it takes iam:GetAccessKeyLastUsed, or the key while it is alive"},
 			{Name: "region", Meaning: "the region that IAM and STS are asked in", Default: region},
 		},
+		Admin: "a key that may iam:CreateAccessKey, iam:ListAccessKeys, iam:UpdateAccessKey and iam:DeleteAccessKey for the user, the key itself if it may; " +
+			"with iam:GetAccessKeyLastUsed it knows whose a key is and when it was used, with iam:SimulatePrincipalPolicy what it may do is looked at beforehand",
 		Propagation: time.Minute, // IAM is eventually consistent; Amazon names no time
 		Uses:        true,
 		UseSpan:     15 * time.Minute, // said of the credential report, which tells the same
+		Lingers:     provider.Lingers{What: "session tokens of the user that were got with it", Longest: 36 * time.Hour},
 		Sources: []string{
 			"https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
 			"https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_general.html",
@@ -63,6 +67,8 @@ func (p *Provider) Info() provider.Info {
 			"https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetAccessKeyLastUsed.html",
 			"https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html",
 			"https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html",
+			"https://docs.aws.amazon.com/STS/latest/APIReference/API_GetSessionToken.html",
+			"https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_control-access_disable-perms.html",
 		},
 		Tested: "a fake of the documentation, which checks signatures with Amazon's own signer",
 	}
@@ -361,15 +367,26 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 	return all, nil
 }
 
-// Plan looks whether there is room for another key, and who may make one.
+// Plan looks whether there is room for another key, and who may make one. It also makes sure
+// that it will be known whose the old one is, as that cannot say it once it is out of use.
 func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
 	var last time.Time
-	if used, err := p.used(ctx, admin, id(old)); err == nil { // before it is asked whose it is, which is a use
+	used, unknown := p.used(ctx, admin, id(old)) // before it is asked whose it is, which is a use
+	if unknown == nil {
 		last = aws.ToTime(used.AccessKeyLastUsed.LastUsedDate)
 	}
 	user, err := p.user(ctx, admin, old)
 	if err != nil {
 		return provider.Plan{}, err
+	}
+	if old.Params["user"] == "" && id(admin) != id(old) && (unknown != nil || aws.ToString(used.UserName) == "") {
+		var e *provider.Error
+		if errors.As(unknown, &e) && e.Kind != provider.Forbidden {
+			return provider.Plan{}, web.Beforehand(unknown)
+		}
+		e = p.failed("find the user of the key", provider.Incomplete, "", errors.New("in an emergency it is put out of use first, and who makes the changes may not ask whose it is (iam:GetAccessKeyLastUsed)"))
+		e.Hint = "give the key the parameter user: keywright edit --param user=" + user
+		return provider.Plan{}, e
 	}
 	keys, err := p.List(ctx, admin, old)
 	if err != nil {
@@ -386,6 +403,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	}
 	plan, err := p.rights(ctx, admin, user)
 	plan.LastUsed = last
+	plan.Anew = old.Params["user"] != "" // else whose the new one is to be is asked of the old one
 	return plan, err
 }
 
@@ -496,8 +514,7 @@ func (p *Provider) update(ctx context.Context, admin, c provider.Credential, sta
 	return nil
 }
 
-// Revoke deletes a key. Sessions that were opened with it live on, up to 36 hours: AWS ends
-// none of them.
+// Revoke deletes a key. Sessions that were opened with it live on: AWS ends none of them.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "delete the key"
 	if id(c) != "" && id(c) == id(other) {

@@ -123,7 +123,7 @@ func TestPlan(t *testing.T) {
 		{"may not create", func(f *fake) { f.denied["CreateAccessKey"] = true }, provider.Forbidden, "it may not iam:CreateAccessKey for user app"},
 		{"may not delete", func(f *fake) { f.denied["DeleteAccessKey"] = true }, provider.Forbidden, "it may not iam:DeleteAccessKey for user app"},
 		{"may not ask", func(f *fake) { f.denied["SimulatePrincipalPolicy"] = true }, "", "could not be asked"},
-		{"may not ask for the last use", func(f *fake) { f.denied["GetAccessKeyLastUsed"] = true }, "", ""},
+		{"may not ask whose a key is", func(f *fake) { f.denied["GetAccessKeyLastUsed"] = true }, provider.Incomplete, "parameter user"},
 		{"root", func(f *fake) { f.find("OLD").user = "root" }, provider.Refused, "root"},
 		{"dead", func(f *fake) { f.find("OLD").inactive = true }, "", ""},
 		{"dead, and nobody knows whose", func(f *fake) { f.find("OLD").inactive = true; f.denied["GetAccessKeyLastUsed"] = true }, provider.Incomplete, "parameter user"},
@@ -226,6 +226,34 @@ func TestIssueDisabled(t *testing.T) {
 	}
 }
 
+// TestWhose: a key that is put out of use first is planned only if it will be known then whose
+// it is. One that changes itself is never put out of use first.
+func TestWhose(t *testing.T) {
+	f, url := serve(t)
+	f.denied["GetAccessKeyLastUsed"] = true
+	p, admin, old := open(url), f.credential("ADMIN"), f.credential("OLD")
+	if _, err := p.Plan(t.Context(), old, old); err != nil {
+		t.Error(err)
+	}
+	_, err := p.Plan(t.Context(), admin, old)
+	if e := providertest.Quiet(t, err, provider.Incomplete); !strings.Contains(e.Error(), "GetAccessKeyLastUsed") || !strings.Contains(e.Hint, "--param user=app") {
+		t.Errorf("%v; %s", e, e.Hint)
+	}
+	old.Params["user"] = "app"
+	if _, err := p.Plan(t.Context(), admin, old); err != nil {
+		t.Error(err)
+	}
+	if err := p.Disable(t.Context(), admin, old); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Issue(t.Context(), admin, old, "keywright-1"); err != nil {
+		t.Error(err)
+	}
+	if err := p.Enable(t.Context(), admin, old); err != nil {
+		t.Error(err)
+	}
+}
+
 // A key that changes itself: the new one deletes the old one.
 func TestItself(t *testing.T) {
 	f, url := serve(t)
@@ -242,6 +270,22 @@ func TestItself(t *testing.T) {
 	}
 	if f.find("OLD") != nil || f.find("NEW1") == nil {
 		t.Error("the wrong one is gone")
+	}
+}
+
+// TestEndsItself: a key of which nothing else is known is deleted with itself, if its user may
+// do that; the root's is not.
+func TestEndsItself(t *testing.T) {
+	f, url := serve(t)
+	p, c := open(url), f.credential("OLD")
+	f.denied["DeleteAccessKey"], f.denied["GetAccessKeyLastUsed"] = true, true
+	providertest.Quiet(t, p.Revoke(t.Context(), c, c, provider.Credential{}), provider.Forbidden)
+	f.denied["DeleteAccessKey"] = false
+	f.find("OLD").user = "root"
+	providertest.Quiet(t, p.Revoke(t.Context(), c, c, provider.Credential{}), provider.Refused)
+	f.find("OLD").user = "app"
+	if err := p.Revoke(t.Context(), c, c, provider.Credential{}); err != nil || f.find("OLD") != nil || f.find("ADMIN") == nil {
+		t.Error(err)
 	}
 }
 
@@ -308,5 +352,18 @@ func TestIssueFaults(t *testing.T) {
 				t.Error("a key was made, and the error denies it")
 			}
 		})
+	}
+}
+
+// Whose a new key is to be is asked of the old one, unless it is said.
+func TestAnew(t *testing.T) {
+	f, url := serve(t)
+	for user, want := range map[string]bool{"": false, "app": true} {
+		old := f.credential("OLD")
+		old.Params["user"] = user
+		plan, err := open(url).Plan(t.Context(), f.credential("ADMIN"), old)
+		if err != nil || plan.Anew != want {
+			t.Errorf("user %q: %v, %v", user, plan.Anew, err)
+		}
 	}
 }

@@ -115,7 +115,7 @@ func form(token, client string) (string, []byte) {
 // Info is what is known without asking.
 func (p *Provider) Info() provider.Info {
 	i := provider.Info{
-		Name: p.name, Title: p.title, Page: p.page, Others: p.others, Parts: []provider.Part{{Name: part}},
+		Name: p.name, Title: p.title, Page: p.page, Others: p.others, Parts: []provider.Part{{Name: part}}, Itself: true,
 		Propagation: p.delay, Revoking: p.warning, Sources: p.sources, Tested: "a fake of the documentation",
 	}
 	if p.api == "" {
@@ -216,7 +216,7 @@ func (p *Provider) Revoke(ctx context.Context, _, c, _ provider.Credential) erro
 			if probe.State == provider.Throttled {
 				kind = provider.Busy
 			}
-			return &provider.Error{Provider: p.name, Doing: "ask which client the token is of", Kind: kind, Code: probe.Code}
+			return &provider.Error{Provider: p.name, Doing: "ask which client the token is of", Kind: kind, Code: probe.Code, After: probe.After}
 		}
 		client = said.Text(p.end.client)
 	}

@@ -1,6 +1,7 @@
 package bearer_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -294,4 +295,27 @@ func TestGuide(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestVaultIsNotSure: what is said of a token that may not do something, and by OpenBao of one
+// that has ended, too, is no death; nor is another pair of errors.
+func TestVaultIsNotSure(t *testing.T) {
+	for _, c := range contracts() {
+		if c.name != "vault-token" {
+			continue
+		}
+		for _, words := range []string{"permission denied", "1 error occurred:\n\t* permission denied\n\n", "2 errors occurred:\n\t* permission denied\n\t* something else\n\n"} {
+			f, addr := serve(t, c)
+			f.answer = func(w http.ResponseWriter, _ *http.Request) bool {
+				w.WriteHeader(403)
+				json.NewEncoder(w).Encode(map[string][]string{"errors": {words}})
+				return true
+			}
+			p := at(t, c.name, addr)
+			if got, err := p.(provider.Verifier).Verify(t.Context(), c.credential(marked)); err != nil || got.State != provider.Unknown {
+				t.Errorf("%q: %+v, %v", words, got, err)
+			}
+			quiet(t, p.(provider.Revoker).Revoke(t.Context(), provider.Credential{}, c.credential(marked), provider.Credential{}), provider.Forbidden)
+		}
+	}
 }

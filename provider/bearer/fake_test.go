@@ -125,6 +125,12 @@ func contracts() []contract {
 			end: "POST /oauth2/revoke", shows: inForm(false, "client7"), done: 200, gone: 400, goneBody: `{"status":400,"message":"Invalid token"}`,
 			who: provider.Identity{Account: "ada", Label: "client7", Scopes: []string{"chat:edit", "chat:read"}},
 		}, {
+			name: "vault-token", url: "https://vault.example", host: "vault.example", whose: "GET /v1/auth/token/lookup-self", header: "X-Vault-Token",
+			live: `{"data":{"accessor":"8609694a","display_name":"token-ci","entity_id":"","expire_time":"2027-01-02T15:04:05.000Z","policies":["default","ci"]}}`,
+			dead: 403, deadly: `{"errors":["2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"]}`, code: "403 2 errors occurred",
+			end: "POST /v1/auth/token/revoke-self", done: 204, gone: 403,
+			who: provider.Identity{ID: "8609694a", Label: "token-ci", Scopes: []string{"ci", "default"}, Expires: newYear},
+		}, {
 			name: "vercel", host: "api.vercel.com", whose: "GET /v2/user", scheme: "Bearer ",
 			live: `{"user":{"id":"u1","email":"ada@example.com","username":"ada"}}`,
 			dead: 403, deadly: `{"error":{"code":"forbidden","message":"Not authorized","invalidToken":true}}`, code: "403 invalidToken",

@@ -8,13 +8,14 @@ import (
 	"github.com/keywright/keywright/provider/web"
 )
 
-// Left out, for now: Vault and OpenBao answer a dead token and one that may not look at
-// itself with the same words; Perplexity has no call that asks for nothing and costs
-// nothing; Heroku would have to be asked for a list with the secrets of other tokens.
+// Left out, for now: OpenBao answers a dead token and one that may not look at itself with
+// the same words, so that none could be proved dead; Perplexity has no call that asks for
+// nothing and costs nothing; Heroku would have to be asked for a list with the secrets of
+// other tokens; npm lets nobody end a token who does not log in with two factors.
 
 // services are the rows, in the order of their names.
 func services() []service {
-	return []service{buildkite(), crates(), digitalocean(), doppler(), fastly(), huggingface(), okta(), slack(), twitch(), vercel()}
+	return []service{buildkite(), crates(), digitalocean(), doppler(), fastly(), huggingface(), okta(), slack(), twitch(), vault(), vercel()}
 }
 
 func buildkite() service {
@@ -188,6 +189,24 @@ func twitch() service {
 			RevokeAt: page, Revoke: []string{"Choose “Disconnect” beside the application: all of its tokens end."},
 		},
 		sources: []string{"https://dev.twitch.tv/docs/authentication/validate-tokens", "https://dev.twitch.tv/docs/authentication/revoke-tokens"},
+	}
+}
+
+// vault says of a token that has ended, or never was, that it is not valid. Old versions say
+// the same of one that may not look at itself, which is no death.
+func vault() service {
+	return service{
+		name: "vault-token", title: "HashiCorp Vault token", param: "the address of the server, as https://vault.example.com:8200; OpenBao and old versions of Vault do not say that a token has ended", header: "X-Vault-Token",
+		whose:   request{method: http.MethodGet, path: "/v1/auth/token/lookup-self", done: http.StatusOK},
+		says:    identity{id: "data.accessor", label: "data.display_name", scopes: "data.policies", expires: "data.expire_time"},
+		codes:   []web.Code{{Status: 403, Field: "errors.0", Words: []string{"2 errors occurred:*invalid token\n\n"}, State: provider.Dead}},
+		end:     request{method: http.MethodPost, path: "/v1/auth/token/revoke-self", done: http.StatusNoContent},
+		warning: "Tokens that were made with it, and what was leased with it, end, too.",
+		steps: provider.Steps{
+			Issue:  []string{"With a token that may: vault token create, with the -policy of the old one, no more, and its -period or -ttl.", "Better, let what uses it log in by an auth method of its own.", "Copy it: it is shown once."},
+			Revoke: []string{"vault token revoke -accessor, with the accessor of the old one."},
+		},
+		sources: []string{"https://developer.hashicorp.com/vault/api-docs/auth/token", "https://developer.hashicorp.com/vault/docs/concepts/tokens", "https://openbao.org/api-docs/auth/token/"},
 	}
 }
 

@@ -247,10 +247,11 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 	var known *provider.Error
 	if errors.As(err, &known) && len(known.Code) == 3 && known.Code[0] == '4' {
 		r.Status, _ = strconv.Atoi(known.Code) // a refusal, without Cloudflare's words
+		r.After = known.After
 	} else if err != nil {
 		return provider.Probe{}, err
 	}
-	probe := provider.Probe{State: provider.Unknown, Code: r.word()}
+	probe := provider.Probe{State: provider.Unknown, Code: r.word(), After: r.After}
 	switch {
 	case r.OK():
 		var t token

@@ -45,7 +45,7 @@ func (p *Provider) Info() provider.Info {
 		Parts: []provider.Part{{Name: "value"}},
 		Params: []provider.Param{
 			{Name: "repo", Meaning: "the repository: OWNER/NAME", Required: true},
-			{Name: "url", Meaning: "the address of the API; on a server of your own it is https://HOST/api/v3", Default: api},
+			{Name: "url", Meaning: "the address of the API; on a server of your own it is https://HOST/api/v3", Default: api, Server: true},
 			{Name: "ssh", Meaning: "where keys log in: HOST:PORT", Default: loginAt},
 			{Name: "host_key", Meaning: "the fingerprint of the key of that host, SHA256:…, or several with commas; those of github.com are known"},
 		},
@@ -138,7 +138,11 @@ func (p *Provider) send(ctx context.Context, admin, at provider.Credential, call
 	case !found || strings.Trim(owner, word) != "" || strings.Trim(repo, word) != "":
 		return web.Answer{}, failed(call.Doing, provider.Incomplete, "the repository is needed: OWNER/NAME")
 	}
-	call.URL = strings.TrimSuffix(at.Params["url"], "/")
+	as, err := provider.Acting(p, call.Doing, admin, at)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	call.URL = strings.TrimSuffix(as.Params["url"], "/")
 	if call.URL == "" {
 		call.URL = api
 	}

@@ -109,7 +109,7 @@ func (r Reply) Probe() (probe provider.Probe, unheard bool) {
 	if r.Done {
 		return provider.Probe{State: provider.Alive, Code: r.Code}, false
 	}
-	return provider.Probe{State: r.Meaning.State, Code: r.word()}, r.Meaning.State == ""
+	return provider.Probe{State: r.Meaning.State, Code: r.word(), After: r.Answer.After}, r.Meaning.State == ""
 }
 
 // word is the code, and how wrong the clock is where that matters.

@@ -36,6 +36,7 @@ func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "github", Title: "GitHub personal access token", Page: "https://github.com/settings/tokens",
 		Others:      "a GitHub server of your own",
+		Itself:      true,
 		Parts:       []provider.Part{{Name: "value"}},
 		Params:      []provider.Param{{Name: "url", Meaning: "the address of the API; on a server of your own it is https://HOST/api/v3", Default: api}},
 		Propagation: time.Minute, // revocations are accepted, and done later; nothing says how much
@@ -122,7 +123,7 @@ func (p *Provider) Verify(ctx context.Context, c provider.Credential) (provider.
 			return provider.Probe{State: provider.Unknown, Code: code}, nil // a proxy, or a login page
 		}
 		state, word := refusal(a, body.Message)
-		return provider.Probe{State: state, Code: strings.TrimSpace(code + " " + word)}, nil
+		return provider.Probe{State: state, Code: strings.TrimSpace(code + " " + word), After: a.After}, nil
 	}
 	return a.Bare()
 }

@@ -38,11 +38,12 @@ func (p *Provider) Info() provider.Info {
 	return provider.Info{
 		Name: "gitlab", Title: "GitLab project or group token",
 		Others: "a GitLab server of your own",
+		Itself: true,
 		Parts:  []provider.Part{{Name: "value"}},
 		Params: []provider.Param{
 			{Name: "project", Meaning: "the number or the path of the project that the token is of"},
 			{Name: "group", Meaning: "the number or the path of the group that it is of, if it is no project's"},
-			{Name: "url", Meaning: "the address of the server", Default: cloud},
+			{Name: "url", Meaning: "the address of the server", Default: cloud, Server: true},
 		},
 		Admin:       "a personal access token with the scope api, of a maintainer of the project or an owner of the group",
 		Propagation: 10 * time.Second, // tokens are looked up in the database; nothing is said of replicas
@@ -101,7 +102,11 @@ func (p *Provider) send(ctx context.Context, as, at provider.Credential, call we
 	if t.IsZero() {
 		return web.Answer{}, failed(call.Doing, provider.Incomplete, "a token is needed")
 	}
-	call.URL = strings.TrimSuffix(at.Params["url"], "/")
+	as, err := provider.Acting(p, call.Doing, as, at)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	call.URL = strings.TrimSuffix(as.Params["url"], "/")
 	if call.URL == "" {
 		call.URL = cloud
 	}
@@ -378,9 +383,31 @@ func refused(a web.Answer) error {
 	return a.Failure(provider.Refused, "", nil)
 }
 
-// Revoke deletes a token, and the user that was made for it.
+// itself revokes a token with itself, for which it needs no scope. GitLab 15.0 is the first
+// that knows how.
+func (p *Provider) itself(ctx context.Context, c provider.Credential) error {
+	a, err := p.send(ctx, c, c, web.Call{Doing: "revoke the token", Method: http.MethodDelete, Path: "/personal_access_tokens/self"})
+	if err != nil {
+		return err
+	}
+	if a.Status == http.StatusUnauthorized {
+		if probe, err := p.Verify(ctx, c); err == nil && probe.State == provider.Dead {
+			return nil
+		}
+	}
+	return a.Done(http.StatusNoContent)
+}
+
+// Revoke deletes a token, and the user that was made for it. One of which neither project nor
+// group is known revokes itself: it may be a personal access token.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "delete the token"
+	if c.Params["project"]+c.Params["group"] == "" && !c.Part("value").IsZero() {
+		if c.ID != "" && c.ID == other.ID {
+			return failed(doing, provider.Refused, "it is the one that goes on being used")
+		}
+		return p.itself(ctx, c)
+	}
 	path, _, err := source(doing, c)
 	if err != nil {
 		return err

@@ -101,6 +101,11 @@ func (f *fake) serve(w http.ResponseWriter, r *http.Request) {
 		as.used = now
 	}
 	path := r.URL.EscapedPath()
+	if path == "/api/v4/personal_access_tokens/self" && r.Method == http.MethodDelete {
+		as.revoked = true
+		w.WriteHeader(204)
+		return
+	}
 	if path == "/api/v4/personal_access_tokens/self" {
 		answer(w, 200, as.json(nil))
 		return
@@ -413,5 +418,38 @@ func TestRevokeElsewhere(t *testing.T) {
 	providertest.Quiet(t, p.Revoke(t.Context(), f.credential(1), old, old), provider.Refused)
 	if f.tokens[1].revoked {
 		t.Error("it was deleted")
+	}
+}
+
+// TestRevokeItself: a token of which nothing else is known ends itself, whatever its scopes,
+// and no other. What GitLab does not know any more has ended.
+func TestRevokeItself(t *testing.T) {
+	f := serve(t)
+	p, c := gitlab.New(nil), f.credential(2)
+	f.tokens[1].scopes = []string{"read_repository"}
+	delete(c.Params, "project")
+	providertest.Quiet(t, p.Revoke(t.Context(), c, c, c), provider.Refused)
+	c.ID = ""
+	for range 2 {
+		if err := p.Revoke(t.Context(), c, c, provider.Credential{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if probe := providertest.Probe(t, p, c); !f.tokens[1].revoked || f.tokens[0].revoked || probe.State != provider.Dead {
+		t.Errorf("%v", probe.State)
+	}
+	c.Parts = nil
+	providertest.Quiet(t, p.Revoke(t.Context(), f.credential(1), c, provider.Credential{}), provider.Incomplete)
+	for status, kind := range map[int]provider.Kind{200: provider.Malformed, 400: provider.Refused, 401: provider.Forbidden, 403: provider.Forbidden, 500: provider.Unclear} {
+		f := serve(t)
+		c := f.credential(2)
+		delete(c.Params, "project")
+		f.Answer = func(w http.ResponseWriter, r *http.Request, _ func()) bool {
+			if r.Method == http.MethodDelete {
+				w.WriteHeader(status)
+			}
+			return r.Method == http.MethodDelete
+		}
+		providertest.Quiet(t, p.Revoke(t.Context(), c, c, provider.Credential{}), kind)
 	}
 }

@@ -36,6 +36,7 @@ func (Provider) Info() provider.Info {
 		Name:    name,
 		Title:   "secrets without a provider",
 		Parts:   []provider.Part{{Name: part}},
+		Local:   true,
 		Sources: []string{"RFC 4648", "RFC 9562"},
 		Tested:  "itself: there is no server",
 	}
@@ -46,12 +47,27 @@ func (Provider) Info() provider.Info {
 // a word before an underscore, as in whsec_. What would be too easy to guess, and what
 // has a form inside, as PEM, JSON and addresses have, is refused.
 func (Provider) Make(_ context.Context, old provider.Credential) (provider.Credential, error) {
-	value, err := like(old.Part(part))
+	value, err := successor(old)
 	if err != nil {
-		return provider.Credential{}, &provider.Error{Provider: name, Doing: "make a secret like the old one", Kind: provider.Incomplete, Err: err,
-			Hint: "make one of another kind: keywright generate"}
+		return provider.Credential{}, err
 	}
 	return provider.Credential{ID: old.ID, Parts: map[string]secret.Value{part: value}, Params: maps.Clone(old.Params)}, nil
+}
+
+// Plan refuses what Make would refuse, while another form can still be chosen.
+func (Provider) Plan(_ context.Context, _, old provider.Credential) (provider.Plan, error) {
+	value, err := successor(old)
+	value.Wipe()
+	return provider.Plan{}, err
+}
+
+func successor(old provider.Credential) (secret.Value, error) {
+	value, err := like(old.Part(part))
+	if err != nil {
+		return secret.Value{}, &provider.Error{Provider: name, Doing: "make a secret like the old one", Kind: provider.Incomplete, Err: err,
+			Hint: "make one of a form that can be made again, and put it where it is used: keywright generate ENV/NAME --kind hex"}
+	}
+	return value, nil
 }
 
 // Apply implements provider.Maker. There is nobody to tell.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -79,6 +80,9 @@ func TestNoKind(t *testing.T) {
 		"more than is likely": strings.Repeat("a", 1<<16+1),
 	} {
 		t.Run(name, func(t *testing.T) {
+			if _, err := (local.Provider{}).Plan(t.Context(), provider.Credential{}, credential(old)); !refused(err) {
+				t.Errorf("planned: %v", err)
+			}
 			got, err := successor(old)
 			if e := new(provider.Error); !errors.As(err, &e) || e.Kind != provider.Incomplete || e.Hint == "" || got != "" {
 				t.Errorf("%q, %v", got, err)
@@ -86,6 +90,20 @@ func TestNoKind(t *testing.T) {
 				t.Error("the error shows it")
 			}
 		})
+	}
+}
+
+// refused reports whether an error says that there is no other like it, and what to do.
+func refused(err error) bool {
+	e := new(provider.Error)
+	return errors.As(err, &e) && e.Kind == provider.Incomplete && strings.Contains(e.Hint, "keywright generate ENV/NAME --kind hex")
+}
+
+// What can be made is planned, and nothing is made by that.
+func TestPlan(t *testing.T) {
+	plan, err := (local.Provider{}).Plan(t.Context(), provider.Credential{}, credential(strings.Repeat("0a", 32)))
+	if err != nil || !reflect.DeepEqual(plan, provider.Plan{}) {
+		t.Errorf("%+v, %v", plan, err)
 	}
 }
 

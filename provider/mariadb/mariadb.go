@@ -56,8 +56,8 @@ func (Provider) Info() provider.Info {
 		Title: "MariaDB",
 		Parts: []provider.Part{{Name: user, Public: true}, {Name: password}},
 		Params: []provider.Param{
-			{Name: host, Meaning: "the server's name or address, or the path of its Unix socket", Required: true},
-			{Name: port, Meaning: "the server's port", Default: "3306"},
+			{Name: host, Meaning: "the server's name or address, or the path of its Unix socket", Required: true, Server: true},
+			{Name: port, Meaning: "the server's port", Default: "3306", Server: true},
 			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine", Default: server.VerifyFull},
 			{Name: sslRoots, Meaning: "a file with the certificates that the server's is signed with, instead of the system's"},
 			{Name: users, Meaning: "two users that take turns, as app_a,app_b; otherwise the password is replaced in place"},
@@ -142,7 +142,11 @@ func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credentia
 	if from == "" || to == "" || next.Part(password).IsZero() {
 		return incomplete(doing, "the user and the new password are needed")
 	}
-	err := within(ctx, doing, acting(admin, next), func(ctx context.Context, s *session) error {
+	as, err := provider.Acting(p, doing, admin, next)
+	if err != nil {
+		return err
+	}
+	err = within(ctx, doing, as, func(ctx context.Context, s *session) error {
 		all, err := s.accounts(ctx, to)
 		if err != nil {
 			return err
@@ -238,7 +242,12 @@ func (p Provider) change(ctx context.Context, verb string, admin, c provider.Cre
 	if provider.User(c) == "" {
 		return incomplete(verb+" a user", "the user is needed")
 	}
-	return within(ctx, verb+" "+provider.User(c), acting(admin, c), func(ctx context.Context, s *session) error {
+	doing := verb + " " + provider.User(c)
+	as, err := provider.Acting(p, doing, admin, c)
+	if err != nil {
+		return err
+	}
+	return within(ctx, doing, as, func(ctx context.Context, s *session) error {
 		all, err := s.accounts(ctx, provider.User(c))
 		if err != nil {
 			return err

@@ -19,12 +19,16 @@ func (p Provider) Plan(ctx context.Context, admin, old provider.Credential) (pro
 	if err != nil {
 		return provider.Plan{}, err
 	}
+	as, err := provider.Acting(p, doing, admin, old)
+	if err != nil {
+		return provider.Plan{}, err
+	}
 	plan := provider.Plan{InPlace: to == from}
 	if plan.InPlace {
 		plan.Outage = "from the change on, " + from + " can log in with the new password alone; sessions that are open go on until the end"
 		plan.Notes = append(plan.Notes, "all sessions of "+from+" are ended then, as the server does not say when they began")
 	}
-	err = within(ctx, doing, acting(admin, old), func(ctx context.Context, s *session) error {
+	err = within(ctx, doing, as, func(ctx context.Context, s *session) error {
 		if err := s.takes(ctx, plan.InPlace); err != nil {
 			return err
 		}

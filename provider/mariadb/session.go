@@ -31,11 +31,6 @@ type session struct {
 	any  bool // the server may be MySQL, too
 }
 
-// acting is the admin's credential, for the server of another.
-func acting(admin, c provider.Credential) provider.Credential {
-	return server.Acting(admin, c, host, port, sslMode, sslRoots)
-}
-
 // within does something in a session. All errors that it returns are *provider.Error; a
 // refusal in one is the server's. They show none of the passwords.
 func within(ctx context.Context, doing string, c provider.Credential, do func(context.Context, *session) error, others ...provider.Credential) error {

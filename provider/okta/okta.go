@@ -37,15 +37,17 @@ func (p *Provider) Info() provider.Info {
 		Name: "okta", Title: "Okta client secret of an app",
 		Parts: []provider.Part{{Name: "client_id", Public: true}, {Name: "client_secret"}},
 		Params: []provider.Param{
-			{Name: "url", Meaning: "the address of the organization: https://NAME.okta.com", Required: true},
+			{Name: "url", Meaning: "the address of the organization: https://NAME.okta.com", Required: true, Server: true},
 			{Name: "app", Meaning: "the id of the app, if that is not the client id"},
 		},
-		Admin:       "an API token (SSWS), or an access token with the scope okta.apps.manage",
+		Admin:       "an API token (SSWS) of an administrator who may manage the app, or an access token with the scope okta.apps.manage",
 		Propagation: time.Minute, // nothing is said of it
+		Lingers:     provider.Lingers{What: "access tokens that were got with it", Longest: 24 * time.Hour},
 		Sources: []string{
 			"https://developer.okta.com/docs/guides/client-secret-rotation-key/",
 			"https://developer.okta.com/docs/api/openapi/okta-management/management/tag/ApplicationSSOPublicKeys/",
 			"https://developer.okta.com/docs/api/openapi/okta-oauth/oauth/tag/OrgAS/",
+			"https://support.okta.com/help/s/article/What-is-the-lifetime-of-the-JWT-tokens",
 			"https://github.com/okta/okta-management-openapi-spec",
 			"RFC 7662",
 		},
@@ -149,6 +151,9 @@ func (p *Provider) send(ctx context.Context, admin, c provider.Credential, doing
 	if err != nil {
 		return web.Answer{}, err
 	}
+	if _, err := provider.Acting(p, doing, admin, c); err != nil {
+		return web.Answer{}, err
+	}
 	app, token := c.Params["app"], web.Token(admin, "token")
 	if app == "" {
 		app = string(c.Part("client_id").Reveal())
@@ -248,7 +253,6 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	}
 	return provider.Plan{Notes: []string{
 		"whether the token to make changes with may make any could not be asked",
-		"tokens that were got with the old secret go on being valid until they end",
 		"Okta puts no secret out of use that is the only one: in an emergency, too, a new one is made first",
 	}}, nil
 }
@@ -341,12 +345,13 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 		return failed(doing, provider.Refused, "it is the one that goes on being used")
 	}
 	path := "/" + url.PathEscape(s.ID)
-	if s.active() {
-		if err := p.change(ctx, admin, c, doing, http.MethodPost, path+"/lifecycle/deactivate"); err != nil {
-			return err
-		}
+	if !s.active() {
+		return p.change(ctx, admin, c, doing, http.MethodDelete, path)
 	}
-	return p.change(ctx, admin, c, doing, http.MethodDelete, path)
+	if err := p.change(ctx, admin, c, doing, http.MethodPost, path+"/lifecycle/deactivate"); err != nil {
+		return err
+	}
+	return web.Afterwards("it is out of use", p.change(ctx, admin, c, doing, http.MethodDelete, path))
 }
 
 // gone is nil if a secret that is not listed is none: it may be of another app, or be shown

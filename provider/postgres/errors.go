@@ -86,7 +86,7 @@ func explain(ctx context.Context, doing string, err error, login bool, hide func
 		return nil
 	}
 	e := &provider.Error{Provider: name, Doing: doing, Kind: provider.Unclear}
-	if login || pgconn.SafeToRetry(err) {
+	if login { // later, what was not sent may come after what was done
 		e.Kind = provider.Unreached
 	}
 	said, no := (*pgconn.PgError)(nil), (*refusal)(nil)

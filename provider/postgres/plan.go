@@ -56,6 +56,10 @@ func (p Provider) Plan(ctx context.Context, admin, old provider.Credential) (pro
 	if err != nil {
 		return provider.Plan{}, err
 	}
+	as, err := provider.Acting(p, doing, admin, old)
+	if err != nil {
+		return provider.Plan{}, err
+	}
 	nobodys, err := scram(secret.Random(length, alphabet))
 	if err != nil {
 		return provider.Plan{}, err
@@ -64,7 +68,7 @@ func (p Provider) Plan(ctx context.Context, admin, old provider.Credential) (pro
 	if plan.InPlace {
 		plan.Outage = "from the change on, " + from + " can log in with the new password alone; sessions that are open go on until the end"
 	}
-	err = within(ctx, doing, acting(admin, old), func(ctx context.Context, s *session) error {
+	err = within(ctx, doing, as, func(ctx context.Context, s *session) error {
 		if err := s.unused(ctx, from, to); err != nil {
 			return err
 		}

@@ -53,15 +53,15 @@ func (Provider) Info() provider.Info {
 		Title: "PostgreSQL",
 		Parts: []provider.Part{{Name: user, Public: true}, {Name: password}},
 		Params: []provider.Param{
-			{Name: host, Meaning: "the server's name or address, or the directory of its Unix socket", Required: true},
-			{Name: port, Meaning: "the server's port", Default: "5432"},
+			{Name: host, Meaning: "the server's name or address, or the directory of its Unix socket", Required: true, Server: true},
+			{Name: port, Meaning: "the server's port", Default: "5432", Server: true},
 			{Name: database, Meaning: "the database to log in to", Default: "postgres"},
 			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine", Default: server.VerifyFull},
 			{Name: sslRoots, Meaning: "a file with the certificates that the server's is signed with, instead of the system's"},
 			{Name: users, Meaning: "two roles that take turns, as app_a,app_b; otherwise the password is replaced in place"},
 			{Name: validity, Meaning: "for how many days a new password is good (VALID UNTIL); otherwise that stays as it is"},
 		},
-		Admin: "a role that may change the user's password and end its sessions",
+		Admin: "a role that may change the user's password (CREATEROLE, since PostgreSQL 16 with ADMIN OPTION for the user; or the user itself), end its sessions (pg_signal_backend) and, in place, see when they began (pg_read_all_stats)",
 		Sources: []string{
 			"https://www.postgresql.org/docs/current/sql-alterrole.html",
 			"https://www.postgresql.org/docs/current/predefined-roles.html",
@@ -174,7 +174,11 @@ func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credentia
 	if err != nil {
 		return err
 	}
-	err = within(ctx, doing, acting(admin, next), func(ctx context.Context, s *session) error {
+	as, err := provider.Acting(p, doing, admin, next)
+	if err != nil {
+		return err
+	}
+	err = within(ctx, doing, as, func(ctx context.Context, s *session) error {
 		return s.transaction(ctx, "COMMIT", func() error {
 			if err := s.ensure(ctx, from, to); err != nil {
 				return err
@@ -270,7 +274,11 @@ func (p Provider) change(ctx context.Context, doing string, admin, c provider.Cr
 	if provider.User(c) == "" {
 		return incomplete(strings.TrimSpace(doing)+" a role", "the user is needed")
 	}
-	return within(ctx, doing, acting(admin, c), func(ctx context.Context, s *session) error { return do(ctx, s, provider.User(c)) }, c)
+	as, err := provider.Acting(p, doing, admin, c)
+	if err != nil {
+		return err
+	}
+	return within(ctx, doing, as, func(ctx context.Context, s *session) error { return do(ctx, s, provider.User(c)) }, c)
 }
 
 // end ends the sessions of a role: those that began before a time, or all if that is

@@ -21,16 +21,6 @@ type session struct {
 	version int // of the server: 15
 }
 
-// acting is the admin's credential, for the server of another. Its own parameters are
-// for one whose way there differs, past a pool of connections perhaps.
-func acting(admin, c provider.Credential) provider.Credential {
-	as := server.Acting(admin, c, host, port, database, sslMode, sslRoots)
-	if d := admin.Params[database]; d != "" {
-		as.Params[database] = d
-	}
-	return as
-}
-
 // within does something in a session. All errors that it returns are *provider.Error; a
 // refusal in one is the server's. They show none of the passwords.
 func within(ctx context.Context, doing string, c provider.Credential, do func(context.Context, *session) error, others ...provider.Credential) error {

@@ -27,6 +27,7 @@ type answer struct {
 	body   string
 	cut    bool // the body ends before its end
 	none   bool // there is none
+	gone   bool // there is nobody any more to ask
 	unsure bool // whether it was done cannot be told from it
 }
 
@@ -51,6 +52,7 @@ func answers() []answer {
 		{name: "nothing", status: 200, unsure: true},
 		{name: "half", status: 200, body: `{"id":"` + Marked, cut: true, unsure: true},
 		{name: "no answer", none: true, unsure: true},
+		{name: "nobody", gone: true},
 		{name: "307", status: 307, header: http.Header{"Location": {"https://example.com/" + Marked}}},
 	}
 }
@@ -82,6 +84,7 @@ func (a asked) String() string { return a.method + " " + a.what }
 // between stands between a provider and its server, and may answer in the place of that.
 type between struct {
 	addr string
+	stop func() // takes no connections any more
 
 	mu    sync.Mutex
 	asked []asked
@@ -97,8 +100,9 @@ func stand(t *testing.T, server string) *between {
 	t.Helper()
 	b := &between{at: -1}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { b.serve(t, server, w, r) }))
+	s.Config.SetKeepAlivesEnabled(false)
 	t.Cleanup(s.Close)
-	b.addr = s.Listener.Addr().String()
+	b.addr, b.stop = s.Listener.Addr().String(), func() { s.Listener.Close() }
 	return b
 }
 
@@ -125,10 +129,19 @@ func (b *between) serve(t *testing.T, server string, w http.ResponseWriter, r *h
 		return
 	}
 	b.last = got
-	if here {
+	switch {
+	case here:
 		got = b.with
+	case b.with.gone && len(b.asked) == b.at:
+		b.leave()
 	}
 	got.write(w)
+}
+
+// leave has nobody listen from now on.
+func (b *between) leave() {
+	b.stop()
+	b.given++
 }
 
 // pass asks the server itself.
@@ -153,6 +166,9 @@ func (s Subject) run(t *testing.T, c provider.Credential, call call, at int, wit
 	t.Helper()
 	b := stand(t, s.Addr)
 	b.at, b.with, b.done = at, with, done
+	if with.gone && at == 0 {
+		b.leave()
+	}
 	p, through := s.At(b.addr, c)
 	_, admin := s.At(b.addr, s.Admin)
 	probe, err := call.do(t.Context(), p, through, admin)
@@ -170,6 +186,8 @@ func (s Subject) run(t *testing.T, c provider.Credential, call call, at int, wit
 		then = string(e.Kind)
 	case err != nil:
 		then = "an error of no kind"
+	case call.name == "verify" && probe.State == provider.Throttled && with.name == "429" && probe.After != again:
+		then = fmt.Sprintf("%s, and not until when", probe.State)
 	case call.name == "verify":
 		then = string(probe.State)
 	default:
@@ -270,7 +288,8 @@ type step struct {
 func reads(name string) bool { return name == "verify" || name == "plan" || name == "list" }
 
 // steps are the requests of a call when all goes well, each once. One that changes something
-// is one that is sent neither to look at a key nor with a method that is for reading.
+// is one that is sent neither to look at a key nor with a method that is for reading. All
+// that come after the first of these are after the change, others of them, too.
 func (s Subject) steps(t *testing.T, n int, name string) (all []step) {
 	t.Helper()
 	c := s.fresh(t, name)
@@ -293,6 +312,7 @@ func (s Subject) steps(t *testing.T, n int, name string) (all []step) {
 		switch {
 		case reads(name):
 			st.phase = name
+		case strings.HasPrefix(phase, "after"):
 		case a.method != http.MethodGet && a.method != "LIST" && !slices.Contains(looks, a):
 			st.phase, phase = name, "after "+name
 		}
@@ -306,7 +326,7 @@ func (s Subject) steps(t *testing.T, n int, name string) (all []step) {
 
 // twice reports whether a change was asked for more than once.
 func twice(requests []asked, s step) bool {
-	if strings.Contains(s.phase, " ") || reads(s.phase) {
+	if strings.Contains(s.phase, " ") || reads(s.phase) || s.at >= len(requests) {
 		return false
 	}
 	n := 0

@@ -57,17 +57,18 @@ func reset(c net.Conn) {
 	_ = c.Close()
 }
 
-// listen serves on a port of loopback until the test ends. With no handler the port is
-// one where nobody listens.
-func listen(t *testing.T, serve func(net.Conn)) (addr string) {
+// listen serves on a port of loopback until the test ends, or until it is told to leave.
+// With no handler the port is one where nobody listens.
+func listen(t *testing.T, serve func(net.Conn)) (addr string, leave func()) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	leave = func() { l.Close() }
 	if serve == nil {
-		l.Close()
-		return l.Addr().String()
+		leave()
+		return l.Addr().String(), leave
 	}
 	var mu sync.Mutex
 	var open []net.Conn
@@ -96,7 +97,7 @@ func listen(t *testing.T, serve func(net.Conn)) (addr string) {
 		mu.Unlock()
 		all.Wait()
 	})
-	return l.Addr().String()
+	return l.Addr().String(), leave
 }
 
 // faults lets every method meet every fault.
@@ -104,7 +105,7 @@ func (s Subject) faults(t *testing.T) {
 	for _, f := range append(network(), s.Faults...) {
 		t.Run(f.Name, func(t *testing.T) {
 			c := s.New(t)
-			addr := listen(t, f.Serve)
+			addr, _ := listen(t, f.Serve)
 			p, bad := s.At(addr, c)
 			_, admin := s.At(addr, s.Admin)
 			for _, call := range s.calls(t, c) {
@@ -148,18 +149,23 @@ func (s Subject) unanswered(t *testing.T, doing string, want provider.Kind, prob
 }
 
 // proxy stands before the server, and lets so many bytes of its answers through before
-// it resets all connections; all if negative. It counts them.
+// it resets all connections; all if negative. It counts them. After so many pieces of them
+// it resets the connection, and nobody listens there any more; never if that is zero.
 type proxy struct {
-	addr string
-	left atomic.Int64
-	sent atomic.Int64
+	addr   string
+	left   atomic.Int64
+	sent   atomic.Int64
+	pieces atomic.Int64
 }
 
-func newProxy(t *testing.T, server string, allow int64) *proxy {
+func newProxy(t *testing.T, server string, allow, last int64) *proxy {
 	t.Helper()
 	p := &proxy{}
 	p.left.Store(allow)
-	p.addr = listen(t, func(client net.Conn) {
+	var leave func()
+	ready := make(chan struct{})
+	p.addr, leave = listen(t, func(client net.Conn) {
+		<-ready
 		up, err := net.Dial("tcp", server)
 		if err != nil {
 			t.Error(err)
@@ -182,12 +188,20 @@ func newProxy(t *testing.T, server string, allow int64) *proxy {
 					return
 				}
 			}
+			over := n > 0 && p.pieces.Add(1) == last
+			if over {
+				leave()
+			}
 			client.Write(b[:n])
-			if err != nil {
+			if over {
+				reset(client)
+			}
+			if over || err != nil {
 				return
 			}
 		}
 	})
+	close(ready)
 	return p
 }
 
@@ -205,11 +219,11 @@ func cuts() int {
 func (s Subject) cutOff(t *testing.T) {
 	for n, named := range s.calls(t, s.New(t)) {
 		t.Run(named.name, func(t *testing.T) {
-			whole := s.answer(t, n)
+			whole, _ := s.answer(t, n)
 			for at := range cuts() {
 				c := s.New(t)
 				call := s.calls(t, c)[n]
-				proxy := newProxy(t, s.Addr, whole*int64(at)/int64(cuts()))
+				proxy := newProxy(t, s.Addr, whole*int64(at)/int64(cuts()), 0)
 				p, through := s.At(proxy.addr, c)
 				_, admin := s.At(proxy.addr, s.Admin)
 				probe, err := call.do(t.Context(), p, through, admin)
@@ -232,12 +246,45 @@ func (s Subject) cutOff(t *testing.T) {
 	}
 }
 
-// answer is how many bytes the server answers to a method.
-func (s Subject) answer(t *testing.T, n int) int64 {
+// left has nobody listen any more after each piece of the server's answers to each method.
+// What has happened by then, no error may say that it did not.
+func (s Subject) left(t *testing.T) {
+	for n, named := range s.calls(t, s.New(t)) {
+		if reads(named.name) {
+			continue
+		}
+		t.Run(named.name, func(t *testing.T) {
+			_, pieces := s.answer(t, n)
+			for last := int64(1); last < pieces; last++ {
+				if testing.Short() && last != pieces/2 {
+					continue
+				}
+				c := s.fresh(t, named.name)
+				call := s.calls(t, c)[n]
+				proxy := newProxy(t, s.Addr, -1, last)
+				p, through := s.At(proxy.addr, c)
+				_, admin := s.At(proxy.addr, s.Admin)
+				_, err := call.do(t.Context(), p, through, admin)
+				s.checkError(t, call.name, err, c)
+				happened := s.Accepts(t, c) == (call.name == "enable")
+				if call.name == "apply" {
+					happened = s.Accepts(t, call.next)
+				}
+				e := new(provider.Error)
+				if errors.As(err, &e) && happened && (e.Kind == provider.Unreached || e.Kind == provider.Incomplete) {
+					t.Errorf("after %d of %d pieces: it happened, and the error is: %v", last, pieces, err)
+				}
+			}
+		})
+	}
+}
+
+// answer is how many bytes the server answers to a method, and in how many pieces.
+func (s Subject) answer(t *testing.T, n int) (bytes, pieces int64) {
 	t.Helper()
 	c := s.New(t)
 	call := s.calls(t, c)[n]
-	proxy := newProxy(t, s.Addr, -1)
+	proxy := newProxy(t, s.Addr, -1, 0)
 	p, through := s.At(proxy.addr, c)
 	_, admin := s.At(proxy.addr, s.Admin)
 	_, err := call.do(t.Context(), p, through, admin)
@@ -245,7 +292,7 @@ func (s Subject) answer(t *testing.T, n int) int64 {
 	if proxy.sent.Load() == 0 {
 		t.Fatalf("%s: nothing went through the proxy", call.name)
 	}
-	return proxy.sent.Load()
+	return proxy.sent.Load(), proxy.pieces.Load()
 }
 
 // after checks what a method that was asked until it did leaves.

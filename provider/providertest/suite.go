@@ -90,14 +90,17 @@ func Provider(t *testing.T, s Subject) {
 	}
 	if _, ok := s.Provider.(provider.Revoker); ok {
 		t.Run("revoke", s.revoke)
+		t.Run("anew", s.anew)
 	}
 	if s.New != nil {
 		t.Run("cancelled", s.cancelled)
 		t.Run("told too little", s.incomplete)
+		t.Run("another server", s.elsewhere)
 	}
 	if s.At != nil {
 		t.Run("faults", s.faults)
 		t.Run("cut off", s.cutOff)
+		t.Run("nobody any more", s.left)
 		if !s.Wire {
 			t.Run("answers", func(t *testing.T) { Answers(t, s) })
 		}
@@ -121,8 +124,19 @@ func (s Subject) info(t *testing.T) {
 			t.Errorf("a source that cannot be looked up: %q", source)
 		}
 	}
-	if _, lists := s.Provider.(provider.Lister); i.Uses && !lists || i.UseSpan != 0 && !i.Uses || i.UseSpan < 0 {
+	if l := i.Lingers; l.Longest < 0 || l.Longest > 0 && l.What == "" || strings.HasSuffix(l.What, ".") {
+		t.Errorf("what outlives a credential: %+v", l)
+	}
+	_, verifies := s.Provider.(provider.Verifier)
+	_, lists := s.Provider.(provider.Lister)
+	_, issues := s.Provider.(provider.Issuer)
+	_, revokes := s.Provider.(provider.Revoker)
+	_, guides := s.Provider.(provider.Guide)
+	if i.Uses && !lists || i.UseSpan != 0 && !i.Uses || i.UseSpan < 0 {
 		t.Errorf("uses are told: %v, of several within %s; listed: %v", i.Uses, i.UseSpan, lists)
+	}
+	if known := s.New != nil || verifies || lists || issues || revokes || guides; i.Local == known {
+		t.Errorf("no service knows its credentials: %v", i.Local)
 	}
 	var names []string
 	secrets := 0
@@ -207,7 +221,10 @@ func (s Subject) concurrent(t *testing.T) {
 }
 
 func (s Subject) plan(t *testing.T) {
-	old := s.New(t)
+	old := s.Old
+	if s.New != nil {
+		old = s.New(t)
+	}
 	for range 2 {
 		plan, err := s.Provider.(provider.Planner).Plan(t.Context(), s.Admin, old)
 		s.check(t, "plan", err, old)
@@ -215,7 +232,9 @@ func (s Subject) plan(t *testing.T) {
 			t.Errorf("in place: %v", plan.InPlace)
 		}
 	}
-	s.accepted(t, old)
+	if s.New != nil {
+		s.accepted(t, old)
+	}
 }
 
 // makes checks that a successor is new, whole and nowhere yet.
@@ -323,6 +342,31 @@ func (s Subject) issue(t *testing.T) {
 			t.Errorf("%s is not listed under the lineage %s", next.ID, line)
 		}
 	}
+}
+
+// anew checks that a plan which says that a new one can be issued when the old one is gone
+// is right.
+func (s Subject) anew(t *testing.T) {
+	p, plans := s.Provider.(provider.Planner)
+	issuer, issues := s.Provider.(provider.Issuer)
+	if !plans {
+		return
+	}
+	old := s.New(t)
+	plan, err := p.Plan(t.Context(), s.Admin, old)
+	s.check(t, "plan", err, old)
+	switch {
+	case !plan.Anew:
+		return
+	case !issues:
+		t.Fatal("nothing is issued, and it says how")
+	}
+	s.check(t, "revoke", s.Provider.(provider.Revoker).Revoke(t.Context(), s.Admin, old, provider.Credential{}), old)
+	s.refused(t, old)
+	next, err := issuer.Issue(t.Context(), s.Admin, old, lineage())
+	s.check(t, "issue", err, old, next)
+	s.accepted(t, next)
+	s.refused(t, old)
 }
 
 func (s Subject) list(t *testing.T) {
@@ -452,10 +496,51 @@ func (s Subject) incomplete(t *testing.T) {
 	}
 }
 
+// elsewhere checks that nothing is done if the admin is of another server than the
+// credential, and that one that names the same server, or none, makes its changes there.
+func (s Subject) elsewhere(t *testing.T) {
+	c := s.New(t)
+	same := map[string]string{}
+	for _, p := range s.Provider.Info().Params {
+		if p.Server {
+			same[p.Name] = c.Params[p.Name]
+		}
+	}
+	for name := range same {
+		if slices.ContainsFunc(s.calls(t, c), func(call call) bool { return call.changes }) && same[name] == "" {
+			t.Errorf("a credential of the test has no %s", name)
+		}
+		for _, call := range s.calls(t, c) {
+			if !call.changes {
+				continue
+			}
+			admin := s.Admin
+			admin.Params = maps.Clone(same)
+			admin.Params[name] = "elsewhere"
+			_, err := call.do(t.Context(), s.Provider, c, admin)
+			s.checkError(t, call.name, err, c)
+			e := new(provider.Error)
+			if !errors.As(err, &e) || e.Kind != provider.Incomplete || !strings.Contains(e.Error(), name+"=elsewhere") || !strings.Contains(e.Error(), name+"="+strings.TrimSuffix(same[name], "/")) || e.Hint == "" {
+				t.Errorf("%s, with the %s of another server: %v", call.name, name, err)
+			}
+			s.accepted(t, c)
+		}
+	}
+	if p, ok := s.Provider.(provider.Planner); ok && len(same) > 0 {
+		for _, params := range []map[string]string{nil, same} {
+			admin := s.Admin
+			admin.Params = params
+			_, err := p.Plan(t.Context(), admin, c)
+			s.check(t, "plan", err, c)
+		}
+	}
+}
+
 // call is a method that asks the server.
 type call struct {
 	name    string
 	changes bool
+	next    provider.Credential // what is applied
 	do      func(ctx context.Context, p provider.Provider, c, admin provider.Credential) (provider.Probe, error)
 }
 
@@ -464,12 +549,12 @@ func (s Subject) calls(t *testing.T, old provider.Credential) []call {
 	t.Helper()
 	var all []call
 	add := func(name string, changes bool, do func(ctx context.Context, p provider.Provider, c, admin provider.Credential) error) {
-		all = append(all, call{name, changes, func(ctx context.Context, p provider.Provider, c, admin provider.Credential) (provider.Probe, error) {
+		all = append(all, call{name: name, changes: changes, do: func(ctx context.Context, p provider.Provider, c, admin provider.Credential) (provider.Probe, error) {
 			return provider.Probe{}, do(ctx, p, c, admin)
 		}})
 	}
 	if _, ok := s.Provider.(provider.Verifier); ok {
-		all = append(all, call{"verify", false, func(ctx context.Context, p provider.Provider, c, _ provider.Credential) (provider.Probe, error) {
+		all = append(all, call{name: "verify", do: func(ctx context.Context, p provider.Provider, c, _ provider.Credential) (provider.Probe, error) {
 			return p.(provider.Verifier).Verify(ctx, c)
 		}})
 	}
@@ -493,6 +578,7 @@ func (s Subject) calls(t *testing.T, old provider.Credential) []call {
 			to.Params = c.Params
 			return p.(provider.Maker).Apply(ctx, admin, c, to)
 		})
+		all[len(all)-1].next = next
 	}
 	if _, ok := s.Provider.(provider.Issuer); ok {
 		add("issue", true, func(ctx context.Context, p provider.Provider, c, admin provider.Credential) error {

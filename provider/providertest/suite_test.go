@@ -225,6 +225,10 @@ func (f fake) Revoke(ctx context.Context, admin, c, other provider.Credential) e
 	switch f.broken {
 	case "says that it revoked":
 		return nil
+	case "revokes in two calls": // and says of the second what it would of the first
+		if _, err := f.call(ctx, "disable", admin, c, ""); err != nil {
+			return err
+		}
 	case "revokes both":
 		_, _ = f.call(ctx, "revoke", admin, other, "")
 	case "revokes but once":
@@ -297,6 +301,7 @@ func TestBroken(t *testing.T) {
 		"shows the secret":             "faults",
 		"errors of no kind":            "faults",
 		"claims that nothing was sent": "cut_off",
+		"revokes in two calls":         "nobody_any_more",
 	} {
 		t.Run(broken, func(t *testing.T) {
 			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestBroken$/^"+by+"$", "-test.short")

@@ -162,18 +162,20 @@ var errStillOpen = errors.New("connections are still open")
 // open may show up late: none is left when there was none twice.
 func (p *Provider) end(ctx context.Context, as provider.Credential, doing, who string) error {
 	late := time.After(ending)
+	closed := false
 	for none := 0; ; {
 		open, err := p.connections(ctx, as, doing, who)
+		if none++; err == nil && open > 0 {
+			none = 0
+			_, _, err = p.ask(ctx, as, doing, http.MethodDelete, connectionsOf(who), nil, http.Header{"X-Reason": {"the password was replaced"}})
+		}
+		if err != nil && closed {
+			return web.Afterwards("connections were closed", err)
+		}
 		if err != nil {
 			return err
 		}
-		if none++; open > 0 {
-			none = 0
-			_, _, err := p.ask(ctx, as, doing, http.MethodDelete, connectionsOf(who), nil, http.Header{"X-Reason": {"the password was replaced"}})
-			if err != nil {
-				return err
-			}
-		}
+		closed = closed || open > 0
 		if none == 2 {
 			return nil
 		}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -119,6 +120,27 @@ func TestWhoIsTold(t *testing.T) {
 		}
 		if err == nil && !strings.HasPrefix(probe.Code, "530") {
 			t.Errorf("it was not refused: %+v", probe)
+		}
+	}
+}
+
+// TestHalfClosed: that nothing was sent is not said of a broker that has closed connections,
+// and then is not there any more.
+func TestHalfClosed(t *testing.T) {
+	for _, last := range []string{http.MethodGet, http.MethodDelete} {
+		var s *httptest.Server
+		s = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == last {
+				s.Listener.Close()
+			}
+			w.Header().Set("Connection", "close")
+			fmt.Fprint(w, `[{"name":"a connection"}]`)
+		}))
+		defer s.Close()
+		c := provider.Credential{ID: "app", Params: map[string]string{"url": s.URL}, Parts: map[string]secret.Value{"user": secret.New([]byte("app")), "password": secret.New([]byte(rand.Text()))}}
+		want := map[string]provider.Kind{http.MethodGet: provider.Unreached, http.MethodDelete: provider.Unclear}[last]
+		if err := rabbitmq.New(nil).Revoke(t.Context(), c, c, c); kind(err) != want {
+			t.Errorf("after %s: %v, want %s", last, err, want)
 		}
 	}
 }

@@ -57,7 +57,7 @@ func (*Provider) Info() provider.Info {
 		Title: "RabbitMQ",
 		Parts: []provider.Part{{Name: user, Public: true}, {Name: password}},
 		Params: []provider.Param{
-			{Name: management, Meaning: "the address of the management plugin, as https://mq.example.com:15671, whose certificate the system knows", Required: true},
+			{Name: management, Meaning: "the address of the management plugin, as https://mq.example.com:15671, whose certificate the system knows", Required: true, Server: true},
 			{Name: host, Meaning: "the broker's name or address for AMQP; that of the management plugin if it is not given"},
 			{Name: port, Meaning: "the broker's port for AMQP; 5671, or 5672 without TLS, if it is not given"},
 			{Name: vhost, Meaning: "the virtual host to open", Default: "/"},
@@ -105,7 +105,7 @@ func (p *Provider) Apply(ctx context.Context, admin, old, next provider.Credenti
 	if provider.User(old) == "" || to == "" || next.Part(password).IsZero() {
 		return incomplete(doing, "the user and the new password are needed")
 	}
-	as, err := acting(doing, admin, next)
+	as, err := p.acting(doing, admin, next)
 	if err != nil {
 		return err
 	}
@@ -142,7 +142,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	if who == "" {
 		return incomplete("end a user", "the user is needed")
 	}
-	as, err := acting(doing, admin, c)
+	as, err := p.acting(doing, admin, c)
 	if err != nil {
 		return err
 	}
@@ -158,13 +158,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 			return err
 		}
 	}
-	err = p.end(ctx, as, doing, who)
-	if e := (*provider.Error)(nil); errors.As(err, &e) {
-		half := *e // the password is gone by now
-		half.Kind = provider.Unclear
-		return &half
-	}
-	return err
+	return web.Afterwards("it has no password any more", p.end(ctx, as, doing, who))
 }
 
 // saltSize is how many bytes come before a hash.
@@ -203,7 +197,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if old.Part(password).IsZero() {
 		return provider.Plan{}, incomplete(doing, "the password is needed")
 	}
-	as, err := acting(doing, admin, old)
+	as, err := p.acting(doing, admin, old)
 	if err != nil {
 		return provider.Plan{}, err
 	}
@@ -269,11 +263,11 @@ func (p *Provider) alike(ctx context.Context, as provider.Credential, doing stri
 }
 
 // acting is the admin's credential, for the broker of another.
-func acting(doing string, admin, c provider.Credential) (provider.Credential, error) {
-	if admin.Params[management] == "" {
-		admin.Params = c.Params
-	}
+func (p *Provider) acting(doing string, admin, c provider.Credential) (provider.Credential, error) {
+	admin, err := provider.Acting(p, doing, admin, c)
 	switch {
+	case err != nil:
+		return admin, err
 	case admin.Params[management] == "":
 		return admin, incomplete(doing, "the url is needed")
 	case provider.User(admin) == "" || admin.Part(password).IsZero():

@@ -148,8 +148,12 @@ func (p Provider) Plan(ctx context.Context, admin, old provider.Credential) (pro
 	if err != nil {
 		return provider.Plan{}, err
 	}
+	as, err := provider.Acting(p, doing, admin, old)
+	if err != nil {
+		return provider.Plan{}, err
+	}
 	var plan provider.Plan
-	err = within(ctx, doing, acting(admin, old), func(s *session) error {
+	err = within(ctx, doing, as, func(s *session) error {
 		aclfile, unknown := s.setting("aclfile")
 		needed := [][]string{{"ACL", "GETUSER", from}, {"ACL", "SETUSER", from}, {"ACL", "SETUSER", to}, {"CLIENT", "KILL", "USER", from}, {"CONFIG", "GET", "aclfile"}}
 		if aclfile != "" {

@@ -50,8 +50,8 @@ func (Provider) Info() provider.Info {
 		Title: "Redis",
 		Parts: []provider.Part{{Name: user, Public: true}, {Name: password}},
 		Params: []provider.Param{
-			{Name: host, Meaning: "the server's name or address", Required: true},
-			{Name: port, Meaning: "the server's port", Default: "6379"},
+			{Name: host, Meaning: "the server's name or address", Required: true, Server: true},
+			{Name: port, Meaning: "the server's port", Default: "6379", Server: true},
 			{Name: secure, Meaning: "yes, or no for a server on this machine, where no is the default"},
 			{Name: roots, Meaning: "a file with the certificates that the server's is signed with, instead of the system's"},
 			{Name: cert, Meaning: "a file with the certificate that the server asks clients for"},
@@ -147,7 +147,11 @@ func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credentia
 	if from == "" || to == "" || next.Part(password).IsZero() {
 		return incomplete(doing, "the user and the new password are needed")
 	}
-	return within(ctx, doing, acting(admin, next), func(s *session) error {
+	as, err := provider.Acting(p, doing, admin, next)
+	if err != nil {
+		return err
+	}
+	return within(ctx, doing, as, func(s *session) error {
 		if err := s.usable(from); err != nil {
 			return err
 		}
@@ -183,7 +187,11 @@ func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credentia
 	if !whole && c.Part(password).IsZero() {
 		return incomplete(doing, "the password is needed: the user may have others")
 	}
-	return within(ctx, doing, acting(admin, c), func(s *session) error {
+	as, err := provider.Acting(p, doing, admin, c)
+	if err != nil {
+		return err
+	}
+	return within(ctx, doing, as, func(s *session) error {
 		u, err := s.user(who)
 		if err != nil || !u.there {
 			return err

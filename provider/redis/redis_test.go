@@ -180,7 +180,8 @@ func TestNoPasswordOnTheWire(t *testing.T) {
 		up.Close()
 	}()
 	admin := s.Admin()
-	_, admin.Params["port"], _ = net.SplitHostPort(l.Addr().String())
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	admin.Params["port"], next.Params["port"] = port, port
 	if err := p.Apply(t.Context(), admin, old, next); err != nil {
 		t.Fatal(err)
 	}

@@ -28,11 +28,6 @@ type session struct {
 	hide func(string) string
 }
 
-// acting is the admin's credential, for the server of another.
-func acting(admin, c provider.Credential) provider.Credential {
-	return server.Acting(admin, c, host, port, secure, roots, cert, key)
-}
-
 // within does something in a session. All errors that it returns are *provider.Error; a
 // refusal in one is the server's. They show none of the passwords, nor their hashes.
 func within(ctx context.Context, doing string, c provider.Credential, do func(*session) error, others ...provider.Credential) error {

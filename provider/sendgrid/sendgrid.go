@@ -36,7 +36,7 @@ func (p *Provider) Info() provider.Info {
 		Name: "sendgrid", Title: "SendGrid API key", Page: "https://app.sendgrid.com/settings/api_keys",
 		Others:      "a subuser in the EU",
 		Parts:       []provider.Part{{Name: "value"}},
-		Params:      []provider.Param{{Name: "url", Meaning: "the address of the API; for subusers in the EU it is https://api.eu.sendgrid.com", Default: global}},
+		Params:      []provider.Param{{Name: "url", Meaning: "the address of the API; for subusers in the EU it is https://api.eu.sendgrid.com", Default: global, Server: true}},
 		Admin:       "a key of the same user with the scopes api_keys.create, api_keys.read and api_keys.delete, unless the key has them itself",
 		Propagation: time.Minute, // “some small propagation delay”
 		Sources: []string{
@@ -70,7 +70,11 @@ func (p *Provider) send(ctx context.Context, as, at provider.Credential, call we
 	if key.IsZero() {
 		return web.Answer{}, failed(call.Doing, provider.Incomplete, "a key is needed")
 	}
-	call.URL = strings.TrimSuffix(at.Params["url"], "/")
+	as, err := provider.Acting(p, call.Doing, as, at)
+	if err != nil {
+		return web.Answer{}, err
+	}
+	call.URL = strings.TrimSuffix(as.Params["url"], "/")
 	if call.URL == "" {
 		call.URL = global
 	}

@@ -46,19 +46,6 @@ const (
 	Disable    = "disable"
 )
 
-// Acting is the admin's credential, for the server of another, which these parameters name.
-// Its own are for one whose way there differs.
-func Acting(admin, c provider.Credential, params ...string) provider.Credential {
-	if admin.Params[Host] == "" {
-		there := map[string]string{}
-		for _, name := range params {
-			there[name] = c.Params[name]
-		}
-		admin.Params = there
-	}
-	return admin
-}
-
 // Address is where to log in with a credential, and an error if there is something missing
 // for that. Otherwise is the port if none is said.
 func Address(c provider.Credential, otherwise string) (host string, port uint16, err error) {

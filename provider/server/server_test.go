@@ -40,17 +40,6 @@ func TestAddress(t *testing.T) {
 	}
 }
 
-func TestActing(t *testing.T) {
-	c := credential("p", map[string]string{"host": "h", "port": "1", "users": "a,b"})
-	if got := server.Acting(provider.Credential{ID: "admin"}, c, "host", "port"); got.ID != "admin" || got.Params["host"] != "h" || got.Params["port"] != "1" || got.Params["users"] != "" {
-		t.Errorf("%+v", got)
-	}
-	own := provider.Credential{ID: "admin", Params: map[string]string{"host": "another"}}
-	if got := server.Acting(own, c, "host", "port"); got.Params["host"] != "another" || got.Params["port"] != "" {
-		t.Errorf("%+v", got)
-	}
-}
-
 var here = map[string]bool{
 	"localhost": true, "127.0.0.1": true, "127.1.2.3": true, "::1": true,
 	"db.example.com": false, "192.0.2.1": false, "localhost.example.com": false, "2001:db8::1": false, "": false,

@@ -50,7 +50,8 @@ func (Provider) Info() provider.Info {
 			{Name: known, Meaning: "the file with the host's key", Default: "~/.ssh/known_hosts"},
 			{Name: file, Meaning: "the file on the host that lists the key, from the user's home", Default: ".ssh/authorized_keys"},
 		},
-		Admin: "a key that may log in and run a shell, as the same user or one that may write the file",
+		Admin:   "a key that may log in and run a shell, as the same user or one that may write the file",
+		Lingers: provider.Lingers{What: "connections that are open, until they are ended on the host"},
 		Sources: []string{
 			"https://man.openbsd.org/sshd.8#AUTHORIZED_KEYS_FILE_FORMAT",
 			"RFC 4252",
@@ -138,7 +139,7 @@ func (p Provider) Plan(ctx context.Context, admin, old provider.Credential) (pro
 	if err != nil {
 		return provider.Plan{}, err
 	}
-	plan := provider.Plan{Notes: []string{"sessions that are open go on when the old key's line is removed: end them on the host"}}
+	var plan provider.Plan
 	err = edit(ctx, doing, admin, old, func(lines []byte) ([]byte, error) {
 		l, ok := find(lines, id)
 		if !ok {

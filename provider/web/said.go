@@ -109,7 +109,7 @@ func (a *Answer) Probe(codes []Code) (provider.Probe, Said, error) {
 		}
 		return bare, nil, nil // a proxy, or a login page
 	}
-	probe := provider.Probe{Code: strconv.Itoa(a.Status)}
+	probe := provider.Probe{Code: strconv.Itoa(a.Status), After: a.After}
 	for _, c := range codes {
 		if word, ok := c.of(a.Status, said); ok {
 			probe.State, probe.Code = c.State, strings.TrimSpace(probe.Code+" "+word)

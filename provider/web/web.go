@@ -81,11 +81,11 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Ahead  time.Duration // how far our clock is ahead of the server's, to the second; zero if it did not say
+	After  time.Duration // when it may be asked again; zero if it did not say
 
 	client Client
 	doing  string
 	body   []byte
-	after  time.Duration
 }
 
 // Do makes a call, once. There is no error if an answer came, whatever it says. The
@@ -118,7 +118,7 @@ func (c Client) Do(ctx context.Context, call Call) (Answer, error) {
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
 		a.Ahead = sent.Add(got.Sub(sent) / 2).Sub(date.Add(time.Second / 2)).Round(time.Second)
 	}
-	a.after = retryAfter(resp.Header.Get("Retry-After"), got)
+	a.After = retryAfter(resp.Header.Get("Retry-After"), got)
 	a.body, err = io.ReadAll(resp.Body)
 	return a, err
 }
@@ -263,7 +263,7 @@ func (a Answer) Failure(kind provider.Kind, code string, err error) *provider.Er
 	if code == "" {
 		code = strconv.Itoa(a.Status)
 	}
-	return &provider.Error{Provider: a.client.Provider, Doing: a.doing, Kind: kind, Code: code, After: a.after, Err: err}
+	return &provider.Error{Provider: a.client.Provider, Doing: a.doing, Kind: kind, Code: code, After: a.After, Err: err}
 }
 
 // Refusal is the error that the status alone amounts to; nil if it is none.
@@ -296,7 +296,7 @@ func (a Answer) Done(status int) error {
 // Bare is what the status alone says of the credential that asked. A refusal says nothing: it
 // may be that of a proxy.
 func (a Answer) Bare() (provider.Probe, error) {
-	probe := provider.Probe{State: provider.Unknown, Code: strconv.Itoa(a.Status)}
+	probe := provider.Probe{State: provider.Unknown, Code: strconv.Itoa(a.Status), After: a.After}
 	switch {
 	case a.Status == http.StatusTooManyRequests:
 		probe.State = provider.Throttled
@@ -318,6 +318,21 @@ func Beforehand(err error) error {
 		return &c
 	}
 	return err
+}
+
+// Afterwards is the error of a call made after one that has changed something, and what
+// that was: whatever became of it, it is not true that nothing has happened.
+func Afterwards(done string, err error) error {
+	var e *provider.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	c := *e
+	c.Kind, c.Err = provider.Unclear, fmt.Errorf("%s, and then: %s", done, e.Kind)
+	if e.Err != nil {
+		c.Err = fmt.Errorf("%w: %w", c.Err, e.Err)
+	}
+	return &c
 }
 
 // With is the call with a body in JSON. One that cannot be written is not sent: Do fails.

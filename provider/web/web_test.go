@@ -468,3 +468,28 @@ func TestToken(t *testing.T) {
 		}
 	}
 }
+
+// TestAfterwards: whatever came of a second change, nobody takes it for nothing, and why is
+// kept.
+func TestAfterwards(t *testing.T) {
+	for _, kind := range []provider.Kind{provider.Refused, provider.Forbidden, provider.NoSlot, provider.Busy, provider.Unreached, provider.Unclear, provider.Malformed, provider.Incomplete} {
+		was := &provider.Error{Provider: "some", Doing: "delete it", Kind: kind, Code: "7", After: time.Second, Hint: "wait", Err: context.Canceled}
+		err := web.Afterwards("it is out of use", was)
+		want := *was
+		var e *provider.Error
+		if !errors.As(err, &e) || e.Kind != provider.Unclear || !errors.Is(err, context.Canceled) {
+			t.Fatalf("%s: %v", kind, err)
+		}
+		want.Kind, want.Err = e.Kind, e.Err
+		if *e != want || !strings.Contains(e.Error(), "it is out of use, and then: "+string(kind)+": context canceled") || was.Kind != kind {
+			t.Errorf("%s: %v", kind, err)
+		}
+	}
+	bare := web.Afterwards("it is out of use", &provider.Error{Kind: provider.Busy})
+	if text := bare.Error(); !strings.HasSuffix(text, "it is out of use, and then: throttled") {
+		t.Error(text)
+	}
+	if web.Afterwards("it is out of use", nil) != nil {
+		t.Error("a call that went well is no error")
+	}
+}

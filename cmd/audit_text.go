@@ -1,0 +1,105 @@
+package cmd
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/keywright/keywright/audit"
+)
+
+// textWidth is how many columns text for people may have.
+const textWidth = 80
+
+// auditText is an entry for people: a row of a table, and lines below it.
+type auditText struct {
+	cells [6]string
+	notes []string
+}
+
+func textOf(x audit.Entry) (t auditText) {
+	key, ended := escaped(cmp.Or(x.Key, x.Environment)), string(x.Decision)
+	if x.Version != "" {
+		key += " v" + escaped(x.Version)
+	}
+	how, why, _ := strings.Cut(x.Result, ": ")
+	if how != "" {
+		ended = escaped(how)
+	}
+	t.cells = [6]string{fmt.Sprint(x.Seq), moment(x.Time), escaped(x.User), escaped(x.Verb), ended, strings.TrimSpace(key)}
+	note := func(text string) { t.notes = append(t.notes, text) }
+	if x.Of != nil {
+		note(fmt.Sprintf("the end of entry %d", *x.Of))
+	}
+	if why != "" {
+		note(escaped(why))
+	}
+	if x.Child != nil {
+		note(fmt.Sprintf("to process %d", x.Child.PID))
+	}
+	if x.Reason != "" {
+		note(escaped(x.Reason))
+	}
+	return t
+}
+
+// printAudit prints entries in so many columns. What of a row has no room is below it, as
+// its notes are.
+func printAudit(w io.Writer, width int, all []auditText) error {
+	var widths [len(auditText{}.cells)]int
+	for _, t := range all {
+		for i, c := range t.cells {
+			widths[i] = max(widths[i], utf8.RuneCountInString(c))
+		}
+	}
+	indent := widths[0] + 2
+	for _, t := range all {
+		var b strings.Builder
+		for i, c := range t.cells {
+			b.WriteString(c + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c)+2))
+		}
+		row, last := strings.TrimRight(b.String(), " "), len(t.cells)-1
+		if utf8.RuneCountInString(row) > width {
+			row = strings.TrimRight(strings.TrimSuffix(row, t.cells[last]), " ")
+			t.notes = append([]string{t.cells[last]}, t.notes...)
+		}
+		lines := []string{row}
+		for _, note := range t.notes {
+			lines = append(lines, wrap(note, strings.Repeat(" ", indent), width)...)
+		}
+		if _, err := io.WriteString(w, strings.Join(lines, "\n")+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// wrap breaks a text into lines of so many columns, each behind an indentation; in a word
+// only where that is longer than a line.
+func wrap(text, indent string, width int) (lines []string) {
+	room := max(width-len(indent), 1)
+	line, used := "", 0
+	end := func() {
+		if used > 0 {
+			lines = append(lines, indent+line)
+		}
+		line, used = "", 0
+	}
+	for word := range strings.FieldsSeq(text) {
+		runes := []rune(word)
+		if used > 0 && used+1+len(runes) > room {
+			end()
+		}
+		for ; len(runes) > room; runes = runes[room:] {
+			lines = append(lines, indent+string(runes[:room]))
+		}
+		if used > 0 {
+			line, used = line+" ", used+1
+		}
+		line, used = line+string(runes), used+len(runes)
+	}
+	end()
+	return lines
+}

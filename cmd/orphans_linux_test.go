@@ -1,0 +1,154 @@
+package cmd
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// tokens is a GitLab project and its tokens, as far as it takes to list and to delete them
+// (docs.gitlab.com/api/project_access_tokens). It is asked with one that may.
+type tokens struct {
+	mu   sync.Mutex
+	name map[int]string
+}
+
+func (s *tokens) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	refuse := func(status int, text string) {
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"message": %q}`, text)
+	}
+	shown := func(id int) map[string]any {
+		t := map[string]any{"id": id, "name": s.name[id], "scopes": []string{"api"}, "active": true, "revoked": false, "created_at": time.Now().Add(-72 * time.Hour).UTC()}
+		if id == 3 {
+			t["last_used_at"] = time.Now().Add(-5 * time.Hour).UTC()
+		}
+		return t
+	}
+	const path = "/api/v4/projects/7/access_tokens"
+	admin := r.Header.Get("Private-Token") == "the-admin-token"
+	switch token := r.Header.Get("Private-Token"); {
+	case !admin && token != "the-own-token":
+		refuse(http.StatusUnauthorized, "401 Unauthorized")
+	case r.Method == http.MethodGet && r.URL.Path == "/api/v4/personal_access_tokens/self":
+		id := 1
+		if admin {
+			id = 99
+		}
+		json.NewEncoder(w).Encode(shown(id))
+	case !admin:
+		refuse(http.StatusForbidden, "403 Forbidden")
+	case r.Method == http.MethodGet && r.URL.Path == path:
+		var all []map[string]any
+		for _, id := range slices.Sorted(maps.Keys(s.name)) {
+			all = append(all, shown(id))
+		}
+		json.NewEncoder(w).Encode(all)
+	case r.Method == http.MethodDelete && strings.HasPrefix(r.URL.Path, path+"/"):
+		id, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, path+"/"))
+		if _, there := s.name[id]; !there {
+			refuse(http.StatusNotFound, "404 Not Found")
+			return
+		}
+		delete(s.name, id)
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		refuse(http.StatusNotFound, "404 Not Found")
+	}
+}
+
+func (s *tokens) left() []int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Sorted(maps.Keys(s.name))
+}
+
+// TestOrphans: orphans are listed with what is known of them, and deleted each after a yes:
+// never the key in use, though keywright issued that, too, nor that of another name here.
+// That is on record.
+func TestOrphans(t *testing.T) {
+	inVerb(t)
+	useAgefile(t)
+	s := &tokens{name: map[int]string{1: "keywright-20260101-00000001", 2: "keywright-20260202-00000002", 3: "keywright-20260303-00000003", 4: "mine", 5: "keywright-20260505-00000005"}}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	alone := func(stdin string, code int, args ...string) string {
+		t.Helper()
+		cmd := process(t.Name(), 0, change{verb: verb{args: args, stdin: stdin}})
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // without a terminal
+		out, err := cmd.CombinedOutput()
+		if exit, _ := err.(*exec.ExitError); err != nil && exit == nil || cmd.ProcessState.ExitCode() != code {
+			t.Fatalf("%v: %v, want exit %d\n%s", args, err, code, out)
+		}
+		return string(out)
+	}
+	says := func(out string, words ...string) {
+		t.Helper()
+		for _, w := range words {
+			if !strings.Contains(out, w) {
+				t.Errorf("no %q in:\n%s", w, out)
+			}
+		}
+		if strings.Contains(out, "0001") {
+			t.Errorf("a time that is none:\n%s", out)
+		}
+	}
+	alone("the-admin-token", 0, "set", "dev/ADMIN")
+	for name, id := range map[string]string{"dev/GL": "1", "dev/OTHER": "5"} {
+		alone("the-own-token", 0, "set", name, "--provider", "gitlab", "--param", "url="+server.URL, "--param", "project=7", "--admin", "dev/ADMIN", "--public-id", id)
+	}
+	out := alone("", 1, "rotate", "orphans", "dev/GL")
+	says(out, "ORPHAN OF  AGE  LAST USED  LABEL                        ID\n",
+		"dev/GL     3 d  not told   keywright-20260202-00000002  2\n",
+		"dev/GL     3 d  5 h ago    keywright-20260303-00000003  3\n",
+		"→ keywright rotate orphans dev/GL --delete\n")
+	if n := strings.Count(out, "dev/GL  "); n != 2 {
+		t.Errorf("%d orphans:\n%s", n, out)
+	}
+	says(alone("", 1, "rotate", "orphans"), "→ keywright rotate orphans dev/GL --delete\n", "→ keywright rotate orphans dev/OTHER --delete\n")
+
+	says(alone("", exitFailed, "rotate", "orphans", "dev/GL", "--delete"), "there is no terminal to ask at: 2 \"keywright-20260202-00000002\" at GitLab", "last used: not told", "hint: at a terminal: keywright rotate orphans dev/GL --delete")
+	says(alone("", exitFailed, "rotate", "orphans", "dev/GL", "1", "--delete"), `"1" is no orphan of dev/GL`)
+	says(alone("", exitFailed, "rotate", "orphans", "dev/GL", "4", "--delete"), `"4" is no orphan of dev/GL`)
+	says(alone("", exitFailed, "rotate", "orphans", "dev/GL", "5", "--delete"), `"5" is no orphan of dev/GL`)
+	says(alone("", exitUsage, "rotate", "orphans", "--delete"), "hint: for example: keywright rotate orphans prod/AWS --delete")
+	says(alone("", exitUsage, "rotate", "orphans", "dev/GL", "2"), "hint: to delete it: keywright rotate orphans dev/GL 2 --delete")
+	says(alone("", exitFailed, "rotate", "orphans", "dev/ADMIN"), "its provider lists no keys")
+	if got := s.left(); !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
+		t.Fatalf("left are %v", got)
+	}
+
+	y := newTypist(t)
+	cmd := y.start("rotate", "orphans", "dev/GL", "--delete")
+	y.until("[y/N] ")
+	y.types("n\n")
+	y.until("[y/N] ")
+	y.types("y\n")
+	if code := y.ended(cmd); code != exitFindings {
+		t.Errorf("exit %d", code)
+	}
+	y.until("deleted 3")
+	if got := s.left(); !slices.Equal(got, []int{1, 2, 4, 5}) {
+		t.Errorf("left are %v", got)
+	}
+	cmd = y.start("rotate", "orphans", "dev/GL", "2", "--delete")
+	y.until("[y/N] ")
+	y.types("y\n")
+	if code := y.ended(cmd); code != exitOK || !slices.Equal(s.left(), []int{1, 4, 5}) {
+		t.Errorf("exit %d, left are %v", code, s.left())
+	}
+	says(alone("", 0, "rotate", "orphans"), "no orphan is there")
+	says(alone("", 0, "audit", "show", "--key", "dev/GL"), "its orphan 3 is ended", "its orphan 2 is ended")
+}

@@ -1,0 +1,215 @@
+package rotate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/keywright/keywright/provider"
+)
+
+// ErrStray says that a provider has a key that keywright issued and nothing here knows.
+var ErrStray = errors.New("keywright issued it, and no key and no rotation here knows it")
+
+// remember notes which credentials there are before one is issued: by that a key is found
+// that was made when nobody was left to store it. Once a key was asked for, what is new may
+// be that one, and the list stays as it is.
+func (w *work) remember(ctx context.Context) error {
+	l, ok := w.p.(provider.Lister)
+	if !ok || !is[provider.Issuer](w.p) || !w.j.Asked.IsZero() {
+		return nil
+	}
+	all, err := l.List(ctx, w.admin, w.old)
+	if err != nil {
+		return fmt.Errorf("list the keys there are: %w", err)
+	}
+	w.j.Known = nil
+	for _, c := range all {
+		w.j.Known = append(w.j.Known, c.ID)
+	}
+	return w.strays(ctx, all)
+}
+
+// strays refuses a provider that has a key of keywright's which belongs to nothing. If the
+// old one's id is not known, it may be that.
+func (w *work) strays(ctx context.Context, all []provider.Listed) error {
+	if w.j.OldID == "" {
+		return nil
+	}
+	keys, err := w.Store.Keys(ctx)
+	if err != nil {
+		return err
+	}
+	for _, c := range all {
+		if IsLineage(c.Label) && !c.Disabled && c.ID != w.j.OldID && !belongs(c, keys, w.j.Provider) {
+			return &advised{fmt.Errorf("%s: %w", w.described(c), ErrStray), "'keywright rotate orphans' lists such keys; when it is gone: keywright rotate resume " + w.j.ID}
+		}
+	}
+	return nil
+}
+
+// belongs reports whether a listed key is one that is kept here, or may be the new one of a
+// rotation that is open.
+func belongs(c provider.Listed, keys []Key, at string) bool {
+	return slices.ContainsFunc(keys, func(k Key) bool {
+		return k.Provider == at && (c.ID != "" && k.ID == c.ID || k.Rotation != "" && strings.Contains(c.Label, lineage(k.Rotation)))
+	})
+}
+
+// described is a listed key in words.
+func (w *work) described(c provider.Listed) string {
+	text := c.ID
+	if c.Label != "" {
+		text += fmt.Sprintf(" %q", c.Label)
+	}
+	if !c.Created.IsZero() {
+		text += ", made " + c.Created.Local().Format(time.DateTime)
+	}
+	switch {
+	case !c.LastUsed.IsZero():
+		text += ", last used " + c.LastUsed.Local().Format(time.DateTime)
+	case w.p.Info().Uses:
+		text += ", of no use that is told"
+	}
+	return text
+}
+
+// foreign reports whether a listed key can't be one that this rotation has lost: it was
+// there before, it is one of the two, or it has the label of something else.
+func (j *Journal) foreign(c provider.Listed) bool {
+	return c.ID == j.OldID || c.ID == j.NewID || slices.Contains(j.Known, c.ID) || c.Label != "" && !strings.Contains(c.Label, j.Lineage())
+}
+
+// orphan ends what this rotation may have issued when it died, or when no clear answer
+// came. A list that has nothing new is not believed before the key would be known
+// everywhere.
+func (w *work) orphan(ctx context.Context) (result, error) {
+	w.j.Unclear = true
+	l, lists := w.p.(provider.Lister)
+	r, revokes := w.p.(provider.Revoker)
+	if !lists || !revokes {
+		question := fmt.Sprintf("A new key may have been made at %s when keywright ended, and its secret is lost. Is there none, or did you delete it? It may be called %s. %s", w.p.Info().Title, w.j.Lineage(), w.p.Info().Page)
+		if w.yes(question) {
+			return result{}, nil
+		}
+		return result{need: &Need{Question: question}}, nil
+	}
+	if err := w.begin(ctx); err != nil { // whoever comes later finds that this was done
+		return result{}, err
+	}
+	all, err := l.List(ctx, w.admin, w.old)
+	if err != nil {
+		return result{}, fmt.Errorf("look for a key that was issued and lost: %w", err)
+	}
+	keys, err := w.Store.Keys(ctx)
+	if err != nil {
+		return result{}, err
+	}
+	var need *Need
+	found := false
+	for _, c := range all {
+		if w.j.foreign(c) {
+			continue
+		}
+		if c.Label == "" { // it may be anybody's
+			question := "There since a new key was asked for, and perhaps the one whose answer was lost: " + w.described(c) + ". Delete it? A no says that it is somebody else's."
+			switch {
+			case belongs(c, keys, w.j.Provider):
+				continue
+			case w.no(question):
+				w.j.Known = append(w.j.Known, c.ID)
+				continue
+			case !w.yes(question):
+				if need == nil {
+					need = &Need{Question: question, No: true}
+				}
+				continue
+			}
+		}
+		if err := r.Revoke(ctx, w.admin, provider.Credential{ID: c.ID, Params: w.key.Params}, w.old); err != nil {
+			return result{}, fmt.Errorf("end %s, which was issued and lost: %w", c.ID, err)
+		}
+		found = true
+	}
+	if need != nil {
+		return result{need: need}, nil
+	}
+	if known := w.j.Asked.Add(w.p.Info().Propagation); !found && w.Now().Before(known) {
+		return result{until: known, note: "no key that was issued and lost is listed, which may take a while"}, nil
+	}
+	return result{}, nil
+}
+
+// late looks once more for what this rotation may have issued and lost.
+func (w *work) late(ctx context.Context) error {
+	l, ok := w.p.(provider.Lister)
+	if !ok || !w.j.unclear() {
+		return nil
+	}
+	beside := w.old
+	if w.j.New != 0 {
+		beside = w.next
+	}
+	all, err := l.List(ctx, w.admin, beside)
+	if err != nil {
+		return fmt.Errorf("look once more for a key that was issued and lost: %w", err)
+	}
+	for _, c := range all {
+		if !w.j.foreign(c) {
+			w.j.suspect(c.ID)
+		}
+	}
+	return nil
+}
+
+// unclear reports whether it was ever not known if a key was issued.
+func (j *Journal) unclear() bool { return j.Unclear || j.New == 0 && j.begun(Issue) }
+
+func (j *Journal) suspect(id string) {
+	if id != "" && !slices.Contains(j.Suspects, id) {
+		j.Suspects = append(j.Suspects, id)
+	}
+}
+
+// suspected reports whether a rotation that is over may have left a key behind: its
+// journal says so, or it was made when one was asked for.
+func (j *Journal) suspected(c provider.Listed) bool {
+	made := j.unclear() && !c.Created.IsZero() && c.Created.Sub(j.Asked).Abs() <= skew
+	return !j.Open() && (slices.Contains(j.Suspects, c.ID) || made && !j.foreign(c))
+}
+
+// Orphans are the credentials that keywright issued for a key, by their labels or by what
+// journals say, and that are neither a current one nor one of an open rotation.
+func (e *Engine) Orphans(ctx context.Context, name string, known []*Journal) ([]provider.Listed, error) {
+	key, err := e.Store.Key(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	p, _ := e.Provider(key.Provider)
+	l, ok := p.(provider.Lister)
+	if !ok {
+		return nil, nil
+	}
+	w, err := e.work(ctx, &Journal{Key: name, Provider: key.Provider, Old: key.Current, OldID: key.ID})
+	if err != nil {
+		return nil, err
+	}
+	all, err := l.List(ctx, w.admin, w.old)
+	if err != nil {
+		return nil, fmt.Errorf("look for orphans of %s: %w", name, err)
+	}
+	keys, err := e.Store.Keys(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(all, func(c provider.Listed) bool {
+		used := belongs(c, keys, key.Provider) || slices.ContainsFunc(known, func(j *Journal) bool {
+			return j.Open() && (c.ID == j.OldID || c.ID == j.NewID || strings.Contains(c.Label, j.Lineage()))
+		})
+		left := IsLineage(c.Label) || slices.ContainsFunc(known, func(j *Journal) bool { return j.Key == name && j.suspected(c) })
+		return used || !left
+	}), nil
+}

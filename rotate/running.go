@@ -1,0 +1,40 @@
+package rotate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// running names the programs that run started with the old key and that are still there;
+// empty if there are none.
+func (w *work) running(ctx context.Context) (string, error) {
+	all, err := w.Running(ctx, w.j.Key, w.j.Old)
+	if err != nil || len(all) == 0 {
+		return "", err
+	}
+	var words []string
+	for _, p := range all {
+		words = append(words, fmt.Sprintf("%s, PID %d, since %s", p.Program, p.PID, p.Started.Local().Format(time.DateTime)))
+	}
+	return "still running with the old key: " + strings.Join(words, "; "), nil
+}
+
+// letGo asks whether the old key may end while programs run with it. In an emergency nobody
+// is asked: they are named.
+func (w *work) letGo(ctx context.Context, verb string) (result, error) {
+	words, err := w.running(ctx)
+	urgent := w.j.Urgent || w.j.Mode == Emergency
+	switch {
+	case urgent && err != nil:
+		return result{note: err.Error()}, nil
+	case err != nil || words == "" || urgent:
+		return result{note: words}, err
+	}
+	question := "S" + words[1:] + ". " + verb + " it all the same?"
+	if w.yes(question) {
+		return result{}, nil
+	}
+	return result{need: &Need{Question: question}}, nil
+}
