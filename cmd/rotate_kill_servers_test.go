@@ -153,6 +153,7 @@ func TestKillRotationAtServer(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for proofs")
 	}
+	t.Parallel() // it does little else
 	var all sync.WaitGroup
 	for _, f := range families {
 		all.Go(func() {

@@ -336,6 +336,7 @@ func TestRotateServers(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for proofs")
 	}
+	t.Parallel() // it does little else
 	var all sync.WaitGroup
 	for _, s := range sites {
 		all.Go(func() { // it waits for most of the time
