@@ -82,8 +82,14 @@ var mayImport = map[string][]string{
 	"rotate/consumer/vault":  {"provider", "provider/web", "secret"},
 
 	"rotate/consumer/consumertest": {"provider", "rotate", "secret"},
-	// Servers that tests start.
-	"provider/providertest/pgserver": {},
+	// Servers that tests start, and fakes of some.
+	"provider/approle/approletest":        {"provider", "provider/providertest", "secret"},
+	"provider/providertest/daemon":        {},
+	"provider/providertest/mariadbserver": {"provider", "provider/providertest/daemon", "secret"},
+	"provider/providertest/pgserver":      {"provider/providertest/daemon"},
+	"provider/providertest/rabbitserver":  {"provider", "provider/providertest/daemon", "secret"},
+	"provider/providertest/redisserver":   {"provider", "provider/providertest/daemon", "secret"},
+	"provider/providertest/sshserver":     {"provider", "provider/providertest/daemon", "secret"},
 
 	"config":                       {"scan", "secret", "internal/durable"},
 	"secret":                       {},

@@ -29,7 +29,7 @@ import (
 )
 
 // These tell a copy of the test that it is a verb: its arguments as JSON, and at which
-// write it is killed, 0 for none.
+// write it is killed, 0 for none, -1 for none and to say how many there were.
 const (
 	verbVariable   = "KEYWRIGHT_TEST_VERB"
 	killAtVariable = "KEYWRIGHT_TEST_KILL_AT"
@@ -47,8 +47,8 @@ func inVerb(t *testing.T) {
 		t.Fatal(err)
 	}
 	term := systemTerminal()
-	if at > 0 {
-		killer := durabletest.NewKiller(at)
+	killer := durabletest.NewKiller(at)
+	if at != 0 {
 		term.disk = durable.On(killer)
 		term.items = func(dir string, ask asking) (keystore.Items, error) {
 			i, err := term.backend(dir, ask)
@@ -58,7 +58,23 @@ func inVerb(t *testing.T) {
 			return killedItems{i, killer}, err
 		}
 	}
-	os.Exit(run(t.Context(), term, args))
+	code := run(t.Context(), term, args)
+	if at < 0 {
+		fmt.Fprintf(os.Stderr, "%d writes\n", killer.Count())
+	}
+	os.Exit(code)
+}
+
+// writesOf is how many writes a process says that there were.
+func writesOf(t *testing.T, printed string) (n int) {
+	t.Helper()
+	for line := range strings.Lines(printed) {
+		if _, err := fmt.Sscanf(line, "%d writes", &n); err == nil {
+			return n
+		}
+	}
+	t.Fatalf("it does not say how many writes there were:\n%s", printed)
+	return 0
 }
 
 // killedItems counts what is changed in a keychain: before and after it is.

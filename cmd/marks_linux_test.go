@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -27,6 +29,8 @@ import (
 	"github.com/keywright/keywright/internal/durable/durabletest"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/keystoretest"
+	"github.com/keywright/keywright/provider/approle/approletest"
+	"github.com/keywright/keywright/provider/providertest"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -53,7 +57,7 @@ type hunt struct {
 }
 
 // keeps are files of the props that hold values by intention.
-var keeps = []string{"env", "broken.json", "broken.yaml", "conf.yaml", "secret.env", "consumer.env", "planted", "lines", "exported"}
+var keeps = []string{"env", "broken.json", "broken.yaml", "conf.yaml", "secret.env", "consumer.env", "role.env", "planted", "lines", "exported"}
 
 func newHunt(t *testing.T) *hunt {
 	t.Helper()
@@ -366,12 +370,18 @@ func paths(c *cobra.Command) (all []string) {
 func (h *hunt) do(what string, e errand, scr *screen) (code int) {
 	h.t.Helper()
 	code = run(h.t.Context(), &scr.terminal, e.args)
+	h.look(what, e, scr)
+	return code
+}
+
+// look searches what an errand printed, and what is on the disk.
+func (h *hunt) look(what string, e errand, scr *screen) {
+	h.t.Helper()
 	if !e.shows {
 		h.search(what, e, "standard output", scr.stdout.Bytes())
 	}
 	h.search(what, e, "standard error", scr.stderr.Bytes())
 	h.searchDisk(what, e)
-	return code
 }
 
 func (h *hunt) search(what string, e errand, where string, text []byte) {
@@ -773,6 +783,115 @@ func (h *failingHandle) Sync() error {
 	return h.Handle.Sync()
 }
 
+// role is a service over HTTP that issues keys, and dev/ROLE, one of them. All that is
+// secret is marked beforehand: it answers while something is searched.
+func (h *hunt) role() *approletest.Fake {
+	h.t.Helper()
+	texts := map[string]string{}
+	for _, what := range []string{"admin", "old"} {
+		texts[what] = h.mark("of the service, " + what)
+	}
+	for n := range 60 {
+		for _, what := range []string{"new", "token"} {
+			what = fmt.Sprint(what, n)
+			texts[what] = h.mark("of the service, " + what)
+		}
+	}
+	f := approletest.Serve(h.t, func(what string) string {
+		if texts[what] == "" {
+			h.t.Errorf("%s is not marked", what)
+		}
+		return texts[what]
+	})
+	args := []string{"set", "dev/ROLE", "--provider", "approle", "--admin", "dev/TOKEN"}
+	for name, value := range approletest.Params(f.Addr()) {
+		args = append(args, "--param", name+"="+value)
+	}
+	h.must(texts["admin"], "set", "dev/TOKEN")
+	h.must("role_id="+approletest.RoleID+"\nsecret_id="+texts["old"]+"\n", args...)
+	return f
+}
+
+// TestMarksOverHTTP rotates a key of a service over HTTP: in success, and with each call
+// answered in each of the ways that fail, then taken back. The service says all the secrets
+// there are in what it answers.
+func TestMarksOverHTTP(t *testing.T) {
+	if !nobody(t) {
+		return
+	}
+	h := newHunt(t)
+	f := h.role()
+	h.write("role.env", "ID='"+f.IDs[0].Secret+"'\n")
+	h.must("", "edit", "dev/ROLE", "--consumer", "env:"+h.prop("role.env")+",secret_id=ID",
+		"--consumer", "command:sh -c '{ cat /proc/self/cmdline /proc/$PPID/cmdline; env; } >"+h.prop("seen")+" && cat >/dev/null',part=secret_id")
+	h.keep()
+	var all strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(h.values)) {
+		all.WriteString(h.values[name] + " ")
+	}
+	quoted := inJSON(all.String())
+	failures := []struct {
+		name   string
+		answer providertest.Answer
+	}{
+		{"refused", providertest.Text(403, `{"errors": [`+quoted+`]}`)},
+		{"500", providertest.Text(500, `{"errors": [`+quoted+`]}`)},
+		{"not JSON", providertest.Text(200, "<html>"+all.String())},
+		{"half of it", providertest.Text(200, `{"data": {"secret_id": `+quoted)},
+		{"another form", providertest.Text(200, `{"data": `+quoted+`, "auth": `+quoted+`, "keys": `+quoted+`}`)},
+		{"hang-up", providertest.HangUp},
+		{"done, and a hang-up", providertest.After(providertest.HangUp)},
+	}
+	rotate := errand{args: []string{"rotate", "dev/ROLE"}}
+	if code := h.do("in success", rotate, h.screen("")); code != exitOK {
+		t.Errorf("exit %d", code)
+	}
+	if b, err := os.ReadFile(h.prop("seen")); len(b) == 0 {
+		t.Errorf("no program was given it: %v", err)
+	}
+	runs := 0
+	for _, call := range []string{
+		"POST /v1/sys/capabilities-self", "POST /v1/" + approletest.Role + "/secret-id/lookup", "POST /v1/" + approletest.Role + "/secret-id-accessor/lookup",
+		"GET /v1/" + approletest.Role + "/secret-id", "POST /v1/" + approletest.Role + "/secret-id", "POST " + approletest.Mount + "/login",
+		"POST /v1/auth/token/revoke-self", "POST /v1/" + approletest.Role + "/secret-id-accessor/destroy",
+	} {
+		for _, failure := range failures {
+			what := call + ": " + failure.name
+			h.reset()
+			f.Lock()
+			f.Reset()
+			f.Unlock()
+			ctx, cancel := context.WithCancel(t.Context())
+			var met atomic.Bool
+			f.Fault(call, func(w http.ResponseWriter, done func()) {
+				if !met.Swap(true) {
+					time.AfterFunc(100*time.Millisecond, cancel) // it would wait, and ask again
+				}
+				failure.answer(w, done)
+			})
+			scr := h.screen("")
+			code := run(ctx, &scr.terminal, rotate.args)
+			cancel()
+			h.look(what, rotate, scr)
+			if !met.Load() || code == exitOK {
+				t.Errorf("%s: met %v, exit %d", what, met.Load(), code)
+			}
+			f.Lock()
+			f.Answer = nil
+			f.Unlock()
+			for _, after := range [][]string{{"rotate", "ls"}, {"rotate", "abort"}, {"audit", "show"}} {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				scr := h.screen("")
+				run(ctx, &scr.terminal, after)
+				cancel()
+				h.look(what, errand{args: after}, scr)
+			}
+			runs++
+		}
+	}
+	t.Logf("%d failures", runs)
+}
+
 // roleVariable makes a copy of the test something else than a verb.
 const roleVariable = "KEYWRIGHT_TEST_ROLE"
 
@@ -830,26 +949,52 @@ func TestMarksInProcesses(t *testing.T) {
 	h.must(h.mark("small"), "set", "dev/A")
 	cores := h.cores(t, plain)
 
+	// A rotation has the new secret, and the provider is asked with it.
+	role := h.role()
+	hold := func() {
+		role.Lock()
+		defer role.Unlock()
+		role.Answer = func(_ http.ResponseWriter, r *http.Request, _ func()) bool {
+			if !strings.HasSuffix(r.URL.Path, "/login") || len(role.IDs) < 2 {
+				return false
+			}
+			_, _ = io.Copy(io.Discard, r.Body)
+			<-r.Context().Done()
+			return true
+		}
+	}
+	takeBack := func() {
+		role.Lock()
+		role.Answer = nil
+		role.Unlock()
+		h.must("", "rotate", "abort")
+	}
+
 	waits := `ulimit -c 0; echo ready; exec cat >/dev/null`
 	for name, c := range map[string]struct {
 		role, stdin, until string // what is waited for on standard output
 		args               []string
+		before, after      func()
 	}{
-		"set":   {stdin: h.mark("typed"), args: []string{"set", "dev/B"}},
-		"get":   {args: []string{"get", "big/A"}, until: large[:markBlock]},
-		"run":   {args: []string{"run", "--env", "dev", "--mask", "--", "sh", "-c", waits}, until: "ready"},
-		"files": {args: []string{"run", "--env", "dev", "--files", "--", "sh", "-c", waits}, until: "ready"},
-		"panic": {role: "panics", args: []string{"get", "big/A"}},
+		"set":    {stdin: h.mark("typed"), args: []string{"set", "dev/B"}},
+		"get":    {args: []string{"get", "big/A"}, until: large[:markBlock]},
+		"run":    {args: []string{"run", "--env", "dev", "--mask", "--", "sh", "-c", waits}, until: "ready"},
+		"files":  {args: []string{"run", "--env", "dev", "--files", "--", "sh", "-c", waits}, until: "ready"},
+		"panic":  {role: "panics", args: []string{"get", "big/A"}},
+		"rotate": {args: []string{"rotate", "dev/ROLE"}, until: "issue: stored", before: hold, after: takeBack},
 	} {
 		for _, signal := range []syscall.Signal{syscall.SIGABRT, syscall.SIGQUIT} {
 			t.Run(fmt.Sprint(name, " ", signal), func(t *testing.T) {
+				if c.before != nil {
+					c.before()
+				}
 				p := h.begin(t, c.role, c.args)
 				if _, err := p.in.Write([]byte(c.stdin)); err != nil {
 					t.Fatal(err)
 				}
 				if c.role == "" {
 					p.waitFor(t, c.until)
-					h.look(t, p.cmd.Process.Pid)
+					h.inspect(t, p.cmd.Process.Pid)
 					if err := p.cmd.Process.Signal(signal); err != nil {
 						t.Fatal(err)
 					}
@@ -871,6 +1016,9 @@ func TestMarksInProcesses(t *testing.T) {
 					t.Errorf("it left %v", left)
 				}
 				h.searchDisk(name, errand{args: c.args})
+				if c.after != nil {
+					c.after()
+				}
 			})
 		}
 	}
@@ -949,8 +1097,8 @@ func (p *watched) end() string {
 	return p.cmd.ProcessState.String()
 }
 
-// look looks at what everybody, or the same user, can see of a process.
-func (h *hunt) look(t *testing.T, pid int) {
+// inspect looks at what everybody, or the same user, can see of a process.
+func (h *hunt) inspect(t *testing.T, pid int) {
 	t.Helper()
 	for _, name := range []string{"cmdline", "environ", "comm", "status", "maps"} {
 		b, err := os.ReadFile(fmt.Sprintf("/proc/%d/%s", pid, name))

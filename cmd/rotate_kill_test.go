@@ -44,6 +44,10 @@ func killRotation(t *testing.T, dir string) {
 	}
 	must(verb(first, "set", "dev/KEY", "--provider", "local", "--consumer", "env:"+env+",KEY", "--consumer", "json:"+config+",value=auth.key"))
 	keys := openReal(t)
+	counted, err := process("TestKillRotation", -1, verb("", "rotate", "dev/KEY")).CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v\n%s", err, counted)
+	}
 	step := 1
 	if !allCrashes() {
 		step = 29
@@ -75,7 +79,7 @@ func killRotation(t *testing.T, dir string) {
 			break
 		}
 	}
-	t.Logf("killed at %d writes, taken back %d times", kills, back)
+	t.Logf("killed at %d of %d writes, taken back %d times", kills, writesOf(t, string(counted)), back)
 	if kills < 2 {
 		t.Error("the test does not test it")
 	}

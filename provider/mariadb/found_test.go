@@ -8,6 +8,7 @@ import (
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/mariadb"
+	"github.com/keywright/keywright/provider/providertest/mariadbserver"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -42,14 +43,14 @@ func TestRecognizeHost(t *testing.T) {
 // TestVerifyFound: whoever is let in is alive. What is refused may be refused for the
 // address: it is not known.
 func TestVerifyFound(t *testing.T) {
-	s := start(t)
+	s := mariadbserver.Start(t)
 	password := rand.Text()
-	s.do(t, "CREATE USER app@'%' IDENTIFIED BY '"+password+"'")
+	s.Do(t, "CREATE USER app@'%' IDENTIFIED BY '"+password+"'")
 	for _, c := range []struct {
 		password string
 		want     provider.State
 	}{{password, provider.Alive}, {rand.Text(), provider.Unknown}} {
-		tried := s.credential("app", c.password)
+		tried := s.Credential("app", c.password)
 		tried.Found = true
 		probe, err := mariadb.Provider{}.Verify(t.Context(), tried)
 		if err != nil || probe.State != c.want || c.want == provider.Unknown && !strings.HasPrefix(probe.Code, "1045") {

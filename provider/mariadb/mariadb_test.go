@@ -13,20 +13,18 @@ import (
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/mariadb"
 	"github.com/keywright/keywright/provider/providertest"
+	"github.com/keywright/keywright/provider/providertest/mariadbserver"
 )
 
 // TestMariaDB starts the server that all the tests share.
 func TestMariaDB(t *testing.T) {
-	s := start(t)
-	s.admin = s.credential("kwadmin", rand.Text())
-	s.do(t, "CREATE USER kwadmin@'%' IDENTIFIED BY '"+reveal(s.admin)+"';\nGRANT CREATE USER, CONNECTION ADMIN, PROCESS ON *.* TO kwadmin@'%';\nGRANT SELECT ON mysql.* TO kwadmin@'%'")
+	s := mariadbserver.Start(t)
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, *server)
+		run  func(*testing.T, *mariadbserver.Server)
 	}{
 		{"conformance", testConformance},
 		{"names", testNames},
-		{"a program goes on", testProgramGoesOn},
 		{"sessions in place", testSessionsInPlace},
 		{"by itself", testByItself},
 		{"several hosts", testSeveralHosts},
@@ -41,59 +39,27 @@ func TestMariaDB(t *testing.T) {
 	}
 }
 
-// one makes a user.
-func (s *server) one(t *testing.T) provider.Credential {
-	t.Helper()
-	c := s.credential("app_"+strings.ToLower(rand.Text()[:8]), rand.Text())
-	s.do(t, "CREATE USER "+c.ID+"@'%' IDENTIFIED BY '"+reveal(c)+"'")
-	return c
-}
-
-// two makes users that take turns, and returns the one that is in use.
-func (s *server) two(t *testing.T) provider.Credential {
-	t.Helper()
-	c := s.one(t)
-	role, other := c.ID+"_role", c.ID+"_b"
-	s.do(t, strings.NewReplacer("ROLE_", role, "A_", c.ID+"@'%'", "B_", other+"@'%'").Replace(
-		"CREATE ROLE ROLE_;\nGRANT SELECT ON shop.* TO ROLE_;\nCREATE USER B_ ACCOUNT LOCK;\nGRANT ROLE_ TO A_;\nGRANT ROLE_ TO B_;\nSET DEFAULT ROLE ROLE_ FOR A_;\nSET DEFAULT ROLE ROLE_ FOR B_"))
-	c.Params["users"] = c.ID + " , " + other
-	return c
-}
-
-func (s *server) accepts(t *testing.T, c provider.Credential) bool {
-	t.Helper()
-	conn, err := s.login(t.Context(), string(c.Part("user").Reveal()), reveal(c))
-	if err != nil {
-		if code(err) == 0 {
-			t.Fatal(err)
-		}
-		return false
-	}
-	conn.Close()
-	return true
-}
-
 func at(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
 	c.Params = maps.Clone(c.Params)
 	c.Params["host"], c.Params["port"], _ = net.SplitHostPort(addr)
 	return mariadb.Provider{}, c
 }
 
-func testConformance(t *testing.T, s *server) {
+func testConformance(t *testing.T, s *mariadbserver.Server) {
 	subject := providertest.Subject{
-		Provider: mariadb.Provider{}, Admin: s.admin, Accepts: s.accepts, DeadCode: "1045", ByID: true,
-		Addr: net.JoinHostPort(host, s.port), At: at, Wire: true,
+		Provider: mariadb.Provider{}, Admin: s.Admin, Accepts: s.Accepts, DeadCode: "1045", ByID: true,
+		Addr: net.JoinHostPort("127.0.0.1", s.Port), At: at, Wire: true,
 	}
 	t.Run("two users", func(t *testing.T) {
-		subject.New = s.two
+		subject.New = s.Two
 		providertest.Provider(t, subject)
 	})
 	t.Run("two users, ed25519", func(t *testing.T) {
 		subject := subject
 		subject.At = nil
 		subject.New = func(t *testing.T) provider.Credential {
-			c := s.two(t)
-			s.do(t, "ALTER USER "+c.ID+"@'%' IDENTIFIED VIA ed25519 USING PASSWORD('"+reveal(c)+"');\nALTER USER "+c.ID+"_b@'%' IDENTIFIED VIA ed25519 USING PASSWORD('')")
+			c := s.Two(t)
+			s.Do(t, "ALTER USER "+c.ID+"@'%' IDENTIFIED VIA ed25519 USING PASSWORD('"+reveal(c)+"');\nALTER USER "+c.ID+"_b@'%' IDENTIFIED VIA ed25519 USING PASSWORD('')")
 			return c
 		}
 		providertest.Provider(t, subject)
@@ -101,14 +67,14 @@ func testConformance(t *testing.T, s *server) {
 	t.Run("in place, with TLS", func(t *testing.T) {
 		subject.InPlace = true
 		subject.New = func(t *testing.T) provider.Credential {
-			c := s.one(t)
+			c := s.One(t)
 			delete(c.Params, "sslmode")
-			c.Params["sslrootcert"] = s.path("roots.pem")
+			c.Params["sslrootcert"] = s.Path("roots.pem")
 			return c
 		}
 		subject.Admin.Params = nil // it takes the way that the others take
 		subject.At = func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
-			if c.ID == s.admin.ID {
+			if c.ID == s.Admin.ID {
 				return mariadb.Provider{}, c
 			}
 			return at(addr, c)
@@ -118,27 +84,27 @@ func testConformance(t *testing.T, s *server) {
 }
 
 // names that would do harm if they were not quoted.
-func testNames(t *testing.T, s *server) {
+func testNames(t *testing.T, s *mariadbserver.Server) {
 	for _, name := range []string{`Up per`, `qu"ote`, `apo'strophe`, "back`tick", `per%cent?`, `x'; DROP USER kwadmin; --`, `back\slash`, `ünïcode`, `at@sign`, ` TO x`, strings.Repeat("n", 78)} {
 		t.Run(name, func(t *testing.T) {
-			old := s.credential(name, rand.Text())
-			s.do(t, "CREATE USER "+quoted(name)+"@'%' IDENTIFIED BY '"+reveal(old)+"';\nCREATE USER "+quoted(name+"_b")+"@'%'")
+			old := s.Credential(name, rand.Text())
+			s.Do(t, "CREATE USER "+quoted(name)+"@'%' IDENTIFIED BY '"+reveal(old)+"';\nCREATE USER "+quoted(name+"_b")+"@'%'")
 			old.Params["users"] = name + "," + name + "_b"
 			if strings.TrimSpace(name) != name {
 				delete(old.Params, "users")
 			}
 			p := mariadb.Provider{}
-			if _, err := p.Plan(t.Context(), s.admin, old); err != nil {
+			if _, err := p.Plan(t.Context(), s.Admin, old); err != nil {
 				t.Fatal(err)
 			}
 			next := must(p.Make(t.Context(), old))(t)
-			if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+			if err := p.Apply(t.Context(), s.Admin, old, next); err != nil {
 				t.Fatal(err)
 			}
-			if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+			if err := p.Revoke(t.Context(), s.Admin, old, next); err != nil {
 				t.Fatal(err)
 			}
-			if !s.accepts(t, next) || s.accepts(t, old) {
+			if !s.Accepts(t, next) || s.Accepts(t, old) {
 				t.Error("the server accepts the wrong one")
 			}
 		})
@@ -155,41 +121,19 @@ func must[T any](v T, err error) func(t *testing.T) T {
 	}
 }
 
-// A program that is connected all along never meets a refusal, through two rotations and
-// back to the first user; and what it was logged in with is dead then, sessions and all.
-func testProgramGoesOn(t *testing.T, s *server) {
-	left := providertest.Turns{
-		Provider: mariadb.Provider{}, Admin: s.admin, Old: s.two(t), DeadCode: "1045", Refusal: "Error 1045",
-		Login: func(c provider.Credential) (providertest.Session, error) {
-			return s.login(t.Context(), c.ID, reveal(c))
-		},
-		Sessions: func(t *testing.T, user string) string {
-			return strings.TrimPrefix(s.do(t, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = '"+user+"'")[0], "0")
-		},
-	}.GoesOn(t)
-	s.do(t, "CREATE USER seen@'%' IDENTIFIED BY 'in-the-log'")
-	log := s.read(t, "general.log")
-	if !strings.Contains(log, "in-the-log") || !strings.Contains(log, "IDENTIFIED VIA mysql_native_password USING '*") {
-		t.Error("the log does not show what was done: the next check means nothing")
-	}
-	if strings.Contains(log, reveal(left)) {
-		t.Error("the server has logged the password")
-	}
-}
-
 // In place, a session goes on until the old password is revoked, and all end then.
-func testSessionsInPlace(t *testing.T, s *server) {
+func testSessionsInPlace(t *testing.T, s *mariadbserver.Server) {
 	p := mariadb.Provider{}
-	old, other := s.one(t), s.one(t)
-	before, beside := s.connect(t, old), s.connect(t, other)
+	old, other := s.One(t), s.One(t)
+	before, beside := s.Connect(t, old), s.Connect(t, other)
 	next := must(p.Make(t.Context(), old))(t)
-	if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+	if err := p.Apply(t.Context(), s.Admin, old, next); err != nil {
 		t.Fatal(err)
 	}
 	if !before.Alive() {
 		t.Error("a session was ended early")
 	}
-	if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+	if err := p.Revoke(t.Context(), s.Admin, old, next); err != nil {
 		t.Fatal(err)
 	}
 	if before.Alive() {
@@ -198,21 +142,21 @@ func testSessionsInPlace(t *testing.T, s *server) {
 	if !beside.Alive() {
 		t.Error("a session of another user was ended")
 	}
-	if !s.accepts(t, next) || s.accepts(t, old) {
+	if !s.Accepts(t, next) || s.Accepts(t, old) {
 		t.Error("the server accepts the wrong one")
 	}
 }
 
 // A user that may do nothing else can change its own password, and be asked twice.
-func testByItself(t *testing.T, s *server) {
+func testByItself(t *testing.T, s *mariadbserver.Server) {
 	for _, method := range []string{"mysql_native_password", "ed25519"} {
 		p := mariadb.Provider{}
-		old := s.one(t)
-		s.do(t, "ALTER USER "+old.ID+"@'%' IDENTIFIED VIA "+method+" USING PASSWORD('"+reveal(old)+"')")
+		old := s.One(t)
+		s.Do(t, "ALTER USER "+old.ID+"@'%' IDENTIFIED VIA "+method+" USING PASSWORD('"+reveal(old)+"')")
 		if plan := must(p.Plan(t.Context(), old, old))(t); !plan.InPlace {
 			t.Errorf("%+v", plan)
 		}
-		open := s.connect(t, old)
+		open := s.Connect(t, old)
 		next := must(p.Make(t.Context(), old))(t)
 		for range 2 {
 			if err := p.Apply(t.Context(), old, old, next); err != nil {
@@ -222,7 +166,7 @@ func testByItself(t *testing.T, s *server) {
 		if err := p.Revoke(t.Context(), next, old, next); err != nil || open.Alive() {
 			t.Errorf("a session goes on: %v", err)
 		}
-		if !s.accepts(t, next) || s.accepts(t, old) {
+		if !s.Accepts(t, next) || s.Accepts(t, old) {
 			t.Error("the server accepts the wrong one")
 		}
 		never := must(p.Make(t.Context(), old))(t)
@@ -240,58 +184,58 @@ func kind(err error) provider.Kind {
 }
 
 // All accounts of a name are one user: the old password is dead from wherever it comes.
-func testSeveralHosts(t *testing.T, s *server) {
+func testSeveralHosts(t *testing.T, s *mariadbserver.Server) {
 	p := mariadb.Provider{}
 	for _, turns := range []bool{false, true} {
-		old := s.one(t)
+		old := s.One(t)
 		names := []string{old.ID}
 		if turns {
 			names = append(names, old.ID+"_b")
-			s.do(t, "CREATE USER "+names[1]+"@'%'")
+			s.Do(t, "CREATE USER "+names[1]+"@'%'")
 			old.Params["users"] = strings.Join(names, ",")
 		}
 		for _, n := range names {
-			s.do(t, "CREATE USER "+n+"@'10.%' IDENTIFIED BY '"+reveal(old)+"';\nCREATE USER "+n+"@localhost IDENTIFIED BY '"+reveal(old)+"'")
+			s.Do(t, "CREATE USER "+n+"@'10.%' IDENTIFIED BY '"+reveal(old)+"';\nCREATE USER "+n+"@localhost IDENTIFIED BY '"+reveal(old)+"'")
 		}
 		if turns {
-			s.do(t, "SET PASSWORD FOR "+names[1]+"@'%' = PASSWORD('"+reveal(old)+"')")
+			s.Do(t, "SET PASSWORD FOR "+names[1]+"@'%' = PASSWORD('"+reveal(old)+"')")
 		}
-		must(p.Plan(t.Context(), s.admin, old))(t)
+		must(p.Plan(t.Context(), s.Admin, old))(t)
 		next := must(p.Make(t.Context(), old))(t)
-		if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+		if err := p.Apply(t.Context(), s.Admin, old, next); err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+		if err := p.Revoke(t.Context(), s.Admin, old, next); err != nil {
 			t.Fatal(err)
 		}
-		hash := s.do(t, "SELECT PASSWORD('"+reveal(next)+"')")[0]
-		if got := s.do(t, "SELECT authentication_string FROM mysql.user WHERE User = '"+next.ID+"'"); !slices.Equal(got, []string{hash, hash, hash}) {
+		hash := s.Do(t, "SELECT PASSWORD('"+reveal(next)+"')")[0]
+		if got := s.Do(t, "SELECT authentication_string FROM mysql.user WHERE User = '"+next.ID+"'"); !slices.Equal(got, []string{hash, hash, hash}) {
 			t.Errorf("the new password has the hash %s, and the accounts have %s", hash, got)
 		}
-		hash = s.do(t, "SELECT PASSWORD('"+reveal(old)+"')")[0]
-		if n := s.do(t, "SELECT COUNT(*) FROM mysql.user WHERE User = '"+old.ID+"' AND authentication_string = '"+hash+"'"); n[0] != "0" {
+		hash = s.Do(t, "SELECT PASSWORD('"+reveal(old)+"')")[0]
+		if n := s.Do(t, "SELECT COUNT(*) FROM mysql.user WHERE User = '"+old.ID+"' AND authentication_string = '"+hash+"'"); n[0] != "0" {
 			t.Errorf("%s accounts have the old password", n)
 		}
 	}
 }
 
 // What an account must do to be let in, and how often it may, stays.
-func testKeeps(t *testing.T, s *server) {
+func testKeeps(t *testing.T, s *mariadbserver.Server) {
 	p := mariadb.Provider{}
-	old := s.two(t)
+	old := s.Two(t)
 	other := old.ID + "_b"
 	for _, u := range []string{old.ID, other} {
-		s.do(t, "ALTER USER "+u+"@'%' REQUIRE SSL WITH MAX_USER_CONNECTIONS 7 PASSWORD EXPIRE INTERVAL 90 DAY")
+		s.Do(t, "ALTER USER "+u+"@'%' REQUIRE SSL WITH MAX_USER_CONNECTIONS 7 PASSWORD EXPIRE INTERVAL 90 DAY")
 	}
 	show := func() string {
-		all := s.do(t, "SHOW CREATE USER "+other+"@'%'")
+		all := s.Do(t, "SHOW CREATE USER "+other+"@'%'")
 		_, rest, _ := strings.Cut(all[0], "REQUIRE")
 		return rest
 	}
 	before := show()
-	must(p.Plan(t.Context(), s.admin, old))(t)
+	must(p.Plan(t.Context(), s.Admin, old))(t)
 	next := must(p.Make(t.Context(), old))(t)
-	if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+	if err := p.Apply(t.Context(), s.Admin, old, next); err != nil {
 		t.Fatal(err)
 	}
 	if want := strings.ReplaceAll(before, " ACCOUNT LOCK", ""); show() != want || !strings.Contains(want, "90 DAY") {
@@ -300,34 +244,34 @@ func testKeeps(t *testing.T, s *server) {
 }
 
 // Who has got another password since is left alone.
-func testAnotherHasCome(t *testing.T, s *server) {
+func testAnotherHasCome(t *testing.T, s *mariadbserver.Server) {
 	p := mariadb.Provider{}
-	old := s.two(t)
+	old := s.Two(t)
 	next := must(p.Make(t.Context(), old))(t)
-	if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+	if err := p.Apply(t.Context(), s.Admin, old, next); err != nil {
 		t.Fatal(err)
 	}
-	newer := s.credential(old.ID, rand.Text())
-	s.do(t, "SET PASSWORD FOR "+old.ID+"@'%' = PASSWORD('"+reveal(newer)+"')")
-	if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+	newer := s.Credential(old.ID, rand.Text())
+	s.Do(t, "SET PASSWORD FOR "+old.ID+"@'%' = PASSWORD('"+reveal(newer)+"')")
+	if err := p.Revoke(t.Context(), s.Admin, old, next); err != nil {
 		t.Fatal(err)
 	}
-	if !s.accepts(t, newer) || s.accepts(t, old) {
+	if !s.Accepts(t, newer) || s.Accepts(t, old) {
 		t.Error("the server accepts the wrong one")
 	}
 }
 
 // state is all that the server knows of users.
-func (s *server) state(t *testing.T) string {
+func state(t *testing.T, s *mariadbserver.Server) string {
 	t.Helper()
 	return strings.Join(slices.Concat(
-		s.do(t, "SELECT CONCAT_WS(' ', Host, User, Priv) FROM mysql.global_priv ORDER BY 1"),
-		s.do(t, "SELECT CONCAT_WS(' ', Host, User, Role, Admin_option) FROM mysql.roles_mapping ORDER BY 1"),
-		s.do(t, "SELECT CONCAT_WS(' ', Host, User, Db, Select_priv, Insert_priv) FROM mysql.db ORDER BY 1")), "\n")
+		s.Do(t, "SELECT CONCAT_WS(' ', Host, User, Priv) FROM mysql.global_priv ORDER BY 1"),
+		s.Do(t, "SELECT CONCAT_WS(' ', Host, User, Role, Admin_option) FROM mysql.roles_mapping ORDER BY 1"),
+		s.Do(t, "SELECT CONCAT_WS(' ', Host, User, Db, Select_priv, Insert_priv) FROM mysql.db ORDER BY 1")), "\n")
 }
 
-func testPlan(t *testing.T, s *server) {
-	s.do(t, "CREATE DATABASE shop;\nCREATE TABLE shop.orders (id INT, price INT);\nCREATE ROLE keepers;\nGRANT CREATE USER, CONNECTION ADMIN, PROCESS ON *.* TO keepers;\nGRANT SELECT ON mysql.* TO keepers")
+func testPlan(t *testing.T, s *mariadbserver.Server) {
+	s.Do(t, "CREATE DATABASE shop;\nCREATE TABLE shop.orders (id INT, price INT);\nCREATE ROLE keepers;\nGRANT CREATE USER, CONNECTION ADMIN, PROCESS ON *.* TO keepers;\nGRANT SELECT ON mysql.* TO keepers")
 	for _, c := range []struct {
 		name   string
 		sql    string   // before; OLD and NEXT are the two users
@@ -374,36 +318,36 @@ func testPlan(t *testing.T, s *server) {
 		{name: "no port", params: map[string]string{"port": "70000"}, kind: provider.Incomplete, want: "70000"},
 		{name: "no certificates", params: map[string]string{"sslmode": "", "sslrootcert": "/dev/null"}, kind: provider.Incomplete, want: "no certificate"},
 		{name: "not its certificate", params: map[string]string{"sslmode": ""}, kind: provider.Unreached, want: "certificate"},
-		{name: "a socket", params: map[string]string{"host": s.path("socket"), "sslmode": ""}},
+		{name: "a socket", params: map[string]string{"host": s.Path("socket"), "sslmode": ""}},
 		{name: "by name", params: map[string]string{"host": "localhost"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			old, next := provider.Credential{}, ""
 			if c.single {
-				old = s.one(t)
+				old = s.One(t)
 			} else {
-				old = s.two(t)
+				old = s.Two(t)
 				next = old.ID + "_b"
 			}
 			maps.Copy(old.Params, c.params)
 			named := strings.NewReplacer("OLD", old.ID, "NEXT", next)
 			if c.sql != "" {
-				s.do(t, named.Replace(c.sql))
+				s.Do(t, named.Replace(c.sql))
 			}
-			admin := s.admin
+			admin := s.Admin
 			if c.admin != nil {
-				admin = s.one(t)
+				admin = s.One(t)
 				for _, right := range c.admin {
-					s.do(t, "GRANT "+right+" TO "+admin.ID+"@'%'")
+					s.Do(t, "GRANT "+right+" TO "+admin.ID+"@'%'")
 				}
 				if !strings.Contains(c.admin[0], " ") {
-					s.do(t, "SET DEFAULT ROLE "+c.admin[0]+" FOR "+admin.ID+"@'%'")
+					s.Do(t, "SET DEFAULT ROLE "+c.admin[0]+" FOR "+admin.ID+"@'%'")
 				}
 			}
 			admin.Params = nil
-			before := s.state(t)
+			before := state(t, s)
 			plan, err := mariadb.Provider{}.Plan(t.Context(), admin, old)
-			if s.state(t) != before {
+			if state(t, s) != before {
 				t.Error("it changed something")
 			}
 			text := strings.Join(plan.Notes, "; ")
@@ -420,17 +364,17 @@ func testPlan(t *testing.T, s *server) {
 		})
 	}
 	t.Run("in use", func(t *testing.T) {
-		old := s.two(t)
-		s.do(t, "ALTER USER "+old.ID+"_b@'%' IDENTIFIED BY '"+reveal(old)+"' ACCOUNT UNLOCK")
-		s.connect(t, s.credential(old.ID+"_b", reveal(old)))
-		if _, err := (mariadb.Provider{}).Plan(t.Context(), s.admin, old); kind(err) != provider.Refused || !strings.Contains(err.Error(), "in use: 1 sessions") {
+		old := s.Two(t)
+		s.Do(t, "ALTER USER "+old.ID+"_b@'%' IDENTIFIED BY '"+reveal(old)+"' ACCOUNT UNLOCK")
+		s.Connect(t, s.Credential(old.ID+"_b", reveal(old)))
+		if _, err := (mariadb.Provider{}).Plan(t.Context(), s.Admin, old); kind(err) != provider.Refused || !strings.Contains(err.Error(), "in use: 1 sessions") {
 			t.Error(err)
 		}
 	})
 }
 
 // Settings of the server that a rotation would fail at, half-way.
-func testSettings(t *testing.T, s *server) {
+func testSettings(t *testing.T, s *mariadbserver.Server) {
 	for _, c := range []struct {
 		name, set, reset, want string
 		two                    bool // so that two users may take turns all the same
@@ -440,33 +384,33 @@ func testSettings(t *testing.T, s *server) {
 		{"few errors", "SET GLOBAL max_password_errors = 3", "SET GLOBAL max_password_errors = 4294967295", "max_password_errors", true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			old, two := s.one(t), s.two(t)
-			s.do(t, c.set)
-			defer s.do(t, c.reset)
-			_, err := mariadb.Provider{}.Plan(t.Context(), s.admin, old)
+			old, two := s.One(t), s.Two(t)
+			s.Do(t, c.set)
+			defer s.Do(t, c.reset)
+			_, err := mariadb.Provider{}.Plan(t.Context(), s.Admin, old)
 			e := new(provider.Error)
 			if !errors.As(err, &e) || e.Kind != provider.Refused || !strings.Contains(e.Error()+e.Hint, c.want) {
 				t.Errorf("%v, %+v", err, e)
 			}
-			if _, err := (mariadb.Provider{}).Plan(t.Context(), s.admin, two); (err == nil) != c.two {
+			if _, err := (mariadb.Provider{}).Plan(t.Context(), s.Admin, two); (err == nil) != c.two {
 				t.Errorf("two that take turns: %v", err)
 			}
 		})
 	}
 	t.Run("not strictly", func(t *testing.T) {
-		old := s.one(t)
-		s.do(t, "INSTALL SONAME 'simple_password_check';\nSET GLOBAL strict_password_validation = 0")
-		defer s.do(t, "SET GLOBAL strict_password_validation = 1;\nUNINSTALL SONAME 'simple_password_check'")
+		old := s.One(t)
+		s.Do(t, "INSTALL SONAME 'simple_password_check';\nSET GLOBAL strict_password_validation = 0")
+		defer s.Do(t, "SET GLOBAL strict_password_validation = 1;\nUNINSTALL SONAME 'simple_password_check'")
 		p := mariadb.Provider{}
-		must(p.Plan(t.Context(), s.admin, old))(t)
-		if err := p.Apply(t.Context(), s.admin, old, must(p.Make(t.Context(), old))(t)); err != nil {
+		must(p.Plan(t.Context(), s.Admin, old))(t)
+		if err := p.Apply(t.Context(), s.Admin, old, must(p.Make(t.Context(), old))(t)); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
 // What the server says of a credential, and what that means.
-func testStates(t *testing.T, s *server) {
+func testStates(t *testing.T, s *mariadbserver.Server) {
 	for _, c := range []struct {
 		name   string
 		sql    string // U is the user
@@ -480,21 +424,21 @@ func testStates(t *testing.T, s *server) {
 		{name: "expired", sql: "ALTER USER U PASSWORD EXPIRE", want: provider.Narrow, code: "1820 "},
 		{name: "expired, and thrown out", sql: "SET GLOBAL disconnect_on_expired_password = 1;\nALTER USER U PASSWORD EXPIRE", want: provider.Narrow, code: "18"},
 		{name: "crowded", sql: "ALTER USER U WITH MAX_CONNECTIONS_PER_HOUR 1", want: provider.Throttled, code: "1226 "},
-		{name: "needs TLS, has it", sql: "ALTER USER U REQUIRE SSL", params: map[string]string{"sslmode": "verify-full", "sslrootcert": s.path("roots.pem")}, want: provider.Alive},
+		{name: "needs TLS, has it", sql: "ALTER USER U REQUIRE SSL", params: map[string]string{"sslmode": "verify-full", "sslrootcert": s.Path("roots.pem")}, want: provider.Alive},
 		{name: "blocked for wrong ones", sql: "SET GLOBAL max_password_errors = 1", want: provider.Unknown, code: "4150 "},
 		{name: "ed25519", sql: "ALTER USER U IDENTIFIED VIA ed25519 USING PASSWORD('PASS')", want: provider.Alive},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cred := s.one(t)
-			defer s.do(t, "SET GLOBAL disconnect_on_expired_password = 0;\nSET GLOBAL max_password_errors = 4294967295;\nFLUSH PRIVILEGES")
+			cred := s.One(t)
+			defer s.Do(t, "SET GLOBAL disconnect_on_expired_password = 0;\nSET GLOBAL max_password_errors = 4294967295;\nFLUSH PRIVILEGES")
 			if c.sql != "" {
-				s.do(t, strings.NewReplacer("USER U", "USER "+cred.ID+"@'%'", "PASS'", reveal(cred)+"'").Replace(c.sql))
+				s.Do(t, strings.NewReplacer("USER U", "USER "+cred.ID+"@'%'", "PASS'", reveal(cred)+"'").Replace(c.sql))
 			}
 			switch c.want {
 			case provider.Throttled:
-				s.accepts(t, cred)
+				s.Accepts(t, cred)
 			case provider.Unknown:
-				s.accepts(t, providertest.Wrong(cred, "password"))
+				s.Accepts(t, providertest.Wrong(cred, "password"))
 			}
 			maps.Copy(cred.Params, c.params)
 			probe, err := mariadb.Provider{}.Verify(t.Context(), cred)
@@ -507,11 +451,11 @@ func testStates(t *testing.T, s *server) {
 }
 
 // Two that take turns have the same scopes, in which nobody's hash is.
-func testScopes(t *testing.T, s *server) {
+func testScopes(t *testing.T, s *mariadbserver.Server) {
 	p := mariadb.Provider{}
-	old := s.two(t)
+	old := s.Two(t)
 	next := must(p.Make(t.Context(), old))(t)
-	if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+	if err := p.Apply(t.Context(), s.Admin, old, next); err != nil {
 		t.Fatal(err)
 	}
 	a, b := must(p.Verify(t.Context(), old))(t), must(p.Verify(t.Context(), next))(t)
@@ -522,4 +466,10 @@ func testScopes(t *testing.T, s *server) {
 	if text := fmt.Sprint(a, b); strings.Contains(text, "IDENTIFIED") {
 		t.Error(text)
 	}
+}
+
+func reveal(c provider.Credential) string { return string(c.Part("password").Reveal()) }
+
+func quoted(name string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(name) + "'"
 }

@@ -1,7 +1,6 @@
 package postgres_test
 
 import (
-	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -43,7 +42,6 @@ func TestPostgres(t *testing.T) {
 	}{
 		{"conformance", testConformance},
 		{"names", testNames},
-		{"a program goes on", testProgramGoesOn},
 		{"sessions in place", testSessionsInPlace},
 		{"by itself", testByItself},
 		{"another has come", testAnotherHasCome},
@@ -174,37 +172,6 @@ func must[T any](v T, err error) func(t *testing.T) T {
 			t.Fatal(err)
 		}
 		return v
-	}
-}
-
-// session is a connection that somebody is logged in on.
-type session struct {
-	*pgconn.PgConn
-	ctx context.Context
-}
-
-func (s session) Alive() bool  { return s.Exec(s.ctx, "SELECT 1").Close() == nil }
-func (s session) Close() error { return s.PgConn.Close(s.ctx) }
-
-// A program that is connected all along never meets a refusal, through two rotations and
-// back to the first role; and what it was logged in with is dead then, sessions and all.
-func testProgramGoesOn(t *testing.T, b bench) {
-	left := providertest.Turns{
-		Provider: postgres.Provider{}, Admin: b.admin, Old: b.two(t), DeadCode: "28P01", Refusal: "28P01",
-		Login: func(c provider.Credential) (providertest.Session, error) {
-			conn, err := pgconn.Connect(t.Context(), fmt.Sprintf("host=%s port=%s dbname=postgres sslmode=disable user=%s password=%s", b.Host, b.Port, c.ID, reveal(c)))
-			return session{conn, t.Context()}, err
-		},
-		Sessions: func(t *testing.T, user string) string {
-			return strings.TrimPrefix(b.Exec(t, "SELECT count(*) FROM pg_stat_activity WHERE usename = '"+user+"'")[0], "0")
-		},
-	}.GoesOn(t)
-	log := b.Log(t)
-	if !strings.Contains(log, "ALTER ROLE") || !strings.Contains(log, "SCRAM-SHA-256$4096:") {
-		t.Error("the log does not show what was done: the next check means nothing")
-	}
-	if strings.Contains(log, reveal(left)) {
-		t.Error("the server has logged the password")
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keywright/keywright/provider"
 )
@@ -141,6 +142,16 @@ func (s Subject) hidden(t *testing.T, what, text string, credentials ...provider
 					t.Errorf("%s shows the %s", what, part)
 				}
 			}
+		}
+	}
+}
+
+// Until waits for something that takes a moment.
+func Until(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for began := time.Now(); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > time.Minute {
+			t.Fatalf("a minute later it is not so: %s", what)
 		}
 	}
 }

@@ -10,25 +10,24 @@ import (
 	"strings"
 	"testing"
 
-	amqp "github.com/rabbitmq/amqp091-go"
-
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/providertest"
+	"github.com/keywright/keywright/provider/providertest/daemon"
+	"github.com/keywright/keywright/provider/providertest/rabbitserver"
 	"github.com/keywright/keywright/provider/rabbitmq"
 )
 
+const host = daemon.Host
+
 // TestRabbitMQ starts the server that all the tests share.
 func TestRabbitMQ(t *testing.T) {
-	s := start(t)
-	s.admin = s.credential("kwadmin", rand.Text())
-	s.make(t, "kwadmin", reveal(s.admin), "administrator")
+	s := rabbitserver.Start(t)
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, *server)
+		run  func(*testing.T, *rabbitserver.Server)
 	}{
 		{"conformance", testConformance},
 		{"names", testNames},
-		{"a program goes on", testProgramGoesOn},
 		{"connections in place", testConnectionsInPlace},
 		{"another has come", testAnotherHasCome},
 		{"by itself", testByItself},
@@ -39,23 +38,6 @@ func TestRabbitMQ(t *testing.T) {
 	}
 }
 
-// one makes a user.
-func (s *server) one(t *testing.T) provider.Credential {
-	t.Helper()
-	c := s.credential("app_"+strings.ToLower(rand.Text()[:8]), rand.Text())
-	s.make(t, c.ID, reveal(c), "")
-	return c
-}
-
-// two makes users that take turns, and returns the one that is in use.
-func (s *server) two(t *testing.T) provider.Credential {
-	t.Helper()
-	c := s.one(t)
-	s.make(t, c.ID+"_b", rand.Text(), "")
-	c.Params["users"] = c.ID + " , " + c.ID + "_b"
-	return c
-}
-
 func at(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
 	c.Params = maps.Clone(c.Params)
 	c.Params["url"] = "http://" + addr
@@ -63,10 +45,10 @@ func at(addr string, c provider.Credential) (provider.Provider, provider.Credent
 	return rabbitmq.New(nil), c
 }
 
-func testConformance(t *testing.T, s *server) {
+func testConformance(t *testing.T, s *rabbitserver.Server) {
 	subject := providertest.Subject{
-		Provider: rabbitmq.New(nil), Admin: s.admin, Accepts: s.accepts, DeadCode: "403 ACCESS_REFUSED", ByID: true,
-		Addr: s.addr, At: at, New: s.two, Wire: true,
+		Provider: rabbitmq.New(nil), Admin: s.Admin, Accepts: s.Accepts, DeadCode: "403 ACCESS_REFUSED", ByID: true,
+		Addr: s.Addr, At: at, New: s.Two, Wire: true,
 	}
 	t.Run("two users", func(t *testing.T) { providertest.Provider(t, subject) })
 	subject.At = func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
@@ -75,7 +57,7 @@ func testConformance(t *testing.T, s *server) {
 		return rabbitmq.New(nil), c
 	}
 	t.Run("answers", func(t *testing.T) { providertest.Answers(t, subject) })
-	subject.InPlace, subject.New, subject.At = true, s.one, nil
+	subject.InPlace, subject.New, subject.At = true, s.One, nil
 	t.Run("in place", func(t *testing.T) { providertest.Provider(t, subject) })
 }
 
@@ -97,27 +79,27 @@ func kind(err error) provider.Kind {
 }
 
 // names that would lead elsewhere if they were not escaped. Tags stay.
-func testNames(t *testing.T, s *server) {
+func testNames(t *testing.T, s *rabbitserver.Server) {
 	for _, name := range []string{"with space", "a/b", "../boss", "per%2Fcent", "what?x=y#z", "ünïcode", `quo"te`} {
 		t.Run(name, func(t *testing.T) {
 			p := rabbitmq.New(nil)
-			old := s.credential(name, rand.Text())
+			old := s.Credential(name, rand.Text())
 			old.Params["users"] = name + "," + name + "_b"
-			s.make(t, name, reveal(old), "monitoring,policymaker")
-			s.make(t, name+"_b", rand.Text(), "policymaker,monitoring")
-			must(p.Plan(t.Context(), s.admin, old))(t)
+			s.Make(t, name, reveal(old), "monitoring,policymaker")
+			s.Make(t, name+"_b", rand.Text(), "policymaker,monitoring")
+			must(p.Plan(t.Context(), s.Admin, old))(t)
 			next := must(p.Make(t.Context(), old))(t)
-			if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+			if err := p.Apply(t.Context(), s.Admin, old, next); err != nil {
 				t.Fatal(err)
 			}
-			if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+			if err := p.Revoke(t.Context(), s.Admin, old, next); err != nil {
 				t.Fatal(err)
 			}
-			if !s.accepts(t, next) || s.accepts(t, old) {
+			if !s.Accepts(t, next) || s.Accepts(t, old) {
 				t.Error("the server accepts the wrong one")
 			}
 			for _, u := range []string{name, name + "_b"} {
-				if got := s.do(t, http.MethodGet, "/users/"+url.PathEscape(u), ""); !strings.Contains(got, "monitoring") || !strings.Contains(got, "policymaker") {
+				if got := s.Do(t, http.MethodGet, "/users/"+url.PathEscape(u), ""); !strings.Contains(got, "monitoring") || !strings.Contains(got, "policymaker") {
 					t.Errorf("its tags are gone: %s", got)
 				}
 			}
@@ -125,85 +107,54 @@ func testNames(t *testing.T, s *server) {
 	}
 }
 
-func (s *server) connect(c provider.Credential) (*amqp.Connection, error) {
-	u := url.URL{Scheme: "amqp", Host: net.JoinHostPort(host, s.amqp), User: url.UserPassword(c.ID, reveal(c)), Path: "/"}
-	return amqp.Dial(u.String())
-}
-
-type connection struct{ *amqp.Connection }
-
-func (c connection) Alive() bool {
-	channel, err := c.Channel()
-	return err == nil && channel.Close() == nil
-}
-
-// A program that is connected all along never meets a refusal, through two rotations and
-// back to the first user; and what it was logged in with is dead then, connections and all.
-func testProgramGoesOn(t *testing.T, s *server) {
-	left := providertest.Turns{
-		Provider: rabbitmq.New(nil), Admin: s.admin, Old: s.two(t), DeadCode: "403 ACCESS_REFUSED", Refusal: "403",
-		Login: func(c provider.Credential) (providertest.Session, error) {
-			conn, err := s.connect(c)
-			return connection{conn}, err
-		},
-		Sessions: func(t *testing.T, user string) string {
-			return strings.TrimPrefix(s.do(t, http.MethodGet, "/connections/username/"+user, ""), "[]")
-		},
-	}.GoesOn(t)
-	if conn, err := s.connect(s.credential(left.ID+"x", reveal(left))); err == nil { // the client that programs use sees refusals
-		conn.Close()
-		t.Error("anybody is let in")
-	}
-}
-
 // In place, a connection goes on until the old password is revoked, and all end then.
-func testConnectionsInPlace(t *testing.T, s *server) {
+func testConnectionsInPlace(t *testing.T, s *rabbitserver.Server) {
 	p := rabbitmq.New(nil)
-	old, other := s.one(t), s.one(t)
-	before, beside := must(s.connect(old))(t), must(s.connect(other))(t)
+	old, other := s.One(t), s.One(t)
+	before, beside := must(s.Login(old))(t), must(s.Login(other))(t)
 	defer beside.Close()
 	next := must(p.Make(t.Context(), old))(t)
-	if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+	if err := p.Apply(t.Context(), s.Admin, old, next); err != nil {
 		t.Fatal(err)
 	}
 	if before.IsClosed() {
 		t.Error("a connection was closed early")
 	}
-	if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+	if err := p.Revoke(t.Context(), s.Admin, old, next); err != nil {
 		t.Fatal(err)
 	}
 	providertest.Until(t, "the connection of the old password is closed", before.IsClosed)
 	if beside.IsClosed() {
 		t.Error("a connection of another user was closed")
 	}
-	if !s.accepts(t, next) || s.accepts(t, old) {
+	if !s.Accepts(t, next) || s.Accepts(t, old) {
 		t.Error("the server accepts the wrong one")
 	}
 }
 
 // Who has got another password since is left alone.
-func testAnotherHasCome(t *testing.T, s *server) {
+func testAnotherHasCome(t *testing.T, s *rabbitserver.Server) {
 	p := rabbitmq.New(nil)
-	old := s.two(t)
+	old := s.Two(t)
 	next := must(p.Make(t.Context(), old))(t)
-	if err := p.Apply(t.Context(), s.admin, old, next); err != nil {
+	if err := p.Apply(t.Context(), s.Admin, old, next); err != nil {
 		t.Fatal(err)
 	}
-	newer := s.credential(old.ID, rand.Text())
-	s.make(t, newer.ID, reveal(newer), "")
-	if err := p.Revoke(t.Context(), s.admin, old, next); err != nil {
+	newer := s.Credential(old.ID, rand.Text())
+	s.Make(t, newer.ID, reveal(newer), "")
+	if err := p.Revoke(t.Context(), s.Admin, old, next); err != nil {
 		t.Fatal(err)
 	}
-	if !s.accepts(t, newer) || s.accepts(t, old) {
+	if !s.Accepts(t, newer) || s.Accepts(t, old) {
 		t.Error("the server accepts the wrong one")
 	}
 }
 
 // An administrator can change its own password, and be asked twice.
-func testByItself(t *testing.T, s *server) {
+func testByItself(t *testing.T, s *rabbitserver.Server) {
 	p := rabbitmq.New(nil)
-	old := s.one(t)
-	s.make(t, old.ID, reveal(old), "administrator")
+	old := s.One(t)
+	s.Make(t, old.ID, reveal(old), "administrator")
 	must(p.Plan(t.Context(), old, old))(t)
 	next := must(p.Make(t.Context(), old))(t)
 	for range 2 {
@@ -211,7 +162,7 @@ func testByItself(t *testing.T, s *server) {
 			t.Fatal(err)
 		}
 	}
-	if !s.accepts(t, next) || s.accepts(t, old) {
+	if !s.Accepts(t, next) || s.Accepts(t, old) {
 		t.Error("the server accepts the wrong one")
 	}
 	if err := p.Apply(t.Context(), old, old, must(p.Make(t.Context(), old))(t)); kind(err) != provider.Forbidden {
@@ -219,7 +170,7 @@ func testByItself(t *testing.T, s *server) {
 	}
 }
 
-func testPlan(t *testing.T, s *server) {
+func testPlan(t *testing.T, s *rabbitserver.Server) {
 	for _, c := range []struct {
 		name   string
 		before [3]string // a call: method, path, body; OLD and NEXT are the two users
@@ -243,16 +194,16 @@ func testPlan(t *testing.T, s *server) {
 		{name: "in the clear", params: map[string]string{"url": "http://mq.example.com:15672"}, kind: provider.Incomplete, want: "https://"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			old := s.two(t)
+			old := s.Two(t)
 			maps.Copy(old.Params, c.params)
 			named := strings.NewReplacer("OLD", old.ID, "NEXT", old.ID+"_b")
 			if c.before[0] != "" {
-				s.do(t, c.before[0], named.Replace(c.before[1]), c.before[2])
+				s.Do(t, c.before[0], named.Replace(c.before[1]), c.before[2])
 			}
-			admin := s.admin
+			admin := s.Admin
 			if c.tags != "" {
-				admin = s.one(t)
-				s.make(t, admin.ID, reveal(admin), strings.TrimPrefix(c.tags, "none"))
+				admin = s.One(t)
+				s.Make(t, admin.ID, reveal(admin), strings.TrimPrefix(c.tags, "none"))
 			}
 			admin.Params = nil
 			_, err := rabbitmq.New(nil).Plan(t.Context(), admin, old)
@@ -267,19 +218,19 @@ func testPlan(t *testing.T, s *server) {
 		})
 	}
 	t.Run("in use", func(t *testing.T) {
-		old := s.two(t)
-		other := s.credential(old.ID+"_b", rand.Text())
-		s.make(t, other.ID, reveal(other), "")
-		conn := must(s.connect(other))(t)
+		old := s.Two(t)
+		other := s.Credential(old.ID+"_b", rand.Text())
+		s.Make(t, other.ID, reveal(other), "")
+		conn := must(s.Login(other))(t)
 		defer conn.Close()
-		if _, err := rabbitmq.New(nil).Plan(t.Context(), s.admin, old); kind(err) != provider.Refused || !strings.Contains(err.Error(), "in use: 1 connections") {
+		if _, err := rabbitmq.New(nil).Plan(t.Context(), s.Admin, old); kind(err) != provider.Refused || !strings.Contains(err.Error(), "in use: 1 connections") {
 			t.Error(err)
 		}
 	})
 }
 
 // What the broker says of a credential, and what that means.
-func testStates(t *testing.T, s *server) {
+func testStates(t *testing.T, s *rabbitserver.Server) {
 	for _, c := range []struct {
 		name   string
 		before [3]string
@@ -297,10 +248,10 @@ func testStates(t *testing.T, s *server) {
 		{name: "no TLS here", params: map[string]string{"sslmode": "verify-full"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cred := s.one(t)
+			cred := s.One(t)
 			maps.Copy(cred.Params, c.params)
 			if c.before[0] != "" {
-				s.do(t, c.before[0], strings.ReplaceAll(c.before[1], "USER", cred.ID), c.before[2])
+				s.Do(t, c.before[0], strings.ReplaceAll(c.before[1], "USER", cred.ID), c.before[2])
 			}
 			probe, err := rabbitmq.New(nil).Verify(t.Context(), cred)
 			t.Log(probe, err)
@@ -310,3 +261,5 @@ func testStates(t *testing.T, s *server) {
 		})
 	}
 }
+
+func reveal(c provider.Credential) string { return string(c.Part("password").Reveal()) }

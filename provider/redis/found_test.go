@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/providertest/redisserver"
 	"github.com/keywright/keywright/provider/redis"
 	"github.com/keywright/keywright/secret"
 )
@@ -39,15 +40,15 @@ func TestRecognizeHost(t *testing.T) {
 // TestVerifyFound: a user without a password takes any, and so says nothing of one that
 // was found.
 func TestVerifyFound(t *testing.T) {
-	s := start(t, "config file")
+	s := redisserver.Start(t, "config file")
 	password := rand.Text()
-	s.do(t, "ACL SETUSER app on >"+password+" +@all")
-	s.do(t, "ACL SETUSER open on nopass +@all")
+	s.Do(t, "ACL SETUSER app on >"+password+" +@all")
+	s.Do(t, "ACL SETUSER open on nopass +@all")
 	for _, c := range []struct {
 		user, password string
 		want           provider.State
 	}{{"app", password, provider.Alive}, {"app", rand.Text(), provider.Dead}, {"open", password, provider.Unknown}} {
-		tried := s.credential(c.user, c.password)
+		tried := s.Credential(c.user, c.password)
 		tried.Found = true
 		if probe, err := (redis.Provider{}).Verify(t.Context(), tried); err != nil || probe.State != c.want {
 			t.Errorf("%s: %+v, %v; want %s", c.user, probe, err, c.want)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/providertest"
+	"github.com/keywright/keywright/provider/providertest/redisserver"
 	ours "github.com/keywright/keywright/provider/redis"
 	"github.com/keywright/keywright/secret"
 )
@@ -41,10 +42,10 @@ func TestConformance(t *testing.T) {
 		return ours.Provider{}, c
 	}
 	t.Run("one user", func(t *testing.T) {
-		s := start(t, "config file")
+		s := redisserver.Start(t, "config file")
 		providertest.Provider(t, providertest.Subject{
-			Provider: ours.Provider{}, Admin: s.admin(), New: s.one, Accepts: s.accepts, DeadCode: "WRONGPASS",
-			Addr: "127.0.0.1:" + s.port, At: at, Wire: true,
+			Provider: ours.Provider{}, Admin: s.Admin(), New: s.One, Accepts: s.Accepts, DeadCode: "WRONGPASS",
+			Addr: "127.0.0.1:" + s.Port, At: at, Wire: true,
 			Faults: []providertest.Fault{
 				{Name: "a long text is announced", Serve: says("$2000000000\r\n"), Kind: provider.Malformed},
 				{Name: "many elements are announced", Serve: says("*2000000000\r\n"), Kind: provider.Malformed},
@@ -56,21 +57,21 @@ func TestConformance(t *testing.T) {
 		})
 	})
 	t.Run("two users", func(t *testing.T) {
-		s := start(t, "acl file")
+		s := redisserver.Start(t, "acl file")
 		providertest.Provider(t, providertest.Subject{
-			Provider: ours.Provider{}, Admin: s.admin(), New: s.two, Accepts: s.accepts, DeadCode: "WRONGPASS", ByID: true,
-			Addr: "127.0.0.1:" + s.port, At: at, Wire: true,
+			Provider: ours.Provider{}, Admin: s.Admin(), New: s.Two, Accepts: s.Accepts, DeadCode: "WRONGPASS", ByID: true,
+			Addr: "127.0.0.1:" + s.Port, At: at, Wire: true,
 		})
 	})
 	t.Run("TLS", func(t *testing.T) {
-		s := start(t, "config file")
+		s := redisserver.Start(t, "config file")
 		providertest.Provider(t, providertest.Subject{
-			Provider: ours.Provider{}, Accepts: s.accepts, DeadCode: "WRONGPASS",
-			Admin: provider.Credential{ID: "kwadmin", Parts: s.admin().Parts}, // it takes the way that the others take
+			Provider: ours.Provider{}, Accepts: s.Accepts, DeadCode: "WRONGPASS",
+			Admin: provider.Credential{ID: "kwadmin", Parts: s.Admin().Parts}, // it takes the way that the others take
 			New: func(t *testing.T) provider.Credential {
-				c := s.one(t)
-				c.Params = map[string]string{"host": "127.0.0.1", "port": s.tls, "tls": "yes", "cacert": filepath.Join(s.dir, "roots.pem"),
-					"cert": filepath.Join(s.dir, "client.pem"), "key": filepath.Join(s.dir, "client.key")}
+				c := s.One(t)
+				c.Params = map[string]string{"host": "127.0.0.1", "port": s.TLS, "tls": "yes", "cacert": filepath.Join(s.Dir, "roots.pem"),
+					"cert": filepath.Join(s.Dir, "client.pem"), "key": filepath.Join(s.Dir, "client.key")}
 				return c
 			},
 		})
@@ -94,58 +95,33 @@ func kind(err error) provider.Kind {
 	return ""
 }
 
-type session struct{ redis.Conn }
-
-func (s session) Alive() bool {
-	_, err := s.Do("PING")
-	return err == nil
-}
-
-// A program that is connected all along never meets a refusal, through two rotations; and
-// what it was logged in with is dead then, connections and all.
-func TestProgramGoesOn(t *testing.T) {
-	for mode, make := range map[string]func(*server, *testing.T) provider.Credential{"config file": (*server).one, "acl file": (*server).two} {
-		t.Run(mode, func(t *testing.T) {
-			s := start(t, mode)
-			providertest.Turns{
-				Provider: ours.Provider{}, Admin: s.admin(), Old: make(s, t), DeadCode: "WRONGPASS", Refusal: "WRONGPASS",
-				Login: func(c provider.Credential) (providertest.Session, error) {
-					conn, err := s.login(c.ID, reveal(c))
-					for again := 0; again < 100 && err != nil && !strings.Contains(err.Error(), "WRONGPASS"); again++ { // that is killed as it logs in
-						conn, err = s.login(c.ID, reveal(c))
-					}
-					return session{conn}, err
-				},
-			}.GoesOn(t)
-		})
-	}
-}
-
 // What was done is what holds after a power failure, of the user that requirepass made,
 // too.
 func TestRestart(t *testing.T) {
-	for mode, make := range map[string]func(*server, *testing.T) provider.Credential{
-		"acl file": (*server).two, "config file": func(s *server, _ *testing.T) provider.Credential { return s.credential("default", "default-"+s.boss) },
+	for mode, make := range map[string]func(*redisserver.Server, *testing.T) provider.Credential{
+		"acl file": (*redisserver.Server).Two, "config file": func(s *redisserver.Server, _ *testing.T) provider.Credential {
+			return s.Credential("default", "default-"+s.Boss)
+		},
 	} {
 		t.Run(mode, func(t *testing.T) {
-			s, p := start(t, mode), ours.Provider{}
+			s, p := redisserver.Start(t, mode), ours.Provider{}
 			old := make(s, t)
-			if !s.accepts(t, old) {
+			if !s.Accepts(t, old) {
 				t.Fatal("the old one is refused to begin with")
 			}
 			next := must(p.Make(t.Context(), old))(t)
-			if err := p.Apply(t.Context(), s.admin(), old, next); err != nil {
+			if err := p.Apply(t.Context(), s.Admin(), old, next); err != nil {
 				t.Fatal(err)
 			}
-			s.restart(t)
-			if !s.accepts(t, next) || !s.accepts(t, old) {
+			s.Restart(t)
+			if !s.Accepts(t, next) || !s.Accepts(t, old) {
 				t.Error("after a restart, one of the two is refused")
 			}
-			if err := p.Revoke(t.Context(), s.admin(), old, next); err != nil {
+			if err := p.Revoke(t.Context(), s.Admin(), old, next); err != nil {
 				t.Fatal(err)
 			}
-			s.restart(t)
-			if !s.accepts(t, next) || s.accepts(t, old) {
+			s.Restart(t)
+			if !s.Accepts(t, next) || s.Accepts(t, old) {
 				t.Error("after a restart, the wrong one is accepted")
 			}
 		})
@@ -154,32 +130,32 @@ func TestRestart(t *testing.T) {
 
 // A server that cannot save says so, and what was asked for is not called done.
 func TestNotSaved(t *testing.T) {
-	s, p := start(t, "acl file"), ours.Provider{}
-	old := s.one(t)
+	s, p := redisserver.Start(t, "acl file"), ours.Provider{}
+	old := s.One(t)
 	next := must(p.Make(t.Context(), old))(t)
-	if err := os.Rename(s.dir, s.dir+".away"); err != nil {
+	if err := os.Rename(s.Dir, s.Dir+".away"); err != nil {
 		t.Fatal(err)
 	}
-	err := p.Apply(t.Context(), s.admin(), old, next)
+	err := p.Apply(t.Context(), s.Admin(), old, next)
 	if kind(err) != provider.Unclear || !strings.Contains(err.Error(), "not saved") {
 		t.Error(err)
 	}
-	if err := os.Rename(s.dir+".away", s.dir); err != nil {
+	if err := os.Rename(s.Dir+".away", s.Dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Apply(t.Context(), s.admin(), old, next); err != nil {
+	if err := p.Apply(t.Context(), s.Admin(), old, next); err != nil {
 		t.Fatal(err)
 	}
-	s.restart(t)
-	if !s.accepts(t, next) {
+	s.Restart(t)
+	if !s.Accepts(t, next) {
 		t.Error("it was not saved the second time")
 	}
 }
 
 // The password does not go to the server before somebody logs in with it.
 func TestNoPasswordOnTheWire(t *testing.T) {
-	s, p := start(t, "config file"), ours.Provider{}
-	old := s.one(t)
+	s, p := redisserver.Start(t, "config file"), ours.Provider{}
+	old := s.One(t)
 	next := must(p.Make(t.Context(), old))(t)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -195,7 +171,7 @@ func TestNoPasswordOnTheWire(t *testing.T) {
 			return
 		}
 		defer client.Close()
-		up, err := net.Dial("tcp", "127.0.0.1:"+s.port)
+		up, err := net.Dial("tcp", "127.0.0.1:"+s.Port)
 		if err != nil {
 			return
 		}
@@ -203,7 +179,7 @@ func TestNoPasswordOnTheWire(t *testing.T) {
 		_, _ = io.Copy(up, io.TeeReader(client, &all))
 		up.Close()
 	}()
-	admin := s.admin()
+	admin := s.Admin()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	admin.Params["port"], next.Params["port"] = port, port
 	if err := p.Apply(t.Context(), admin, old, next); err != nil {
@@ -216,22 +192,22 @@ func TestNoPasswordOnTheWire(t *testing.T) {
 
 // The other of two users gets the rights of the first, all of them and no others.
 func TestLikeTheFirst(t *testing.T) {
-	s, p := start(t, "no file"), ours.Provider{}
+	s, p := redisserver.Start(t, "no file"), ours.Provider{}
 	for _, rules := range []string{
 		"~app:* %R~read:* resetchannels &news.* -@all +@read +@write -keys +config|get",
 		"allkeys allchannels allcommands",
 		"-@all +ping (+get\u00a0~one:*) (+set\u00a0-@dangerous\u00a0%W~two:*)",
 		"skip-sanitize-payload ~* nocommands",
 	} {
-		old := s.two(t)
-		s.do(t, "ACL SETUSER "+old.ID+" reset on >"+reveal(old)+" "+rules)
-		s.do(t, "ACL SETUSER "+old.ID+"_b on nopass ~other:* +flushall (+del\u00a0~three:*)")
+		old := s.Two(t)
+		s.Do(t, "ACL SETUSER "+old.ID+" reset on >"+reveal(old)+" "+rules)
+		s.Do(t, "ACL SETUSER "+old.ID+"_b on nopass ~other:* +flushall (+del\u00a0~three:*)")
 		next := must(p.Make(t.Context(), old))(t)
-		if err := p.Apply(t.Context(), s.admin(), old, next); err != nil {
+		if err := p.Apply(t.Context(), s.Admin(), old, next); err != nil {
 			t.Fatal(err)
 		}
 		line := func(c provider.Credential) string {
-			for _, l := range must(redis.Strings(s.do(t, "ACL LIST"), nil))(t) {
+			for _, l := range must(redis.Strings(s.Do(t, "ACL LIST"), nil))(t) {
 				if rest, ok := strings.CutPrefix(l, "user "+c.ID+" "); ok {
 					before, after, _ := strings.Cut(rest, "#")
 					return before + after[64:]
@@ -242,7 +218,7 @@ func TestLikeTheFirst(t *testing.T) {
 		if line(old) != line(next) {
 			t.Errorf("%s\n%s", line(old), line(next))
 		}
-		if !s.accepts(t, next) || s.accepts(t, providertest.Wrong(next, "password")) {
+		if !s.Accepts(t, next) || s.Accepts(t, providertest.Wrong(next, "password")) {
 			t.Error("it is not let in with its password, or with any")
 		}
 	}
@@ -250,31 +226,31 @@ func TestLikeTheFirst(t *testing.T) {
 
 // A password that was replaced long ago is not a reason to turn its user off.
 func TestLeakedLongAgo(t *testing.T) {
-	s, p := start(t, "no file"), ours.Provider{}
-	live := s.two(t)
-	if err := p.Revoke(t.Context(), s.admin(), providertest.Wrong(live, "password"), provider.Credential{}); err != nil {
+	s, p := redisserver.Start(t, "no file"), ours.Provider{}
+	live := s.Two(t)
+	if err := p.Revoke(t.Context(), s.Admin(), providertest.Wrong(live, "password"), provider.Credential{}); err != nil {
 		t.Fatal(err)
 	}
-	if !s.accepts(t, live) {
+	if !s.Accepts(t, live) {
 		t.Error("the live one is gone")
 	}
 	// One of the same user that is still accepted beside it is taken away alone.
 	leaked := providertest.Wrong(live, "password")
-	s.do(t, "ACL SETUSER "+live.ID+" >"+reveal(leaked))
-	if err := p.Revoke(t.Context(), s.admin(), leaked, live); err != nil {
+	s.Do(t, "ACL SETUSER "+live.ID+" >"+reveal(leaked))
+	if err := p.Revoke(t.Context(), s.Admin(), leaked, live); err != nil {
 		t.Fatal(err)
 	}
-	if s.accepts(t, leaked) || !s.accepts(t, live) {
+	if s.Accepts(t, leaked) || !s.Accepts(t, live) {
 		t.Error("the wrong one is accepted")
 	}
 }
 
 func TestPlan(t *testing.T) {
-	s := start(t, "acl file")
-	bare := start(t, "no file")
+	s := redisserver.Start(t, "acl file")
+	bare := redisserver.Start(t, "no file")
 	for _, c := range []struct {
 		name   string
-		at     *server
+		at     *redisserver.Server
 		rules  string // for the user
 		other  string // rules of the other of two, if it is there
 		single bool
@@ -312,31 +288,31 @@ func TestPlan(t *testing.T) {
 			if at == nil {
 				at = s
 			}
-			old := at.two(t)
+			old := at.Two(t)
 			if c.single {
 				delete(old.Params, "users")
 			}
 			switch c.rules {
 			case "":
 			case "-":
-				at.do(t, "ACL DELUSER "+old.ID)
+				at.Do(t, "ACL DELUSER "+old.ID)
 			default:
-				at.do(t, "ACL SETUSER "+old.ID+" "+c.rules)
+				at.Do(t, "ACL SETUSER "+old.ID+" "+c.rules)
 			}
 			if c.other != "" {
-				at.do(t, "ACL SETUSER "+old.ID+"_b "+c.other)
+				at.Do(t, "ACL SETUSER "+old.ID+"_b "+c.other)
 			}
-			admin := at.credential("adm"+old.ID, reveal(old))
+			admin := at.Credential("adm"+old.ID, reveal(old))
 			rights := c.admin
 			if rights == "" {
-				rights = kwadmin + " " + c.less
+				rights = redisserver.Rights + " " + c.less
 			}
-			at.do(t, "ACL SETUSER "+admin.ID+" on >"+reveal(old)+" "+rights)
+			at.Do(t, "ACL SETUSER "+admin.ID+" on >"+reveal(old)+" "+rights)
 			maps.Copy(old.Params, c.params)
 			admin.Params = nil
-			before := must(redis.Strings(at.do(t, "ACL LIST"), nil))(t)
+			before := must(redis.Strings(at.Do(t, "ACL LIST"), nil))(t)
 			plan, err := ours.Provider{}.Plan(t.Context(), admin, old)
-			if !slices.Equal(before, must(redis.Strings(at.do(t, "ACL LIST"), nil))(t)) {
+			if !slices.Equal(before, must(redis.Strings(at.Do(t, "ACL LIST"), nil))(t)) {
 				t.Error("it changed something")
 			}
 			text := strings.Join(plan.Notes, "; ")
@@ -350,22 +326,22 @@ func TestPlan(t *testing.T) {
 		})
 	}
 	t.Run("in use", func(t *testing.T) {
-		old := s.two(t)
-		s.do(t, "ACL SETUSER "+old.ID+"_b on >"+reveal(old)+" +ping")
-		defer must(s.login(old.ID+"_b", reveal(old)))(t).Close()
-		if _, err := (ours.Provider{}).Plan(t.Context(), s.admin(), old); kind(err) != provider.Refused || !strings.Contains(err.Error(), "in use: 1 connections") {
+		old := s.Two(t)
+		s.Do(t, "ACL SETUSER "+old.ID+"_b on >"+reveal(old)+" +ping")
+		defer must(s.Login(old.ID+"_b", reveal(old)))(t).Close()
+		if _, err := (ours.Provider{}).Plan(t.Context(), s.Admin(), old); kind(err) != provider.Refused || !strings.Contains(err.Error(), "in use: 1 connections") {
 			t.Error(err)
 		}
 	})
 	t.Run("replicas", func(t *testing.T) {
-		bare.do(t, "CONFIG SET masteruser boss masterauth "+s.boss)
-		bare.do(t, "REPLICAOF 127.0.0.1 "+s.port)
-		p, old := ours.Provider{}, s.one(t)
+		bare.Do(t, "CONFIG SET masteruser boss masterauth "+s.Boss)
+		bare.Do(t, "REPLICAOF 127.0.0.1 "+s.Port)
+		p, old := ours.Provider{}, s.One(t)
 		providertest.Until(t, "the primary tells of it", func() bool {
-			plan := must(p.Plan(t.Context(), s.admin(), old))(t)
+			plan := must(p.Plan(t.Context(), s.Admin(), old))(t)
 			return strings.Contains(strings.Join(plan.Notes, "; "), "1 replicas have their own")
 		})
-		plan := must(p.Plan(t.Context(), bare.admin(), bare.one(t)))(t)
+		plan := must(p.Plan(t.Context(), bare.Admin(), bare.One(t)))(t)
 		if text := strings.Join(plan.Notes, "; "); !strings.Contains(text, "this is a replica") {
 			t.Error(text)
 		}
@@ -374,7 +350,7 @@ func TestPlan(t *testing.T) {
 
 // What the server says of a credential, and what that means.
 func TestStates(t *testing.T) {
-	s := start(t, "no file")
+	s := redisserver.Start(t, "no file")
 	for _, c := range []struct {
 		name, rules string
 		want        provider.State
@@ -388,11 +364,11 @@ func TestStates(t *testing.T) {
 		{"any password", "nopass +@all", provider.Alive, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			cred := s.one(t)
+			cred := s.One(t)
 			if c.rules == "-" {
-				s.do(t, "ACL DELUSER "+cred.ID)
+				s.Do(t, "ACL DELUSER "+cred.ID)
 			} else {
-				s.do(t, "ACL SETUSER "+cred.ID+" "+c.rules)
+				s.Do(t, "ACL SETUSER "+cred.ID+" "+c.rules)
 			}
 			probe, err := ours.Provider{}.Verify(t.Context(), cred)
 			if err != nil || probe.State != c.want || probe.Code != c.code {
@@ -448,3 +424,5 @@ func TestImpostors(t *testing.T) {
 		})
 	}
 }
+
+func reveal(c provider.Credential) string { return string(c.Part("password").Reveal()) }

@@ -16,7 +16,7 @@ type Killer struct {
 	at, n atomic.Int64
 }
 
-// NewKiller returns a Killer. It never strikes if at is 0.
+// NewKiller returns a Killer. It never strikes if at is 0 or less.
 func NewKiller(at int64) *Killer {
 	k := &Killer{}
 	k.at.Store(at)
@@ -30,6 +30,9 @@ func (k *Killer) Step() {
 		Die()
 	}
 }
+
+// Count is how many changes there were.
+func (k *Killer) Count() int64 { return k.n.Load() }
 
 func (k *Killer) next() bool { return k.n.Add(1) == k.at.Load() }
 

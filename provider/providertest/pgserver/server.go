@@ -4,25 +4,19 @@ package pgserver
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
 	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/keywright/keywright/provider/providertest/daemon"
 )
 
 // Server is a PostgreSQL that listens on loopback alone, and ends with its test. Whoever
@@ -49,7 +43,7 @@ func Start(t *testing.T, hba ...string) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &Server{Host: "127.0.0.1", Sockets: dir, Roots: filepath.Join(dir, "roots.pem"), User: "postgres", Password: rand.Text(),
+	s := &Server{Host: daemon.Host, Sockets: dir, Roots: filepath.Join(dir, "roots.pem"), User: "postgres", Password: rand.Text(),
 		log: filepath.Join(dir, "log"), Version: filepath.Base(filepath.Dir(bin))}
 	data := filepath.Join(dir, "data")
 	write(t, filepath.Join(dir, "password"), []byte(s.Password))
@@ -59,7 +53,7 @@ func Start(t *testing.T, hba ...string) *Server {
 		"--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync")
 	rules := strings.Join(hba, "\n") + "\nlocal all all scram-sha-256\nhost all all 127.0.0.1/32 scram-sha-256\n"
 	write(t, filepath.Join(data, "pg_hba.conf"), []byte(rules))
-	certify(t, s.Roots, filepath.Join(data, "server.crt"), filepath.Join(data, "server.key"))
+	daemon.Certify(t, dir, "server")
 	own(t, dir)
 	for range 5 { // another process may take the port meanwhile
 		if err = s.start(t, bin, data); err == nil {
@@ -77,77 +71,30 @@ func installed(t *testing.T) string {
 	if p, err := exec.LookPath("initdb"); err == nil {
 		found = append(found, p)
 	}
-	newest, version := "", -1
+	newest, version := "initdb", -1
 	for _, p := range found {
 		if n, _ := strconv.Atoi(filepath.Base(filepath.Dir(filepath.Dir(p)))); n > version {
-			newest, version = filepath.Dir(p), n
+			newest, version = p, n
 		}
 	}
-	if newest == "" {
-		if os.Getenv("KEYWRIGHT_REQUIRE_SERVICES") == "1" {
-			t.Fatal("PostgreSQL is not installed, and KEYWRIGHT_REQUIRE_SERVICES=1")
-		}
-		t.Skip("PostgreSQL is not installed (the package postgresql has it)")
-	}
-	return newest
+	return filepath.Dir(daemon.Program(t, "PostgreSQL", "postgresql", newest))
 }
 
-// keep runs a server until its input ends, which it does with our process, however that
-// ends.
-const keep = `"$@" </dev/null & server=$!; { cat; kill -INT $server; } <&3 3<&- & wait $server`
-
 func (s *Server) start(t *testing.T, bin, data string) error {
-	l, err := net.Listen("tcp", s.Host+":0")
-	if err != nil {
-		return err
-	}
-	_, s.Port, _ = net.SplitHostPort(l.Addr().String())
-	l.Close()
-	log, err := os.OpenFile(s.log, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
-	lives, ours, err := os.Pipe()
-	if err != nil {
-		return err
-	}
-	defer lives.Close()
-	args := []string{"-c", keep, "sh", filepath.Join(bin, "postgres"), "-D", data, "-k", s.Sockets, "-p", s.Port}
+	t.Helper()
+	s.Port = daemon.Port(t)
+	args := []string{filepath.Join(bin, "postgres"), "-D", data, "-k", s.Sockets, "-p", s.Port}
 	for _, setting := range []string{"listen_addresses=" + s.Host, "fsync=off", "synchronous_commit=off", "full_page_writes=off",
-		"shared_buffers=16MB", "log_statement=all", "log_connections=on", "ssl=on", "password_encryption=scram-sha-256"} {
+		"shared_buffers=16MB", "log_statement=all", "log_connections=on", "ssl=on", "password_encryption=scram-sha-256",
+		"ssl_cert_file=" + filepath.Join(s.Sockets, "server.pem"), "ssl_key_file=" + filepath.Join(s.Sockets, "server.key")} {
 		args = append(args, "-c", setting)
 	}
-	cmd := exec.Command("/bin/sh", args...)
-	cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, s.Sockets
-	cmd.ExtraFiles = []*os.File{lives}
-	unprivileged(t, cmd)
-	if err := cmd.Start(); err != nil {
-		return err
-	}
-	ended := make(chan struct{})
-	go func() { _ = cmd.Wait(); close(ended) }()
-	stop := func() { ours.Close(); <-ended }
-	for {
-		err := s.Login(t, s.User, s.Password)
-		select {
-		case <-ended:
-			ours.Close()
-			return fmt.Errorf("it ended: %w", err)
-		case <-time.After(50 * time.Millisecond):
-		}
-		switch refused := new(pgconn.PgError); {
-		case err == nil:
-			t.Cleanup(stop)
-			return nil
-		case errors.As(err, &refused) && refused.Code == "28P01":
-			stop()
-			return errors.New("another server has the port")
-		case t.Context().Err() != nil:
-			stop()
-			return t.Context().Err()
-		}
-	}
+	c := daemon.Command{Args: args, Dir: s.Sockets, Log: s.log, Stop: "kill -INT $server", Prepare: func(c *exec.Cmd) { unprivileged(t, c) }}
+	_, err := c.Start(t, func() error { return s.Login(t, s.User, s.Password) }, func(err error) bool {
+		refused := new(pgconn.PgError)
+		return errors.As(err, &refused) && refused.Code == "28P01"
+	})
+	return err
 }
 
 // connect logs in with nothing of ours in between.
@@ -222,36 +169,4 @@ func run(t *testing.T, args ...string) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%s: %v\n%s", args[0], err, bytes.TrimSpace(out))
 	}
-}
-
-// certify makes a certificate for the server, and the one that it is signed with.
-func certify(t *testing.T, roots, certificate, key string) {
-	t.Helper()
-	sign := func(c, parent *x509.Certificate, pub *ecdsa.PrivateKey, by *ecdsa.PrivateKey) []byte {
-		der, err := x509.CreateCertificate(rand.Reader, c, parent, pub.Public(), by)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	}
-	newKey := func() *ecdsa.PrivateKey {
-		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return k
-	}
-	from, until := time.Now().Add(-time.Hour), time.Now().Add(24*time.Hour)
-	rootKey, serverKey := newKey(), newKey()
-	root := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test root"}, NotBefore: from, NotAfter: until,
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	server := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "localhost"}, NotBefore: from, NotAfter: until,
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	write(t, roots, sign(root, root, rootKey, rootKey))
-	write(t, certificate, sign(server, root, serverKey, rootKey))
-	der, err := x509.MarshalPKCS8PrivateKey(serverKey)
-	if err != nil {
-		t.Fatal(err)
-	}
-	write(t, key, pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
