@@ -148,7 +148,7 @@ func TestPrompts(t *testing.T) {
 	t.Setenv(envIdentity, filepath.Join(dir, "identity"))
 	y := newTypist(t)
 
-	for _, name := range []string{"dev/A", "prod/A"} {
+	for _, name := range []string{"dev/A", "prod/A", "live/A"} {
 		set := y.start("set", name)
 		y.until(name + ": ")
 		y.types("one line\n")
