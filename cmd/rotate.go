@@ -239,7 +239,7 @@ func (k *keyring) rotateOne(ctx context.Context, engine *rotate.Engine, name key
 		return err
 	}
 	if err := engine.Begin(ctx, j); err != nil {
-		return hintedStep(err)
+		return err
 	}
 	return k.drive(ctx, engine, j.ID)
 }
@@ -367,14 +367,6 @@ func atMost(d time.Duration) string {
 	return ", for " + d.String() + " at most"
 }
 
-// hintedStep adds what the engine says is to be done about a step that failed.
-func hintedStep(err error) error {
-	if failed := (*rotate.StepError)(nil); errors.As(err, &failed) && failed.Hint != "" {
-		return hintedError{err, failed.Hint}
-	}
-	return err
-}
-
 // shortWait is how long a command waits for a step before it leaves the rest to resume.
 const shortWait = 2 * time.Minute
 
@@ -387,7 +379,7 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 		o, err := engine.Step(ctx, id, answer)
 		answer = rotate.Answer{}
 		if err != nil {
-			return hintedStep(err)
+			return err
 		}
 		if o.Need == nil && (o.Step != said.Step || o.Note != said.Note) {
 			k.say(o)
@@ -416,12 +408,13 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 	}
 }
 
+// say tells what became of a step; its name and the consumer stay together.
 func (k *keyring) say(o rotate.Outcome) {
-	text := o.Step.String()
+	text := escaped(o.Step.String())
 	if o.Note != "" {
-		text += ": " + o.Note
+		text = hang(text+": ", "  ", escaped(o.Note), k.term.columns())
 	}
-	fmt.Fprintln(k.term.out, hang("", "  ", escaped(text), k.term.columns()))
+	fmt.Fprintln(k.term.out, text)
 }
 
 // answer asks for what the engine needs.
@@ -439,11 +432,13 @@ func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer
 	if o.Note != "" {
 		k.term.print("", escaped(o.Note))
 	}
+	const answers = len(" [y/N] y")
+	question := hang("", "", escaped(o.Need.Question), k.term.columns()-answers)
 	if o.Need.No {
-		yes, no, err := k.term.askEither(ctx, escaped(o.Need.Question))
+		yes, no, err := k.term.askEither(ctx, question)
 		switch {
 		case err != nil:
-			return a, err
+			return a, unanswered(err, o.Need.Question)
 		case yes:
 			return rotate.Answer{Yes: o.Need.Question}, nil
 		case no:
@@ -452,8 +447,7 @@ func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer
 		return a, errors.New("it waits for a yes or a no")
 	}
 	if o.Need.Question != "" {
-		const answers = len(" [y/N] y")
-		yes, err := k.term.askYes(ctx, hang("", "", escaped(o.Need.Question), k.term.columns()-answers))
+		yes, err := k.term.askYes(ctx, question)
 		switch {
 		case err != nil:
 			return a, unanswered(err, o.Need.Question)
@@ -572,7 +566,7 @@ func newRotateAbort(term *terminal) *cobra.Command {
 // abort takes a rotation back.
 func (k *keyring) abort(ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
 	if err := e.Abort(ctx, j.ID); err != nil {
-		return hintedStep(err)
+		return err
 	}
 	return k.drive(ctx, e, j.ID)
 }
@@ -593,7 +587,7 @@ func (k *keyring) giveUp(ctx context.Context, e *rotate.Engine, j *rotate.Journa
 	}
 	o, err := e.GiveUp(ctx, j.ID)
 	if err != nil {
-		return hintedStep(err)
+		return err
 	}
 	for _, line := range strings.Split(o.Note, "; ") {
 		fmt.Fprintln(k.term.out, escaped(line))
@@ -688,7 +682,7 @@ func (k *keyring) goOn(ctx context.Context, engine *rotate.Engine, catalog *keys
 	}
 	if what.takeOver {
 		if err := engine.TakeOver(ctx, j.ID); err != nil {
-			return hintedStep(err)
+			return err
 		}
 	}
 	err := what.do(k, ctx, engine, j)

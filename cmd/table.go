@@ -33,34 +33,32 @@ const (
 	minWidth     = 40
 	minRoom      = 24 // of a cell that is wrapped
 	gutter       = 2
+	outer        = 4 // where what has no room in its column stands
 )
 
 // columns is how wide text may be.
 func (t *terminal) columns() int { return max(cmp.Or(t.width, defaultWidth), minWidth) }
 
 // hang wraps text behind a lead, with further lines behind an indentation. It breaks at
-// spaces only, so that commands and names can be copied, and not before a word that has no
-// room on a line of its own either.
+// spaces only, so that commands and names can be copied: a word that has no room there
+// stands further out, and one that has none on any line is not broken before either.
 func hang(lead, indent, text string, width int) string {
-	var b strings.Builder
-	b.WriteString(lead)
-	in := utf8.RuneCountInString(indent)
-	column, first := utf8.RuneCountInString(lead), true
+	var lines []string
+	line, space := lead, ""
 	for word := range strings.FieldsSeq(text) {
 		long := utf8.RuneCountInString(word)
-		switch {
-		case first:
-		case column+1+long > width && in+long <= width:
-			b.WriteString("\n" + indent)
-			column = in
-		default:
-			b.WriteString(" ")
-			column++
+		in := utf8.RuneCountInString(indent)
+		if in+long > width {
+			in = min(in, outer)
 		}
-		b.WriteString(word)
-		column, first = column+long, false
+		column := utf8.RuneCountInString(line)
+		if column+len(space)+long > width && in+long <= width && in < column {
+			lines = append(lines, strings.TrimRight(line, " "))
+			line, space = strings.Repeat(" ", in), ""
+		}
+		line, space = line+space+word, " "
 	}
-	return strings.TrimRight(b.String(), " ")
+	return strings.Join(append(lines, strings.TrimRight(line, " ")), "\n")
 }
 
 // print prints text behind a lead, wrapped.
@@ -68,8 +66,8 @@ func (t *terminal) print(lead, text string) {
 	io.WriteString(t.out, hang(lead, strings.Repeat(" ", utf8.RuneCountInString(lead)), text, t.columns())+"\n")
 }
 
-// printWrapped prints rows in columns, of which the last is wrapped. Where it has no room,
-// and would have some there, it stands below.
+// printWrapped prints rows in columns, of which the last is wrapped; where it has hardly
+// any room it stands below.
 func (t *terminal) printWrapped(indent string, rows [][]string) error {
 	var widths []int
 	for _, r := range rows {
@@ -87,24 +85,14 @@ func (t *terminal) printWrapped(indent string, rows [][]string) error {
 		for i, cell := range r[:last] {
 			line += cell + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell)+gutter)
 		}
-		at := utf8.RuneCountInString(line)
-		below := indent + "    "
-		room, word := t.columns()-at, longestWord(r[last])
-		switch {
-		case utf8.RuneCountInString(r[last]) > room && (room < minRoom || word > room && word <= t.columns()-len(below)):
+		at, below := utf8.RuneCountInString(line), strings.Repeat(" ", outer)
+		if room := t.columns() - at; room < minRoom && utf8.RuneCountInString(r[last]) > room {
 			line = strings.TrimRight(line, " ") + "\n" + hang(below, below, r[last], t.columns())
-		default:
+		} else {
 			line = hang(line, strings.Repeat(" ", at), r[last], t.columns())
 		}
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	_, err := io.WriteString(t.out, b.String())
 	return err
-}
-
-func longestWord(text string) (n int) {
-	for word := range strings.FieldsSeq(text) {
-		n = max(n, utf8.RuneCountInString(word))
-	}
-	return n
 }

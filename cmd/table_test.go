@@ -19,8 +19,16 @@ func fits(t *testing.T, text string, width int) {
 	}
 }
 
-// TestPrintWrapped: the last column is wrapped, below its beginning; where a word has no
-// room there, it stands below the row. No word is broken.
+// longestWord is how long the longest word of a text is.
+func longestWord(text string) (n int) {
+	for word := range strings.FieldsSeq(text) {
+		n = max(n, utf8.RuneCountInString(word))
+	}
+	return n
+}
+
+// TestPrintWrapped: the last column is wrapped, below its beginning; a word that has no
+// room there stands further out, and all of it where there is hardly any. No word is broken.
 func TestPrintWrapped(t *testing.T) {
 	long := strings.Repeat("x", 50)
 	for _, tt := range []struct {
@@ -32,7 +40,9 @@ func TestPrintWrapped(t *testing.T) {
 		{40, [][]string{{"one", "two", "what is said of it is long and so it is wrapped"}, {"1", "2", "3"}},
 			"one  two  what is said of it is long and\n          so it is wrapped\n1    2    3\n"},
 		{60, [][]string{{"one", "an " + long}}, "one  an " + long + "\n"},
-		{54, [][]string{{"one", "an " + long}}, "one\n    an\n    " + long + "\n"},
+		{54, [][]string{{"one", "an " + long}}, "one  an\n    " + long + "\n"},
+		{54, [][]string{{"one", long}}, "one\n    " + long + "\n"},
+		{40, [][]string{{"one", long}}, "one  " + long + "\n"},
 		{40, [][]string{{strings.Repeat("y", 30), "a word or two and more"}}, strings.Repeat("y", 30) + "\n    a word or two and more\n"},
 		{40, [][]string{{"one", "an " + long + " and so on"}}, "one  an " + long + "\n     and so on\n"},
 		{40, [][]string{{"ä", "ö"}, {"aa", "b"}}, "ä   ö\naa  b\n"},

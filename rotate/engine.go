@@ -241,7 +241,7 @@ func (e *Engine) journal(ctx context.Context, id string) (*Journal, error) {
 	case !j.Open():
 		return nil, &StepError{ID: id, Key: j.Key, Step: Step{Name: Close}, Err: ErrClosed}
 	case j.Installation != e.Installation:
-		return nil, &StepError{ID: id, Key: j.Key, Step: j.Step(), Err: ErrElsewhere, Hint: "--take-over goes on with it here"}
+		return nil, &StepError{ID: id, Key: j.Key, Step: j.Step(), Err: ErrElsewhere}
 	}
 	return j, nil
 }
