@@ -102,31 +102,39 @@ func (t *terminal) askEither(ctx context.Context, question string) (yes, no bool
 }
 
 // tty is the terminal that the user sits at, whatever the streams are.
-type tty struct{ in, out *os.File }
+type tty struct {
+	in, out *os.File
+	read    bool // somebody still reads from it
+}
 
 // openTTY opens the controlling terminal. On Windows its two directions have names of
 // their own. The error is errNobody if there is none.
-func openTTY() (tty, error) {
+func openTTY() (*tty, error) {
 	if !isWindows {
 		f, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
 		if err != nil {
-			return tty{}, errNobody
+			return nil, errNobody
 		}
-		return tty{f, f}, nil
+		return &tty{in: f, out: f}, nil
 	}
 	in, err := os.OpenFile("CONIN$", os.O_RDWR, 0)
 	if err != nil {
-		return tty{}, errNobody
+		return nil, errNobody
 	}
 	out, err := os.OpenFile("CONOUT$", os.O_RDWR, 0)
 	if err != nil {
 		in.Close()
-		return tty{}, errNobody
+		return nil, errNobody
 	}
-	return tty{in, out}, nil
+	return &tty{in: in, out: out}, nil
 }
 
-func (t tty) close() {
+// close leaves the terminal open to who still reads: in what is opened next, the system
+// would give its number again.
+func (t *tty) close() {
+	if t.read {
+		return
+	}
 	t.in.Close()
 	if t.out != t.in {
 		t.out.Close()
@@ -135,7 +143,7 @@ func (t tty) close() {
 
 // quiet ends the echo, before anything is asked: what is typed at once would show. The
 // function that it returns brings it back.
-func (t tty) quiet() (restore func()) {
+func (t *tty) quiet() (restore func()) {
 	fd := int(t.in.Fd())
 	state, err := term.GetState(fd)
 	if err != nil {
@@ -145,7 +153,7 @@ func (t tty) quiet() (restore func()) {
 	return func() { _ = term.Restore(fd, state) }
 }
 
-func (t tty) readSecret(ctx context.Context, prompt string) (secret.Value, error) {
+func (t *tty) readSecret(ctx context.Context, prompt string) (secret.Value, error) {
 	fmt.Fprint(t.out, prompt)
 	b, err := t.await(ctx, func() ([]byte, error) { return term.ReadPassword(int(t.in.Fd())) })
 	if err == nil {
@@ -157,7 +165,7 @@ func (t tty) readSecret(ctx context.Context, prompt string) (secret.Value, error
 
 // await is what read returns. It does not wait longer than ctx lasts: reading goes on then
 // until the process ends, which is soon.
-func (t tty) await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
+func (t *tty) await(ctx context.Context, read func() ([]byte, error)) ([]byte, error) {
 	type result struct {
 		line []byte
 		err  error
@@ -174,6 +182,7 @@ func (t tty) await(ctx context.Context, read func() ([]byte, error)) ([]byte, er
 		}
 		return r.line, nil
 	case <-ctx.Done():
+		t.read = true
 		fmt.Fprintln(t.out)
 		return nil, ctx.Err()
 	}

@@ -8,7 +8,7 @@ import "golang.org/x/sys/unix"
 const pasted = 50
 
 // mute ends the echo.
-func (t tty) mute() {
+func (t *tty) mute() {
 	fd := int(t.in.Fd())
 	if state, err := unix.IoctlGetTermios(fd, getTermios); err == nil {
 		state.Lflag &^= unix.ECHO
@@ -17,7 +17,7 @@ func (t tty) mute() {
 }
 
 // drop throws away what was typed and not read, and reports whether that were lines.
-func (t tty) drop() bool {
+func (t *tty) drop() bool {
 	fd := int(t.in.Fd())
 	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, pasted)
 	if err != nil || n == 0 {
