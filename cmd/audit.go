@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"cmp"
 	"context"
 	"encoding/csv"
 	"encoding/json"
@@ -137,7 +136,7 @@ func printer(term *terminal, format string) (print func(audit.Entry) error, done
 	case "text":
 		var all []auditText
 		return func(x audit.Entry) error { all = append(all, textOf(x)); return nil },
-			func() error { return printAudit(term.out, min(cmp.Or(term.width, textWidth), textWidth), all) }
+			func() error { return printAudit(term.out, term.columns(), all) }
 	}
 	return nil, nil
 }

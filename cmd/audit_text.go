@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/keywright/keywright/audit"
 )
-
-// textWidth is how many columns text for people may have.
-const textWidth = 80
 
 // auditText is an entry for people: a row of a table, and lines below it.
 type auditText struct {
@@ -54,11 +52,11 @@ func printAudit(w io.Writer, width int, all []auditText) error {
 			widths[i] = max(widths[i], utf8.RuneCountInString(c))
 		}
 	}
-	indent := widths[0] + 2
+	indent := strings.Repeat(" ", widths[0]+gutter)
 	for _, t := range all {
 		var b strings.Builder
 		for i, c := range t.cells {
-			b.WriteString(c + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c)+2))
+			b.WriteString(c + strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c)+gutter))
 		}
 		row, last := strings.TrimRight(b.String(), " "), len(t.cells)-1
 		if utf8.RuneCountInString(row) > width {
@@ -67,7 +65,7 @@ func printAudit(w io.Writer, width int, all []auditText) error {
 		}
 		lines := []string{row}
 		for _, note := range t.notes {
-			lines = append(lines, wrap(note, strings.Repeat(" ", indent), width)...)
+			lines = append(lines, hang(indent, indent, broken(note, max(width-len(indent), 1)), width))
 		}
 		if _, err := io.WriteString(w, strings.Join(lines, "\n")+"\n"); err != nil {
 			return err
@@ -76,30 +74,13 @@ func printAudit(w io.Writer, width int, all []auditText) error {
 	return nil
 }
 
-// wrap breaks a text into lines of so many columns, each behind an indentation; in a word
-// only where that is longer than a line.
-func wrap(text, indent string, width int) (lines []string) {
-	room := max(width-len(indent), 1)
-	line, used := "", 0
-	end := func() {
-		if used > 0 {
-			lines = append(lines, indent+line)
-		}
-		line, used = "", 0
-	}
+// broken cuts the words of a text that are longer than a line: who wrote it chose them.
+func broken(text string, room int) string {
+	var words []string
 	for word := range strings.FieldsSeq(text) {
-		runes := []rune(word)
-		if used > 0 && used+1+len(runes) > room {
-			end()
+		for part := range slices.Chunk([]rune(word), room) {
+			words = append(words, string(part))
 		}
-		for ; len(runes) > room; runes = runes[room:] {
-			lines = append(lines, indent+string(runes[:room]))
-		}
-		if used > 0 {
-			line, used = line+" ", used+1
-		}
-		line, used = line+string(runes), used+len(runes)
 	}
-	end()
-	return lines
+	return strings.Join(words, " ")
 }
