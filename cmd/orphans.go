@@ -60,11 +60,7 @@ type orphan struct {
 }
 
 func runOrphans(ctx context.Context, term *terminal, args []string, end bool) error {
-	keys, err := openKeys(term, mayAsk)
-	if err != nil {
-		return err
-	}
-	engine, err := keys.engine()
+	keys, engine, err := openEngine(term)
 	if err != nil {
 		return err
 	}

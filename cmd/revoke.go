@@ -13,6 +13,7 @@ import (
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/scan"
 )
 
@@ -149,24 +150,15 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 		return err
 	}
 	fmt.Fprintln(term.out, "the provider says that it is done")
-	return watch(ctx, term, v, c, p.Info().Propagation, before.State.Lives())
+	return watch(ctx, term, v, c, p.Info(), before.State.Lives())
 }
-
-// How often what was revoked has to be refused, one time after the other, before it is
-// called dead, and how long to wait between, as rotations do: a service may have places that
-// have not heard of it.
-const (
-	refusals    = 3
-	pause       = 2 * time.Second // at least
-	probesApart = 8               // of a propagation
-)
 
 // watch tries what was revoked until it was refused several times. That shows that it is
 // dead only if it was seen alive before.
-func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.Credential, within time.Duration, alive bool) error {
-	apart := max(pause, within/probesApart)
+func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.Credential, at provider.Info, alive bool) error {
+	apart := rotate.Apart(at)
 	said, refused := "", 0
-	for end := time.Now().Add(within + apart); ; {
+	for end := time.Now().Add(at.Propagation + apart); ; {
 		probe, err := v.Verify(ctx, c)
 		var note string
 		switch {
@@ -176,15 +168,15 @@ func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.
 			return hintedError{fmt.Errorf("it is refused now (%s), and was not seen alive before: whether it ever was this provider's is not known", probe.Code), "if it may be of another server, revoke it there"}
 		case probe.State == provider.Dead:
 			refused++
-			note = fmt.Sprintf("refused %d of %d times: %s", refused, refusals, probe.Code)
+			note = fmt.Sprintf("refused %d of %d times: %s", refused, rotate.Refusals, probe.Code)
 		default:
 			refused, note = 0, strings.TrimSpace(string(probe.State)+" "+probe.Code)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case refused == refusals:
-			fmt.Fprintf(term.out, "it is dead: refused %d times: %s\n", refusals, escaped(probe.Code))
+		case refused == rotate.Refusals:
+			fmt.Fprintf(term.out, "it is dead: refused %d times: %s\n", rotate.Refusals, escaped(probe.Code))
 			return nil
 		case refused == 0 && time.Now().After(end):
 			return hintedError{fmt.Errorf("it is not known to be dead: %s", note), "try again later: keywright revoke says at once what it is"}

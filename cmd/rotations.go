@@ -1,12 +1,18 @@
 package cmd
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
+	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/rotate"
 )
 
@@ -179,4 +185,218 @@ func showRotation(term *terminal, j *rotate.Journal) error {
 		term.print("outlives the old key: ", escaped(l.What+atMost(l.Longest)))
 	}
 	return nil
+}
+
+const resumeLong = `Goes on with the rotation of an ID, or with all that are open: at the step where
+each was interrupted, refused or told to wait. What is not known to have
+happened is looked up first; in an overlap the new key and each place that got
+it are looked at once more before the old one is revoked. A rotation that waits
+for a time which has not come is left alone, and its time is said.
+
+It asks at the terminal where somebody has to answer; without one it says what
+would be asked, and ends with 4. A rotation that was begun on another
+installation is refused without --take-over.
+`
+
+func newRotateResume(term *terminal) *cobra.Command {
+	var takeOver bool
+	c := &cobra.Command{
+		Use:   "resume [ID]",
+		Short: "Go on with rotations that were interrupted, or wait",
+		Long:  resumeLong,
+		Args:  atMostOneArg("a rotation"),
+		RunE: func(c *cobra.Command, args []string) error {
+			return withRotations(c.Context(), term, args, toResume(takeOver))
+		},
+	}
+	addTakeOver(c.Flags(), &takeOver)
+	return c
+}
+
+func addTakeOver(f *pflag.FlagSet, takeOver *bool) {
+	f.BoolVar(takeOver, "take-over", false, "also one that was begun on another machine, and does not\ngo on there")
+}
+
+func toResume(takeOver bool) goingOn {
+	return goingOn{verb: "resume", doing: "Go on replacing", do: (*keyring).resume, idle: waits, takeOver: takeOver}
+}
+
+// resume goes on with a rotation.
+func (k *keyring) resume(ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+	fmt.Fprintf(k.term.out, "%s, rotation %s\n", j.Key, j.ID)
+	return k.drive(ctx, e, j.ID)
+}
+
+const abortLong = `Takes a rotation back: each place that got the new key gets the old one again,
+the old one is current, and the new one is ended at its provider. Without an ID
+it is the one that is open; of several it wants to be told which.
+
+It needs the old key, which is tried first: if it is not accepted any more,
+nothing is changed. It is refused once the old key's end was begun, or in
+place, when the provider was told the new one. Then the rotation can only go on.
+It stops where a place holds neither of the two, and goes on when that is right:
+keywright rotate resume.
+`
+
+func newRotateAbort(term *terminal) *cobra.Command {
+	var takeOver, giveUp, yes bool
+	c := &cobra.Command{
+		Use:   "abort [ID]",
+		Short: "Take a rotation back, while the old key is there",
+		Long:  abortLong,
+		Args:  atMostOneArg("a rotation"),
+		RunE: func(c *cobra.Command, args []string) error {
+			what := goingOn{verb: "abort", doing: "Stop replacing", do: (*keyring).abort, idle: never, one: true, takeOver: takeOver}
+			switch {
+			case giveUp && len(args) == 0:
+				return usagef("'keywright rotate ls' names them", "--give-up takes the rotation's ID")
+			case yes && !giveUp:
+				return usagef("leave it out", "--yes goes with --give-up")
+			case giveUp:
+				what.do = func(k *keyring, ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+					return k.giveUp(ctx, e, j, yes)
+				}
+			}
+			return withRotations(c.Context(), term, args, what)
+		},
+	}
+	c.Flags().BoolVar(&giveUp, "give-up", false, "close one that can go neither way: nothing is changed\nat the provider or where the key is used")
+	c.Flags().BoolVar(&yes, "yes", false, "with --give-up: without asking")
+	addTakeOver(c.Flags(), &takeOver)
+	return c
+}
+
+// abort takes a rotation back.
+func (k *keyring) abort(ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+	if err := e.Abort(ctx, j.ID); err != nil {
+		return err
+	}
+	return k.drive(ctx, e, j.ID)
+}
+
+// giveUp closes a rotation as it stands.
+func (k *keyring) giveUp(ctx context.Context, e *rotate.Engine, j *rotate.Journal, yes bool) error {
+	if !yes {
+		yes, err := k.term.askYes(ctx, "Close rotation "+j.ID+" of "+j.Key+" as it stands? Keys that it leaves at the provider stay alive.")
+		switch {
+		case errors.Is(err, errNobody):
+			return usageError{err, "to close it without asking: keywright rotate abort " + j.ID + " --give-up --yes"}
+		case err != nil:
+			return err
+		case !yes:
+			fmt.Fprintln(k.term.err, "keywright: not closed")
+			return outcome(exitFailed)
+		}
+	}
+	o, err := e.GiveUp(ctx, j.ID)
+	if err != nil {
+		return err
+	}
+	for _, line := range strings.Split(o.Note, "; ") {
+		fmt.Fprintln(k.term.out, escaped(line))
+	}
+	fmt.Fprintf(k.term.out, "rotation %s is given up\n", j.ID)
+	return nil
+}
+
+// openRotations are the journals of the rotations that are open, the oldest first.
+func (k *keyring) openRotations(ctx context.Context) ([]*rotate.Journal, error) {
+	all, err := rotor{k}.journals(ctx)
+	return slices.DeleteFunc(all, func(j *rotate.Journal) bool { return !j.Open() }), err
+}
+
+// waits reports whether a rotation is left alone for now when it is resumed, and uses no key.
+func waits(j *rotate.Journal) bool { return time.Until(j.Until) > shortWait }
+
+func never(*rotate.Journal) bool { return false }
+
+// goingOn is what is about to be done with open rotations.
+type goingOn struct {
+	verb     string // resume or abort
+	doing    string // for a question: "Go on replacing"
+	do       func(*keyring, context.Context, *rotate.Engine, *rotate.Journal) error
+	idle     func(*rotate.Journal) bool // it is left alone for now, and uses no key
+	one      bool                       // which one has to be said, if several are open
+	takeOver bool                       // also if it was begun on another installation
+}
+
+// withRotations does something with the open rotation that is named, or with all. Before
+// that it asks, where the keys of those that are not idle want that.
+func withRotations(ctx context.Context, term *terminal, args []string, what goingOn) error {
+	keys, engine, err := openEngine(term)
+	if err != nil {
+		return err
+	}
+	chosen, err := keys.openRotations(ctx)
+	if err != nil {
+		return err
+	}
+	if len(args) > 0 {
+		chosen = slices.DeleteFunc(chosen, func(j *rotate.Journal) bool { return j.ID != args[0] })
+	}
+	switch {
+	case len(chosen) == 0 && len(args) > 0:
+		return usagef("'keywright rotate ls' names them", "there is no open rotation %s", quote(args[0]))
+	case len(chosen) == 0:
+		fmt.Fprintln(term.out, "no rotation is open")
+		return nil
+	case len(chosen) > 1 && what.one:
+		var words []string
+		for _, j := range chosen {
+			words = append(words, j.ID+" of "+j.Key)
+		}
+		return usagef("say which: keywright rotate "+what.verb+" ID", "%d rotations are open: %s", len(chosen), strings.Join(words, ", "))
+	}
+	catalog, err := keys.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	given, err := keys.permitReplacing(ctx, what.doing, "", inUse(catalog, chosen, what.idle))
+	if err != nil {
+		return err
+	}
+	var list []func() error
+	for _, j := range chosen {
+		list = append(list, func() error { return keys.goOn(ctx, engine, catalog, given, j, what) })
+	}
+	return each(ctx, term, list)
+}
+
+// inUse are the keys of rotations that are not idle.
+func inUse(catalog *keystore.Catalog, open []*rotate.Journal, idle func(*rotate.Journal) bool) (used []replaced) {
+	for _, j := range open {
+		if !idle(j) {
+			used = append(used, resuming(catalog, j))
+		}
+	}
+	return used
+}
+
+// goOn does something with an open rotation, if that was permitted.
+func (k *keyring) goOn(ctx context.Context, engine *rotate.Engine, catalog *keystore.Catalog, given permissions, j *rotate.Journal, what goingOn) error {
+	if !what.idle(j) {
+		if err := given.refused(resuming(catalog, j)); err != nil {
+			return err
+		}
+	}
+	if what.takeOver {
+		if err := engine.TakeOver(ctx, j.ID); err != nil {
+			return err
+		}
+	}
+	err := what.do(k, ctx, engine, j)
+	if errors.Is(err, rotate.ErrElsewhere) {
+		return hintedError{err, "if it does not go on there: keywright rotate " + what.verb + " " + j.ID + " --take-over"}
+	}
+	return err
+}
+
+// openEngine opens the user's keys, and what replaces them.
+func openEngine(term *terminal) (*keyring, *rotate.Engine, error) {
+	keys, err := openKeys(term, mayAsk)
+	if err != nil {
+		return nil, nil, err
+	}
+	engine, err := keys.engine()
+	return keys, engine, err
 }

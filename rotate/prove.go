@@ -28,14 +28,14 @@ func (w *work) prove(ctx context.Context) (result, error) {
 		return w.notYet(fmt.Sprintf("the new key is %s (%s): its answer is needed beside", next.State, next.Code), max(next.After, after(err)))
 	}
 	w.j.Deaths = append(w.j.Deaths, Observation{w.Now().UTC(), old.Code})
-	if n := len(w.j.Deaths); n < deaths {
-		return result{until: w.Now().Add(w.apart()), note: fmt.Sprintf("refused %d of %d times (%s)", n, deaths, old.Code)}, nil
+	if n := len(w.j.Deaths); n < Refusals {
+		return result{until: w.Now().Add(w.apart()), note: fmt.Sprintf("refused %d of %d times (%s)", n, Refusals, old.Code)}, nil
 	}
 	w.j.Grade = RefusedDead
 	if !w.j.Control { // the refusal proves less: it may always have been refused
 		w.j.Grade = RefusedUnseen
 	}
-	return result{note: "refused " + fmt.Sprint(deaths) + " times: " + old.Code}, nil
+	return result{note: "refused " + fmt.Sprint(Refusals) + " times: " + old.Code}, nil
 }
 
 // proveAbsent looks whether the old key is gone from the provider's list. Without its id

@@ -24,7 +24,6 @@ type result struct {
 
 // How often and how long something is tried that may take a while at the provider.
 const (
-	deaths      = 3                // refusals of the old key, one after the other
 	pause       = 2 * time.Second  // between two probes, at least
 	patience    = 10 * time.Minute // for what is to come true, and the propagation beyond
 	probesApart = 8                // of a propagation
@@ -294,7 +293,14 @@ func (w *work) since() time.Duration {
 }
 
 // apart is how long to wait between two probes.
-func (w *work) apart() time.Duration { return max(pause, w.p.Info().Propagation/probesApart) }
+func (w *work) apart() time.Duration { return Apart(w.p.Info()) }
+
+// Refusals is how often a key has to be refused as not valid, one time after the other,
+// before it is called dead: a service may have places that have not heard of its end.
+const Refusals = 3
+
+// Apart is how long to wait between two probes of a key at a provider.
+func Apart(i provider.Info) time.Duration { return max(pause, i.Propagation/probesApart) }
 
 // deliver gives a consumer what is in to, and reads it back.
 func (w *work) deliver(ctx context.Context, spec string, from, to map[string]secret.Value) (result, error) {
