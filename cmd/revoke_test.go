@@ -127,7 +127,7 @@ func TestWatch(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, a, begun := newScreen(), &answers{given: tt.given}, time.Now()
-				err := watch(t.Context(), &s.terminal, a, provider.Credential{}, tt.within, true)
+				err := watch(t.Context(), &s.terminal, a, provider.Credential{}, provider.Info{Propagation: tt.within}, true)
 				switch {
 				case (err == nil) != (tt.fails == ""), err != nil && err.Error() != tt.fails:
 					t.Errorf("error %v, want %q", err, tt.fails)
