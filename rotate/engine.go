@@ -60,14 +60,6 @@ type StepError struct {
 func (e *StepError) Error() string { return fmt.Sprintf("rotate %s: %s: %v", e.Key, e.Step, e.Err) }
 func (e *StepError) Unwrap() error { return e.Err }
 
-// advised is an error with what to do about it.
-type advised struct {
-	error
-	hint string
-}
-
-func (a *advised) Unwrap() error { return a.error }
-
 // The errors of rotations.
 var (
 	ErrNoProvider   = errors.New("the key has no provider that keywright knows")
@@ -408,9 +400,6 @@ func (w *work) fail(ctx context.Context, err error) error {
 	if w.j.Until = (time.Time{}); after(err) > 0 {
 		w.j.Until = w.Now().Add(after(err)).UTC()
 		hint = "not before " + w.j.Until.Local().Format(time.DateTime) + ": " + hint
-	}
-	if known := (*advised)(nil); errors.As(err, &known) {
-		hint = known.hint
 	}
 	w.j.note(w.Now(), Failed, err.Error())
 	if w.again || w.begun && unclear(step, err) { // it is not known whether it happened

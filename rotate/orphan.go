@@ -45,7 +45,7 @@ func (w *work) strays(ctx context.Context, all []provider.Listed) error {
 	}
 	for _, c := range all {
 		if IsLineage(c.Label) && !c.Disabled && c.ID != w.j.OldID && !belongs(c, keys, w.j.Provider) {
-			return &advised{fmt.Errorf("%s: %w", w.described(c), ErrStray), "keywright rotate orphans " + w.j.Key + " --delete; when it is gone: keywright rotate resume " + w.j.ID}
+			return &stop{error: fmt.Errorf("%s: %w", w.described(c), ErrStray), hint: "keywright rotate orphans " + w.j.Key + " --delete"}
 		}
 	}
 	return nil
