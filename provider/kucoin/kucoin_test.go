@@ -242,3 +242,7 @@ func TestRevokeFaults(t *testing.T) {
 		provider.Busy:      {"too many": say(429, "429000")},
 	})
 }
+
+func TestRecognize(t *testing.T) {
+	exchange.Recognize(t, "kucoin-api-secret", "400004", "400003")
+}

@@ -286,3 +286,7 @@ func TestRevokeFaults(t *testing.T) {
 		provider.Busy:      {"too many": say(429, "50011")},
 	})
 }
+
+func TestRecognize(t *testing.T) {
+	exchange.Recognize(t, "okx-api-secret", "50105", "50119 wherever it was asked")
+}

@@ -655,3 +655,38 @@ func (x Exchange[F, K]) RevokeFaults(t *testing.T, outcomes Outcomes) {
 		Quiet(t, err, kind)
 	})
 }
+
+// Recognize looks whether what a scan's rule finds can be asked about: with all three parts,
+// and of no other rule. That a passphrase is wrong does not make a key dead, nor that it is
+// not known where it was asked; these are the codes of the two.
+func (x Exchange[F, K]) Recognize(t *testing.T, rule, wrongPhrase, unknown string) {
+	s := x.scene(t)
+	r := s.p.(provider.Recognizer)
+	for _, missing := range []string{"id", "passphrase"} {
+		parts := maps.Clone(s.old.Parts)
+		delete(parts, missing)
+		if _, ok := r.Recognize(rule, parts); ok {
+			t.Errorf("without its %s", missing)
+		}
+	}
+	if _, ok := r.Recognize("bitget-api-secret", s.old.Parts); ok {
+		t.Error("another's key")
+	}
+	try := func(want provider.State, code string) {
+		t.Helper()
+		c, ok := r.Recognize(rule, s.old.Parts)
+		if !ok || c.Params["host"] != "" || c.Found {
+			t.Fatalf("%+v", c)
+		}
+		if got := Probe(t, s.p, c); got.State != want || code != "" && got.Code != code {
+			t.Errorf("%+v, want %s %s", got, want, code)
+		}
+	}
+	try(provider.Alive, "")
+	right := s.old.Parts["passphrase"]
+	s.old.Parts["passphrase"] = secret.New([]byte("another"))
+	try(provider.Unknown, wrongPhrase)
+	s.old.Parts["passphrase"] = right
+	s.Drop("old")
+	try(provider.Unknown, unknown)
+}
