@@ -57,6 +57,9 @@ type Info struct {
 	Propagation time.Duration
 	// Nonce says that a probe of a key that is in use may disturb its user.
 	Nonce bool
+	// Mute says that what is dead is refused in words that others are refused in, too: none is
+	// ever called dead.
+	Mute bool
 	// Uses says that List tells when each credential was used last, if the credential that
 	// asks may know.
 	Uses bool
