@@ -219,7 +219,8 @@ type Disabler interface {
 
 // Revoker ends a credential, for good, and what was opened with it where the provider
 // can: sessions, tokens. The other is the one that goes on being used, and is not
-// touched; zero if there is none. That it is gone already is no error. Of a credential
+// touched; zero if there is none. That it is gone already is no error, except at one that is
+// mute. Of a credential
 // whose secret is not known, ID names it. One that died when the other was born may have
 // left sessions: those that began before the other's Since are ended, or all of them if
 // that is not known.

@@ -103,7 +103,7 @@ func (w *work) revoke(ctx context.Context) (_ result, err error) {
 	return result{note: joined(used.note, said)}, nil
 }
 
-// end has a key ended. One that a process which died may have ended is refused by then, and
+// end has a key ended. One that has ended already, as by a process that died, is refused, and
 // a provider that is mute does not say why: that is no reason to stop, and no proof.
 func (w *work) end(ctx context.Context, r provider.Revoker, c, other provider.Credential) (said string, err error) {
 	err = r.Revoke(ctx, w.admin, c, other)
@@ -111,13 +111,13 @@ func (w *work) end(ctx context.Context, r provider.Revoker, c, other provider.Cr
 		return "the provider says that it is done", nil
 	}
 	v, ok := w.p.(provider.Verifier)
-	if !ok || !w.again || !w.p.Info().Mute {
+	if !ok || !w.p.Info().Mute {
 		return "", err
 	}
 	if probe, looked := v.Verify(ctx, c); looked != nil || !w.refused(probe) {
 		return "", err
 	}
-	return "it may have been done before: it is refused, and the provider does not say why", nil
+	return "it may have ended before: it is refused, and the provider does not say why", nil
 }
 
 func joined(notes ...string) string {
