@@ -163,7 +163,7 @@ func TestWatch(t *testing.T) {
 func TestPossessed(t *testing.T) {
 	for rule, want := range map[string]string{
 		"github-pat": "github", "slack-bot-token": "slack", "huggingface-token": "huggingface",
-		"gitlab-pat": "gitlab", "aws-access-key": "aws",
+		"gitlab-pat": "gitlab", "aws-access-key": "aws", "bybit-api-secret": "bybit",
 		"slack-webhook": "", "slack-signing-secret": "", "okta-token": "okta-token", "npm-token": "npm", "stripe-secret-key": "", "sendgrid-api-key": "", "vault-service-token": "vault-token", "vault-token-legacy": "openbao-token", "no-such-rule": "",
 	} {
 		f := &scan.Finding{Rule: &scan.Rule{ID: rule, Provider: "slack"}, Secret: secret.New([]byte("xyz")), Parts: []scan.Part{{Role: "id", Redacted: "AKIA", Public: true}}}

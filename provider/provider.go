@@ -177,6 +177,8 @@ type Plan struct {
 	// Needs is what the user has to bring: "a code of the authenticator".
 	Needs []string
 	Notes []string
+	// Lingers is what outlives the old one, if that is known better than in general.
+	Lingers *Lingers `json:",omitempty"`
 	// LastUsed is when the old one was used last, as far as the provider tells. To look is
 	// a use, too, if it was done with the old one.
 	LastUsed time.Time `json:",omitzero"`
