@@ -289,18 +289,9 @@ func (f *fake) shown(token string) string {
 	return token[:f.masked] + "**********" + token[len(token)-f.masked:]
 }
 
-// detour leads every call to one address.
-type detour string
-
-func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Host, r.URL.Scheme, r.URL.Host = r.URL.Host, "http", string(d)
-	return (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
-}
-
 // at is the provider of a name, with all calls led to an address.
 func at(t *testing.T, name, addr string) provider.Provider {
-	for _, p := range bearer.All(&http.Client{Transport: detour(addr)}) {
+	for _, p := range bearer.All(&http.Client{Transport: providertest.Detour(addr)}) {
 		if p.Info().Name == name {
 			return p
 		}

@@ -51,6 +51,9 @@ type Subject struct {
 	// with an address in place of that. Both are needed for tests of a bad network.
 	Addr string
 	At   func(addr string, c provider.Credential) (provider.Provider, provider.Credential)
+	// Looks are calls that only look, with a method that is for changes, and never twice with the
+	// same body: "POST /token".
+	Looks []string
 	// Wire says that it is not over HTTP, or not all of it.
 	Wire bool
 	// Page is its section of docs/deviations.md, if that is not called as the provider is.
