@@ -60,6 +60,7 @@ func (p *Provider) Info() provider.Info {
 			{Name: "host", Meaning: "the address of the API that the key is of: https://www.deribit.com or https://test.deribit.com", Required: true},
 		},
 		Admin:       "a key of the same account with the scope account:read_write and those of the key; the key itself if it has that",
+		Lingers:     provider.Lingers{What: "access and refresh tokens that were got with it, unless Deribit ends them with the key, of which it says nothing"},
 		Propagation: 10 * time.Second, // changes are said to be known at once
 		Sources: []string{
 			"https://docs.deribit.com/articles/authentication",

@@ -293,7 +293,7 @@ func (e *exchange) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		refuse("EAPI:Invalid nonce")
 	default:
 		e.nonces[key] = nonce
-		fmt.Fprintf(w, `{"error":[],"result":{"api_key_name":"bot","api_key":%q,"permissions":["query-funds","modify-trades"],"ip_allowlist":["192.0.2.1"],"nonce":"%d","nonce_window":"0"}}`, key, nonce)
+		fmt.Fprintf(w, `{"error":[],"result":{"api_key_name":"bot","api_key":%q,"permissions":["query-funds","modify-trades"],"ip_allowlist":["192.0.2.1"],"nonce":"%d","nonce_window":"0","valid_until":"1798902245"}}`, key, nonce)
 	}
 }
 
@@ -335,7 +335,7 @@ func TestKraken(t *testing.T) {
 	v := at(t, "kraken", addr).(provider.Verifier)
 	e.secrets["gone"] = random()
 	c := credential(map[string]string{"id": "gone", "secret": e.secrets["gone"]})
-	want := provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{ID: "gone", Label: "bot", Scopes: []string{"modify-trades", "query-funds"}, IPs: []string{"192.0.2.1"}}}
+	want := provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{ID: "gone", Label: "bot", Scopes: []string{"modify-trades", "query-funds"}, IPs: []string{"192.0.2.1"}, Expires: time.Unix(1798902245, 0).UTC()}}
 	if got, err := v.Verify(t.Context(), c); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v", got, err)
 	}

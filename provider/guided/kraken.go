@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/web"
@@ -96,6 +97,10 @@ func (k *kraken) Verify(ctx context.Context, c provider.Credential) (provider.Pr
 		Withdraw: slices.ContainsFunc(rights, func(r string) bool {
 			return r == "withdraw-funds" || r == "add-withdraw-address" || r == "update-withdraw-address"
 		}),
+	}
+	// In seconds, and 0 for never: that is from memory, the documentation names the field only.
+	if end, err := strconv.ParseInt(said.Text("result.valid_until"), 10, 64); err == nil && end > 0 {
+		probe.Who.Expires = time.Unix(end, 0).UTC()
 	}
 	return probe, nil
 }
