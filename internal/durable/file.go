@@ -54,11 +54,14 @@ func (f *File) open() error {
 	if f.done {
 		return f.fail("write", fs.ErrClosed)
 	}
+	if isDescriptor(f.path) {
+		return f.fail("replace", errNotRegular)
+	}
 	if target, err := filepath.EvalSymlinks(f.path); err == nil {
 		f.path = target
 	}
 	if info, err := os.Lstat(f.path); err == nil && !info.Mode().IsRegular() {
-		return f.fail("replace", errors.New("it is not a regular file"))
+		return f.fail("replace", errNotRegular)
 	}
 	temp, err := f.disk.sys().CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+".*.tmp")
 	if err != nil {
@@ -66,6 +69,24 @@ func (f *File) open() error {
 	}
 	f.temp = temp
 	return f.fail("set the permissions of", temp.Chmod(f.perm))
+}
+
+var errNotRegular = errors.New("it is not a regular file")
+
+// isDescriptor reports whether a path leads to what is open already, as Linux' /dev/stdout
+// does, and not to a file by its name.
+func isDescriptor(path string) bool {
+	for range 2 { // the path, and what it leads to
+		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil && strings.HasPrefix(dir, "/proc/") {
+			return true
+		}
+		target, err := os.Readlink(path)
+		if err != nil || !filepath.IsAbs(target) {
+			return false
+		}
+		path = target
+	}
+	return false
 }
 
 // Leftovers lists the temporary files for a path that are there: of who is writing now,
