@@ -220,18 +220,33 @@ func (r rotor) recordRotation(ctx context.Context, verb, key string, version int
 }
 
 // running are the programs that run started with a version of a key, on this machine, and
-// that are still there.
+// that are still there. A key that was given another name is looked for by both: that it
+// was is put on record before, and may have failed.
 func (r rotor) running(ctx context.Context, key string, version int) (running []rotate.Process, err error) {
-	for e, err := range r.log.Entries(ctx, audit.Filter{Verb: "run", Key: key}) {
+	given := map[string][]audit.Entry{} // by name
+	var left audit.Entry                // the half of a move that says what the name was
+	for e, err := range r.log.Entries(ctx, audit.Filter{Decision: audit.Granted}) {
 		entry := errors.Is(err, audit.ErrErased) || errors.Is(err, audit.ErrSchema) || errors.As(err, new(*audit.Fault))
-		if err != nil && !entry {
+		switch {
+		case err != nil && !entry:
 			return nil, fmt.Errorf("look for programs that have the key: %w", err)
+		case err != nil:
+		case e.Verb == "run" && e.Child != nil && e.Child.Start != 0 && e.Host == who().Host:
+			given[e.Key] = append(given[e.Key], e)
+		case e.Verb == "mv" && left.Verb == "mv" && left.Seq+1 == e.Seq:
+			given[e.Key] = append(given[e.Key], given[left.Key]...)
+			left = audit.Entry{}
+		case e.Verb == "mv":
+			left = e
 		}
-		if err != nil || e.Child == nil || e.Child.Start == 0 || e.Version != fmt.Sprint(version) || e.Host != who().Host {
+	}
+	for _, e := range given[key] {
+		if e.Version != fmt.Sprint(version) {
 			continue
 		}
 		p, err := launch.Inspect(e.Child.PID)
-		if err == nil && p.Start == e.Child.Start && p.Boot == e.Child.Boot {
+		same := err == nil && p.Start == e.Child.Start && p.Boot == e.Child.Boot
+		if same && !slices.ContainsFunc(running, func(o rotate.Process) bool { return o.PID == p.PID }) {
 			running = append(running, rotate.Process{PID: p.PID, Program: p.Name, Started: e.Child.Started})
 		}
 	}
