@@ -150,6 +150,7 @@ func (r rotor) journals(ctx context.Context) (all []*rotate.Journal, err error) 
 		if err := json.Unmarshal(k.Journal, j); err != nil {
 			return nil, fmt.Errorf("read the journal of rotation %s: %w", k.ID, err)
 		}
+		j.Key = k.Key.String() // which may have been given another name since
 		all = append(all, j)
 	}
 	return all, nil
@@ -194,7 +195,7 @@ func (r rotor) Save(ctx context.Context, j *rotate.Journal, c rotate.Change) err
 	if err != nil {
 		return err
 	}
-	err = r.Rotate(ctx, actor(), keystore.Rotation{ID: j.ID, Key: name, Revision: j.Revision, Journal: b, Closed: j.Closed}, keystore.RotationChange{
+	err = r.Rotate(ctx, actor(), keystore.Rotation{ID: j.ID, Key: name, Revision: j.Revision, Journal: b, Closed: j.Closed, Left: j.Unclear || len(j.Suspects) > 0}, keystore.RotationChange{
 		Begin: c.Begin, Pending: c.Pending, Number: j.New, Promote: c.Promote, Demote: c.Demote, Drop: c.Drop, Settle: c.Settle, Retire: c.Retire, End: c.End,
 		PublicID: c.ID, Expires: c.Expires,
 	})

@@ -17,9 +17,9 @@ import (
 )
 
 const rotateLsLong = `Lists the rotations that are open, with the step that each is at, until when it
-waits and what does not work meanwhile, and the last 50 that are over, with what
-is known of the old key's end. It asks no provider. 'keywright rotate show ID'
-says more of one.
+waits and what does not work meanwhile; and the last 50 that are over, with what
+is known of the old key's end, and older ones that may have left a key at its
+provider. It asks no provider. 'keywright rotate show ID' says more of one.
 `
 
 func newRotateLs(term *terminal) *cobra.Command {
