@@ -114,7 +114,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	if (len(key.Policy.Forbidden) > 0 || key.Policy.RequireIPs) && !is[provider.Verifier](p) {
 		return nil, fmt.Errorf("rotate %s: %w", name, ErrUnseen)
 	}
-	j.Steps, err = stepsFor(p, j.Mode, o.RevokeFirst, o.Grace > 0, key.Admin == "", key.Consumers, reloads)
+	j.Steps, err = stepsFor(p, j.Mode, o.RevokeFirst, o.Grace > 0, w.itself, key.Consumers, reloads)
 	if err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", name, err)
 	}
@@ -314,6 +314,7 @@ type work struct {
 	admin  provider.Credential
 	old    provider.Credential
 	next   provider.Credential // without parts if there is none yet
+	itself bool                // changes are made with the key itself, perhaps under another name
 	key    Key
 	answer Answer
 	again  bool // the step was begun before, and nobody knows how it went
@@ -342,7 +343,7 @@ func (e *Engine) work(ctx context.Context, j *Journal) (*work, error) {
 	if !ok {
 		return nil, ErrNoProvider
 	}
-	w := &work{Engine: e, j: j, p: p, key: key}
+	w := &work{Engine: e, j: j, p: p, key: key, itself: key.Admin == ""}
 	w.old = provider.Credential{ID: j.OldID, Params: key.Params}
 	if w.old.Parts, err = e.Store.Secrets(ctx, j.Key, j.Old); err != nil {
 		return nil, err
@@ -365,9 +366,12 @@ func (e *Engine) work(ctx context.Context, j *Journal) (*work, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the key to make changes with: %w", err)
 		}
-		w.admin = provider.Credential{ID: admin.ID, Params: admin.Params}
-		if w.admin.Parts, err = e.Store.Secrets(ctx, key.Admin, admin.Current); err != nil {
+		parts, err := e.Store.Secrets(ctx, key.Admin, admin.Current)
+		if err != nil {
 			return nil, fmt.Errorf("the key to make changes with: %w", err)
+		}
+		if w.itself = equal([]byte(rand.Text()), parts, w.old.Parts); !w.itself {
+			w.admin = provider.Credential{ID: admin.ID, Params: admin.Params, Parts: parts}
 		}
 	}
 	return w, nil
