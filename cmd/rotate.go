@@ -149,7 +149,7 @@ func (k *keyring) rotate(ctx context.Context, catalog *keystore.Catalog, o rotat
 	if !o.plan {
 		used = inUse(catalog, open, waits)
 	}
-	ready := func(n keystore.Name) error { return cmp.Or(unrotated(catalog, n), lacks(catalog, engine, n)) }
+	ready := func(n keystore.Name) error { return cmp.Or(unrotated(catalog, n, options), lacks(catalog, engine, n)) }
 	for _, n := range names {
 		if ready(n) == nil {
 			used = append(used, uses(n))
@@ -214,14 +214,19 @@ func (o rotateOptions) chosen(catalog *keystore.Catalog) (names []keystore.Name,
 	return catalog.DependentsFirst(names, consumer.Auth), nil
 }
 
-// unrotated is an error if a rotation of a key is open.
-func unrotated(catalog *keystore.Catalog, name keystore.Name) error {
+// unrotated is an error if a rotation of a key is open. It may be one that has given the old
+// key time, which is not there in an emergency.
+func unrotated(catalog *keystore.Catalog, name keystore.Name, o rotate.Options) error {
 	key, ok := catalog.Find(name)
 	if !ok || key.Rotation == "" {
 		return nil
 	}
 	err := &keystore.KeyError{Doing: "rotate", Name: name, Err: fmt.Errorf("%w: %s", keystore.ErrRotating, key.Rotation)}
-	return hintedError{err, "keywright rotate resume " + key.Rotation + "\nto take it back: keywright rotate abort " + key.Rotation}
+	hint := "keywright rotate resume " + key.Rotation
+	if o.Emergency {
+		hint += "\nif the old key was given time: keywright rotate resume " + key.Rotation + " --end-grace"
+	}
+	return hintedError{err, hint + "\nto take it back: keywright rotate abort " + key.Rotation}
 }
 
 // rotateOne replaces a key, or says how that would be done.

@@ -191,7 +191,8 @@ const resumeLong = `Goes on with the rotation of an ID, or with all that are ope
 each was interrupted, refused or told to wait. What is not known to have
 happened is looked up first; in an overlap the new key and each place that got
 it are looked at once more before the old one is revoked. A rotation that waits
-for a time which has not come is left alone, and its time is said.
+for a time which has not come is left alone, and its time is said; --end-grace
+is for an old key that has to go before it.
 
 It asks at the terminal where somebody has to answer; without one it says what
 would be asked, and ends with 4. A rotation that was begun on another
@@ -199,16 +200,25 @@ installation is refused without --take-over.
 `
 
 func newRotateResume(term *terminal) *cobra.Command {
-	var takeOver bool
+	var takeOver, endGrace bool
 	c := &cobra.Command{
 		Use:   "resume [ID]",
 		Short: "Go on with rotations that were interrupted, or wait",
 		Long:  resumeLong,
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return withRotations(c.Context(), term, args, toResume(takeOver))
+			what := toResume(takeOver)
+			switch {
+			case endGrace && len(args) == 0:
+				return usagef("'keywright rotate ls' names them", "--end-grace takes the rotation's ID")
+			case endGrace:
+				what.idle, what.do = never, (*keyring).resumeNow
+			}
+			return withRotations(c.Context(), term, args, what)
 		},
 	}
+	c.Flags().SortFlags = false
+	c.Flags().BoolVar(&endGrace, "end-grace", false, "do not wait for the end of the grace that was given to\nthe old key")
 	addTakeOver(c.Flags(), &takeOver)
 	return c
 }
@@ -225,6 +235,14 @@ func toResume(takeOver bool) goingOn {
 func (k *keyring) resume(ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
 	fmt.Fprintf(k.term.out, "%s, rotation %s\n", j.Key, j.ID)
 	return k.drive(ctx, e, j.ID)
+}
+
+// resumeNow goes on with a rotation whose old key was to live on for a while.
+func (k *keyring) resumeNow(ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+	if err := e.EndGrace(ctx, j.ID); err != nil {
+		return err
+	}
+	return k.resume(ctx, e, j)
 }
 
 const abortLong = `Takes a rotation back: each place that got the new key gets the old one again,

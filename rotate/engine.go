@@ -66,6 +66,7 @@ var (
 	ErrCannot       = errors.New("the provider can be asked for no new one")
 	ErrUnseen       = errors.New("the key has a policy, and its provider cannot be asked what a key may do")
 	ErrIrrevocable  = errors.New("the old key may be gone already: it can only go on")
+	ErrNoGrace      = errors.New("it waits for no grace to end")
 	ErrClosed       = errors.New("the rotation is over")
 	ErrElsewhere    = errors.New("the rotation was begun on another installation")
 	errNotAsked     = errors.New("a new key was given, and is not wanted any more: another keywright went on")
