@@ -164,7 +164,7 @@ func (k *keyring) rotate(ctx context.Context, catalog *keystore.Catalog, o rotat
 	for _, j := range open {
 		list = append(list, func() error {
 			if o.plan {
-				fmt.Fprintf(k.term.out, "%s, rotation %s\n  %s\n", j.Key, j.ID, escaped(standing(j)))
+				fmt.Fprintf(k.term.out, "%s, rotation %s\n  %s\n", j.Key, j.ID, escaped(standing(j, time.Now())))
 				return nil
 			}
 			return k.goOn(ctx, engine, catalog, given, j, toResume(false))
@@ -326,7 +326,7 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 		case rotate.Ask:
 			note = "by hand; you are told what to do"
 		case rotate.Grace:
-			note = j.Grace.String()
+			note = spanned(j.Grace)
 		case rotate.Revoke:
 			note = "from here on it cannot be taken back"
 		case rotate.Apply:
@@ -360,6 +360,17 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 	return nil
 }
 
+// spanned is a span of time without the minutes and seconds that it has not.
+func spanned(d time.Duration) string {
+	text := d.String()
+	for _, none := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, none) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
+
 // atMost says for how long something goes on; nothing if that is not known.
 func atMost(d time.Duration) string {
 	switch {
@@ -368,7 +379,7 @@ func atMost(d time.Duration) string {
 	case d%time.Hour == 0:
 		return fmt.Sprintf(", for %d hours at most", d/time.Hour)
 	}
-	return ", for " + d.String() + " at most"
+	return ", for " + spanned(d) + " at most"
 }
 
 // shortWait is how long a command waits for a step before it leaves the rest to resume.

@@ -49,7 +49,7 @@ func listRotations(term *terminal, all []*rotate.Journal) error {
 	}
 	rows := [][]string{{"ROTATION", "KEY", "PROVIDER", "STATE"}}
 	for _, j := range all {
-		rows = append(rows, []string{j.ID, j.Key, escaped(j.Provider), escaped(standing(j))})
+		rows = append(rows, []string{j.ID, j.Key, escaped(j.Provider), escaped(standing(j, time.Now()))})
 	}
 	return term.printWrapped("", rows)
 }
@@ -85,8 +85,8 @@ func left(j *rotate.Journal) string {
 	return "; perhaps alive: " + strings.Join(j.Suspects, ", ")
 }
 
-// standing says in a few words how far a rotation is.
-func standing(j *rotate.Journal) string {
+// standing says in a few words how far a rotation is now.
+func standing(j *rotate.Journal, now time.Time) string {
 	switch {
 	case j.Result == rotate.Done:
 		return "done, " + shortGrade(j.Grade) + left(j)
@@ -102,8 +102,12 @@ func standing(j *rotate.Journal) string {
 	if what, since := j.Outage(); what != "" {
 		text += "; outage since " + moment(since)
 	}
-	if !j.Until.IsZero() {
+	switch {
+	case j.Until.IsZero():
+	case now.Before(j.Until):
 		text += ", until " + moment(j.Until)
+	default:
+		text += ", may go on since " + moment(j.Until)
 	}
 	return text
 }
@@ -148,7 +152,7 @@ func newRotateShow(term *terminal) *cobra.Command {
 
 func showRotation(term *terminal, j *rotate.Journal) error {
 	term.print("", fmt.Sprintf("%s at %s, %s, by %s", j.Key, escaped(j.Provider), j.Mode, escaped(j.By)))
-	term.print("", escaped(standing(j)))
+	term.print("", escaped(standing(j, time.Now())))
 	if !j.Open() {
 		term.print("", "over since "+moment(j.Closed))
 	}
