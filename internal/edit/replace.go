@@ -89,6 +89,9 @@ func (o *Original) Replace(data []byte) error {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
+	if err := f.Sync(); err != nil { // which may take long, and what is written meanwhile is seen
+		return err
+	}
 	if err := o.Unchanged(); err != nil {
 		return err
 	}
