@@ -43,7 +43,7 @@ func (k *keyring) engine() (*rotate.Engine, error) {
 			return known[i], true
 		},
 		Consumer: func(_, spec string) (rotate.Consumer, error) {
-			return consumer.World{Disk: k.term.disk, Auth: r.credential}.Open(spec)
+			return consumer.World{Disk: k.term.disk, Auth: r.credential, Lock: r.lockFiles}.Open(spec)
 		},
 		Running: r.running,
 		Record:  r.recordRotation,
@@ -183,6 +183,27 @@ func (r rotor) Hold(_ context.Context, id string) (release func() error, err err
 		return nil, &rotate.Held{PID: pid}
 	}
 	return release, nil
+}
+
+// longestDelivery is how long another keywright may keep the files of consumers.
+const longestDelivery = time.Minute
+
+// lockFiles keeps other keywrights from the files of consumers, of whatever key.
+func (r rotor) lockFiles(ctx context.Context) (release func() error, err error) {
+	path, err := holdPath("files")
+	if err != nil {
+		return nil, err
+	}
+	if err := r.term.disk.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, longestDelivery)
+	defer cancel()
+	release, err = durable.Lock(limited, path)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		err = fmt.Errorf("another keywright has been changing files for %s", spanned(longestDelivery))
+	}
+	return release, err
 }
 
 // Save implements rotate.Store.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/internal/edit"
 	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/secret"
@@ -17,7 +16,7 @@ const maxFile = 16 << 20
 
 // file is a .env file, JSON or YAML.
 type file struct {
-	disk   durable.Disk
+	world  World
 	path   string
 	format string
 	fields []Field
@@ -44,7 +43,7 @@ func (f *file) open(ctx context.Context, doing string) (*opened, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, f.fail(doing, "", err)
 	}
-	original, err := edit.OpenOn(f.disk, f.path, maxFile)
+	original, err := edit.OpenOn(f.world.Disk, f.path, maxFile)
 	if err != nil {
 		return nil, f.fail(doing, "", err)
 	}
@@ -89,6 +88,13 @@ func (f *file) Deliver(ctx context.Context, from, to map[string]secret.Value) er
 				return &rotate.Untouched{Err: f.fail(doing, field.Name, fmt.Errorf("%w: %s", ErrNoPart, field.Part))}
 			}
 		}
+	}
+	if f.world.Lock != nil {
+		release, err := f.world.Lock(ctx)
+		if err != nil {
+			return &rotate.Untouched{Err: f.fail(doing, "", err)}
+		}
+		defer release() // it ends with the process at the latest
 	}
 	o, err := f.open(ctx, doing)
 	if err != nil {
