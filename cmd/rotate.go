@@ -416,7 +416,7 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 			}
 			select {
 			case <-ctx.Done():
-				return ctx.Err()
+				return hintedError{ctx.Err(), "keywright rotate resume " + id}
 			case <-time.After(wait):
 			}
 		}
