@@ -328,7 +328,9 @@ func (k *keyring) openRotations(ctx context.Context) ([]*rotate.Journal, error) 
 }
 
 // waits reports whether a rotation is left alone for now when it is resumed, and uses no key.
-func waits(j *rotate.Journal) bool { return time.Until(j.Until) > shortWait }
+func waits(j *rotate.Journal) bool {
+	return j.Waits(time.Now()) && time.Until(j.Until) > shortWait
+}
 
 func never(*rotate.Journal) bool { return false }
 

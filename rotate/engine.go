@@ -271,7 +271,7 @@ func (e *Engine) Step(ctx context.Context, id string, a Answer) (o Outcome, err 
 	if len(a.Parts) > 0 && step.Name != Ask {
 		return Outcome{}, &StepError{ID: id, Key: j.Key, Step: step, Err: errNotAsked, Hint: "delete what was made for it at the provider; keywright rotate resume " + id}
 	}
-	if now := e.Now(); now.Before(j.Until) {
+	if j.Waits(e.Now()) {
 		return Outcome{Step: step, Until: j.Until}, nil
 	}
 	w, err := e.work(ctx, j)
