@@ -128,6 +128,11 @@ func (w *work) look(ctx context.Context, spec string) (note string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("consumer %s: %w", spec, err)
 	}
+	if ch, ok := c.(Checker); ok {
+		if err := ch.Check(ctx); err != nil {
+			return "", fmt.Errorf("consumer %s: %w", spec, err)
+		}
+	}
 	holds, err := c.Holds(ctx)
 	switch {
 	case errors.Is(err, ErrUnreadable):

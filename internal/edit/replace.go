@@ -98,6 +98,14 @@ func (o *Original) Replace(data []byte) error {
 	return f.Commit()
 }
 
+// Replaceable is nil if Replace could make a new version beside the file, with its owner.
+// It makes one and removes it.
+func (o *Original) Replaceable() error {
+	f := o.disk.Create(o.path, o.info.Mode().Perm())
+	defer f.Discard()
+	return f.Own(o.info)
+}
+
 // Unchanged is nil if the file is still as it was read. The error matches ErrChanged if it
 // is not, or is one of the system's if that could not be found out.
 func (o *Original) Unchanged() error {

@@ -78,6 +78,33 @@ func (f *file) Holds(ctx context.Context) (map[string]secret.Value, error) {
 	return held, nil
 }
 
+// lock keeps other keywrights from files.
+func (f *file) lock(ctx context.Context) (release func() error, err error) {
+	if f.world.Lock == nil {
+		return func() error { return nil }, nil
+	}
+	return f.world.Lock(ctx)
+}
+
+// Check implements rotate.Checker: a new version can be made beside the file.
+func (f *file) Check(ctx context.Context) error {
+	const doing = "try to deliver to"
+	release, err := f.lock(ctx)
+	if err != nil {
+		return f.fail(doing, "", err)
+	}
+	defer release()
+	o, err := f.open(ctx, doing)
+	if err != nil {
+		return err
+	}
+	defer o.wipe()
+	if err := o.original.Replaceable(); err != nil {
+		return f.fail(doing, "", err)
+	}
+	return nil
+}
+
 // Deliver implements rotate.Consumer. Of a key's parts it looks at those that the spec
 // names. If the file could not be replaced, it is looked at once more whether it was.
 func (f *file) Deliver(ctx context.Context, from, to map[string]secret.Value) error {
@@ -89,13 +116,11 @@ func (f *file) Deliver(ctx context.Context, from, to map[string]secret.Value) er
 			}
 		}
 	}
-	if f.world.Lock != nil {
-		release, err := f.world.Lock(ctx)
-		if err != nil {
-			return &rotate.Untouched{Err: f.fail(doing, "", err)}
-		}
-		defer release() // it ends with the process at the latest
+	release, err := f.lock(ctx)
+	if err != nil {
+		return &rotate.Untouched{Err: f.fail(doing, "", err)}
 	}
+	defer release() // it ends with the process at the latest
 	o, err := f.open(ctx, doing)
 	if err != nil {
 		return &rotate.Untouched{Err: err}

@@ -355,3 +355,44 @@ func TestFileLocked(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// closed is a directory in which nothing can be made.
+type closed struct{ durable.Machine }
+
+func (closed) CreateTemp(dir, pattern string) (durable.Handle, error) {
+	return nil, &fs.PathError{Op: "open", Path: filepath.Join(dir, pattern), Err: fs.ErrPermission}
+}
+
+// TestCheck: what a delivery would fail for is known beforehand, and looking leaves nothing.
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	write(t, path, "A=a\n")
+	here, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := filepath.Join(dir, "gone")
+	for _, c := range []struct {
+		disk durable.System
+		spec string
+		want error
+	}{
+		{durable.Machine{}, "env:" + path + ",value=A", nil},
+		{durable.Machine{}, "env:" + path + ",value=A,reload=" + here + ",ready=" + here, nil},
+		{durable.Machine{}, "command:" + here, nil},
+		{closed{}, "env:" + path + ",value=A", fs.ErrPermission},
+		{closed{}, "env:" + path + ",value=A,reload=" + here, fs.ErrPermission},
+		{durable.Machine{}, "env:" + path + ",value=B", edit.ErrAbsent},
+		{durable.Machine{}, "env:" + path + ",value=A,reload=" + gone, ErrNotStarted},
+		{durable.Machine{}, "env:" + path + ",value=A,ready=" + gone, ErrNotStarted},
+		{durable.Machine{}, "command:" + gone, ErrNotStarted},
+		{durable.Machine{}, "command:" + path, ErrNotStarted},
+	} {
+		err := opens(t, durable.On(c.disk), c.spec).(rotate.Checker).Check(t.Context())
+		if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) || err != nil && !errors.As(err, new(*Error)) {
+			t.Errorf("%s: %v", c.spec, err)
+		}
+	}
+	only(t, path)
+}
