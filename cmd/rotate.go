@@ -239,6 +239,13 @@ func (k *keyring) rotateOne(ctx context.Context, engine *rotate.Engine, name key
 	if err != nil {
 		return explainRotation(name, err)
 	}
+	twins, err := k.twins(ctx, name)
+	if err != nil {
+		return err
+	}
+	if len(twins) > 0 {
+		j.Plan.Notes = append(j.Plan.Notes, "not replaced with it, and with the same secret: "+listOf(twins))
+	}
 	if err := printPlan(k.term, j); err != nil || plan {
 		return err
 	}
@@ -246,6 +253,35 @@ func (k *keyring) rotateOne(ctx context.Context, engine *rotate.Engine, name key
 		return err
 	}
 	return k.drive(ctx, engine, j.ID)
+}
+
+// twins are the other keys, of whatever environment, whose current version has a secret of a
+// key's: where that ends, so does theirs.
+func (k *keyring) twins(ctx context.Context, name keystore.Name) (twins []keystore.Name, err error) {
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := catalog.Find(name)
+	if !ok {
+		return nil, nil
+	}
+	f, err := k.Findable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	secrets := map[string]bool{}
+	for _, v := range f.Values {
+		if v.Name == name && v.Stage == keystore.Current && len(v.Digest) > 0 && !publicAt(key.Provider, v.Part) {
+			secrets[string(v.Digest)] = true
+		}
+	}
+	for _, v := range f.Values {
+		if v.Name != name && v.Stage == keystore.Current && secrets[string(v.Digest)] && !slices.Contains(twins, v.Name) {
+			twins = append(twins, v.Name)
+		}
+	}
+	return twins, nil
 }
 
 // lacks is an error that names all that has to be known to replace a key and is not: what
