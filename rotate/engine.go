@@ -278,6 +278,10 @@ func (e *Engine) Step(ctx context.Context, id string, a Answer) (o Outcome, err 
 	if err != nil {
 		return Outcome{}, &StepError{ID: id, Key: j.Key, Step: step, Err: err}
 	}
+	if err := w.join(); err != nil {
+		return Outcome{}, &StepError{ID: id, Key: j.Key, Step: step, Err: err}
+	}
+	step = j.Step()
 	w.answer, w.again = a, j.interrupted()
 	r, err := w.do(ctx)
 	switch {

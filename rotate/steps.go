@@ -334,6 +334,37 @@ func (w *work) deliver(ctx context.Context, spec string, from, to map[string]sec
 	return result{}, nil
 }
 
+// join lets places that became consumers of the key since the rotation began get the new one,
+// too: behind the others, or now if these have it.
+func (w *work) join() error {
+	if w.j.Taking {
+		return nil
+	}
+	at := slices.IndexFunc(w.j.Steps, func(s Step) bool { return s.Name == Promote })
+	for i, s := range w.j.Steps {
+		if s.Name == Deliver {
+			at = i + 1
+		}
+	}
+	at = max(at, w.j.Next)
+	for _, spec := range w.key.Consumers {
+		if slices.Contains(w.j.Steps, Step{Deliver, spec}) {
+			continue
+		}
+		c, err := w.Consumer(w.j.Key, spec)
+		if err != nil {
+			return fmt.Errorf("consumer %s: %w", spec, err)
+		}
+		more := []Step{{Deliver, spec}}
+		if _, ok := c.(Reloader); ok {
+			more = append(more, Step{Reload, spec})
+		}
+		w.j.Steps = slices.Insert(w.j.Steps, at, more...)
+		at += len(more)
+	}
+	return nil
+}
+
 // leftOut is said of a place that was a consumer when the rotation was begun.
 const leftOut = "passed over: it is no consumer of the key any more, and has what it has"
 
