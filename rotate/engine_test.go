@@ -112,7 +112,7 @@ func text(p map[string]secret.Value) string { return string(p["value"].Reveal())
 // The store.
 
 func (w *world) Key(_ context.Context, name string) (Key, error) {
-	if name == "prod/ADMIN" {
+	if name == "prod/ADMIN" || name == "prod/TWIN" {
 		return Key{Name: name, Current: 1}, nil
 	}
 	k := w.key
@@ -133,6 +133,9 @@ func (w *world) Keys(ctx context.Context) ([]Key, error) {
 func (w *world) Secrets(_ context.Context, name string, version int) (map[string]secret.Value, error) {
 	if name == "prod/ADMIN" {
 		return parts("admin"), nil
+	}
+	if name == "prod/TWIN" { // another name for what the key was
+		return parts("old"), nil
 	}
 	s, ok := w.versions[version]
 	if !ok {

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/keywright/keywright/provider"
@@ -81,12 +82,20 @@ func TestGrades(t *testing.T) {
 				delete(w.alive, "old")
 			}
 			e, id := w.begun(c.of, Options{}, Preflight)
+			var recorded []string
+			e.Record = func(_ context.Context, _, key string, version int, note string) error {
+				recorded = append(recorded, fmt.Sprint(key, " ", version, " ", note))
+				return nil
+			}
 			if err := w.drive(e, id); err != nil {
 				t.Fatal(err)
 			}
 			j, err := w.Journal(t.Context(), id)
 			if err != nil || j.Result != Done || j.Grade != c.want {
 				t.Errorf("%s, %q, %v", j.Result, j.Grade, err)
+			}
+			if want := fmt.Sprint(j.Key, " ", j.Old, " ", id, " is over: ", c.want); len(recorded) == 0 || recorded[len(recorded)-1] != want {
+				t.Errorf("on record is %q, not %q", recorded, want)
 			}
 		})
 	}

@@ -1,7 +1,6 @@
 package rotate
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -45,7 +44,7 @@ func (w *work) notFirst(o Options) string {
 		return "the new one is made here, and nothing is won by that"
 	case !is[provider.Revoker](w.p) && !is[provider.Guide](w.p):
 		return "nobody can be asked to revoke it"
-	case issues && equal([]byte(rand.Text()), w.admin.Parts, w.old.Parts):
+	case issues && w.itself:
 		return "it is what its successor has to be issued with: name another with keywright edit --admin"
 	case issues && !w.j.Plan.Anew:
 		return "what the new one is to be is taken over from it at the provider, where it has to be until then"

@@ -218,3 +218,38 @@ func TestEmergencyInPlace(t *testing.T) {
 		}
 	}
 }
+
+// administered says whom a key is revoked with.
+type administered struct {
+	disabler
+	with *string
+}
+
+func (a administered) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
+	*a.with = text(admin.Parts)
+	return a.disabler.Revoke(ctx, admin, c, other)
+}
+
+// TestTwinAdministers: a key that is changed with itself under another name is not put out
+// of use before it has made its successor, and is not asked once that took its place.
+func TestTwinAdministers(t *testing.T) {
+	for admin, want := range map[string]struct {
+		disabled bool
+		with     string
+	}{"prod/ADMIN": {true, "admin"}, "prod/TWIN": {false, "new1"}, "": {false, "new1"}} {
+		w := newWorld(t)
+		w.key.Admin = admin
+		with := ""
+		e := w.engine(func(w *world) provider.Provider { return administered{disabler{lister{issuer{fake{w}}}}, &with} })
+		j, err := e.New(t.Context(), "prod/DB", Options{Emergency: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(j.Steps, Step{Name: Disable}) != want.disabled {
+			t.Errorf("%q: %v", admin, j.Steps)
+		}
+		if err := errors.Join(e.Begin(t.Context(), j), w.drive(e, j.ID)); err != nil || with != want.with {
+			t.Errorf("%q: revoked with %q, %v", admin, with, err)
+		}
+	}
+}

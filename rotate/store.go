@@ -100,6 +100,12 @@ type Consumer interface {
 	Deliver(ctx context.Context, from, to map[string]secret.Value) error
 }
 
+// Checker is a Consumer that knows beforehand what a delivery would fail for. Check changes
+// nothing that it has.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
 // Reloader is a Consumer that does something when it got a new secret, and is ready
 // when Reload returns.
 type Reloader interface {

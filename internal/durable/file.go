@@ -17,12 +17,13 @@ import (
 // first Write, and nothing at the path changes before Commit. A File is not safe
 // for concurrent use. Defer Discard, so that no temporary file is left over.
 type File struct {
-	disk Disk
-	path string
-	perm fs.FileMode
-	temp Handle
-	err  error // the first error, which every later call repeats
-	done bool
+	disk   Disk
+	path   string
+	perm   fs.FileMode
+	temp   Handle
+	err    error // the first error, which every later call repeats
+	synced bool  // what was written lasts, under the temporary name
+	done   bool
 }
 
 // Create begins a new version of the file at path with the permissions perm,
@@ -41,8 +42,19 @@ func (f *File) Write(p []byte) (int, error) {
 	if err := f.open(); err != nil {
 		return 0, err
 	}
+	f.synced = false
 	n, err := f.temp.Write(p)
 	return n, f.fail("write", err)
+}
+
+// Sync makes what was written last, so that Commit has no more to do than to give it its
+// name.
+func (f *File) Sync() error {
+	if err := f.open(); err != nil || f.synced {
+		return err
+	}
+	f.synced = true
+	return f.fail("synchronise", f.temp.Sync())
 }
 
 // open makes the temporary file beside the path, so that renaming it never
@@ -118,11 +130,8 @@ func (f *File) Own(like fs.FileInfo) error {
 // is an empty file. When it returns an error the old version is still there,
 // unless only the directory could not be synchronised.
 func (f *File) Commit() error {
-	if err := f.open(); err != nil {
+	if err := f.Sync(); err != nil {
 		return err
-	}
-	if err := f.temp.Sync(); err != nil {
-		return f.fail("synchronise", err)
 	}
 	if err := f.temp.Close(); err != nil {
 		return f.fail("close", err)
