@@ -189,10 +189,10 @@ type Maker interface {
 }
 
 // Issuer is a provider that makes credentials itself. Until the result is stored, it is
-// in memory alone. Lineage names the rotation: it goes into the name or label of what is
-// issued, where there is one, and List shows it.
+// in memory alone. The lineage goes into the name or label of what is issued, where there
+// is one, in either of its forms, and List shows it.
 type Issuer interface {
-	Issue(ctx context.Context, admin, old Credential, lineage string) (Credential, error)
+	Issue(ctx context.Context, admin, old Credential, lineage Lineage) (Credential, error)
 }
 
 // Listed is a credential as a provider lists it, without its secret.

@@ -464,7 +464,7 @@ func (p *Provider) rights(ctx context.Context, admin provider.Credential, user s
 }
 
 // Issue makes another key of the same user. There is no room for a lineage.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, _ string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, _ provider.Lineage) (provider.Credential, error) {
 	user, err := p.user(ctx, admin, old)
 	if err != nil {
 		return provider.Credential{}, err

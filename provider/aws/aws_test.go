@@ -171,7 +171,7 @@ func TestUses(t *testing.T) {
 	if err != nil || !plan.LastUsed.Equal(before) {
 		t.Errorf("planned: %v, %v; want %v", plan.LastUsed, err, before)
 	}
-	next, err := p.Issue(t.Context(), admin, old, "keywright-1")
+	next, err := p.Issue(t.Context(), admin, old, providertest.Lineage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +221,7 @@ func TestIssueDisabled(t *testing.T) {
 	if all, err := p.List(t.Context(), admin, old); err != nil || len(all) != 1 || !all[0].Disabled {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if next, err := p.Issue(t.Context(), admin, old, "keywright-1"); err != nil || f.find(next.ID).user != "app" {
+	if next, err := p.Issue(t.Context(), admin, old, providertest.Lineage); err != nil || f.find(next.ID).user != "app" {
 		t.Errorf("%+v, %v", next, err)
 	}
 }
@@ -246,7 +246,7 @@ func TestWhose(t *testing.T) {
 	if err := p.Disable(t.Context(), admin, old); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Issue(t.Context(), admin, old, "keywright-1"); err != nil {
+	if _, err := p.Issue(t.Context(), admin, old, providertest.Lineage); err != nil {
 		t.Error(err)
 	}
 	if err := p.Enable(t.Context(), admin, old); err != nil {
@@ -258,7 +258,7 @@ func TestWhose(t *testing.T) {
 func TestItself(t *testing.T) {
 	f, url := serve(t)
 	p, old := open(url), f.credential("OLD")
-	next, err := p.Issue(t.Context(), old, old, "keywright-1")
+	next, err := p.Issue(t.Context(), old, old, providertest.Lineage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +343,7 @@ func TestIssueFaults(t *testing.T) {
 				c.answer(w, done)
 				return true
 			}
-			_, err := open(url).Issue(t.Context(), f.credential("ADMIN"), f.credential("OLD"), "keywright-1")
+			_, err := open(url).Issue(t.Context(), f.credential("ADMIN"), f.credential("OLD"), providertest.Lineage)
 			providertest.Quiet(t, err, c.kind)
 			if n := f.count("CreateAccessKey"); n != 1 {
 				t.Errorf("asked for %d times", n)
