@@ -44,6 +44,7 @@ type Outcome struct {
 type Need struct {
 	Question string         // a yes is wanted; empty if it is parts
 	No       bool           // a no is an answer as well; else it only says that it has to wait
+	Others   bool           // it is whether what other installations issued is left alone
 	Steps    provider.Steps // what to do for them
 	Parts    []string       // that are wanted
 }
@@ -88,7 +89,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	now := e.Now().UTC()
 	j := &Journal{
 		ID: now.Format("20060102") + "-" + hex.EncodeToString(id[:]), Key: name, Provider: key.Provider, Opened: now,
-		Installation: e.Installation, By: e.By, Mode: Overlap, Urgent: o.Emergency, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires, Lingers: p.Info().Lingers,
+		Installation: e.Installation, Origin: e.Origin, By: e.By, Mode: Overlap, Urgent: o.Emergency, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires, Lingers: p.Info().Lingers,
 	}
 	w, err := e.work(ctx, j)
 	if err != nil {
@@ -249,7 +250,7 @@ func (e *Engine) TakeOver(ctx context.Context, id string) (err error) {
 	if err != nil || j.Installation == e.Installation {
 		return err
 	}
-	j.note(e.Now(), Ended, "taken over from "+j.Installation)
+	j.note(e.Now(), Turned, "taken over from "+j.Installation)
 	j.Installation = e.Installation
 	return e.save(ctx, j, Change{})
 }

@@ -38,7 +38,7 @@ func (f anew) Revoke(ctx context.Context, admin, c, other provider.Credential) e
 	return f.lister.Revoke(ctx, admin, c, other)
 }
 
-func (f anew) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (f anew) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	if text(admin.Parts) != "admin" {
 		f.w.t.Errorf("it is asked with %s", text(admin.Parts))
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/keywright/keywright/provider"
@@ -116,10 +115,11 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 			notes = append(notes, "it may withdraw")
 		}
 	}
-	if err := w.remember(ctx); err != nil {
-		return result{}, err
+	beside, err := w.remember(ctx)
+	if err != nil || beside.need != nil {
+		return beside, err
 	}
-	return result{note: strings.Join(notes, "; ")}, nil
+	return result{note: joined(append(notes, beside.note)...)}, nil
 }
 
 // look says what is to be said of a consumer before it gets anything.
@@ -193,8 +193,9 @@ func (w *work) issue(ctx context.Context) (result, error) {
 			return r, err
 		}
 	}
-	if err := w.remember(ctx); err != nil {
-		return result{}, err
+	beside, err := w.remember(ctx)
+	if err != nil || beside.need != nil {
+		return beside, err
 	}
 	if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "a new one is issued"); err != nil {
 		return result{}, err
@@ -210,7 +211,7 @@ func (w *work) issue(ctx context.Context) (result, error) {
 	next.Params = w.key.Params
 	w.next, w.issued = next, true
 	w.j.New, w.j.NewID = w.key.Next, next.ID
-	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
+	return result{change: Change{Pending: next.Parts}, note: joined(beside.note, "stored as version "+fmt.Sprint(w.j.New))}, nil
 }
 
 // ask takes a key that somebody made by hand.

@@ -48,7 +48,7 @@ var exchange = providertest.Exchange[*fake, *fakeKey]{
 	},
 	Self: "POST " + login, List: "POST " + list, Create: "POST " + create, Remove: "POST " + remove,
 	Say: say, Good: "0",
-	Like:  func(old, next *fakeKey) bool { return slices.Equal(old.features, next.features) },
+	Like: func(old, next *fakeKey) bool { return slices.Equal(old.features, next.features) },
 }
 
 func TestConformance(t *testing.T) {

@@ -40,7 +40,7 @@ var exchange = providertest.Exchange[*fake, *fakeKey]{
 	},
 	Self: "GET " + self, List: "GET " + subs, Create: "POST " + subs, Remove: "DELETE " + subs,
 	Say: say, Good: "200000",
-	Like:  func(old, next *fakeKey) bool { return old.expire == next.expire && old.uid == next.uid },
+	Like: func(old, next *fakeKey) bool { return old.expire == next.expire && old.uid == next.uid },
 }
 
 func TestConformance(t *testing.T) {
