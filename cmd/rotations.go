@@ -147,7 +147,11 @@ func newRotateShow(term *terminal) *cobra.Command {
 }
 
 func showRotation(term *terminal, j *rotate.Journal) error {
-	term.print("", fmt.Sprintf("%s at %s, %s, by %s", j.Key, escaped(j.Provider), j.Mode, escaped(j.By)))
+	origin := ""
+	if j.Origin != "" {
+		origin = ", installation " + j.Origin
+	}
+	term.print("", fmt.Sprintf("%s at %s, %s, by %s%s", j.Key, escaped(j.Provider), j.Mode, escaped(j.By), escaped(origin)))
 	term.print("", escaped(standing(j)))
 	if !j.Open() {
 		term.print("", "over since "+moment(j.Closed))
@@ -199,16 +203,22 @@ installation is refused without --take-over.
 `
 
 func newRotateResume(term *terminal) *cobra.Command {
-	var takeOver bool
+	var takeOver, beside bool
 	c := &cobra.Command{
 		Use:   "resume [ID]",
 		Short: "Go on with rotations that were interrupted, or wait",
 		Long:  resumeLong,
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return withRotations(c.Context(), term, args, toResume(takeOver))
+			what := toResume(takeOver)
+			what.do = func(k *keyring, ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+				k.besideOthers = beside
+				return k.resume(ctx, e, j)
+			}
+			return withRotations(c.Context(), term, args, what)
 		},
 	}
+	addBesideOthers(c.Flags(), &beside)
 	addTakeOver(c.Flags(), &takeOver)
 	return c
 }
@@ -323,7 +333,7 @@ type goingOn struct {
 // withRotations does something with the open rotation that is named, or with all. Before
 // that it asks, where the keys of those that are not idle want that.
 func withRotations(ctx context.Context, term *terminal, args []string, what goingOn) error {
-	keys, engine, err := openEngine(term)
+	keys, engine, err := openEngine(ctx, term)
 	if err != nil {
 		return err
 	}
@@ -392,11 +402,11 @@ func (k *keyring) goOn(ctx context.Context, engine *rotate.Engine, catalog *keys
 }
 
 // openEngine opens the user's keys, and what replaces them.
-func openEngine(term *terminal) (*keyring, *rotate.Engine, error) {
+func openEngine(ctx context.Context, term *terminal) (*keyring, *rotate.Engine, error) {
 	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, err := keys.engine()
+	engine, err := keys.engine(ctx)
 	return keys, engine, err
 }

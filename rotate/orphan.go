@@ -45,7 +45,7 @@ func (w *work) strays(ctx context.Context, all []provider.Listed) (result, error
 	if err != nil {
 		return result{}, err
 	}
-	var others, question, ids []string
+	var others, uses, ids []string
 	for _, c := range all {
 		l, labelled := provider.ParseLineage(c.Label)
 		switch {
@@ -53,19 +53,20 @@ func (w *work) strays(ctx context.Context, all []provider.Listed) (result, error
 		case w.issuedHere(ctx, l):
 			return result{}, &stop{error: fmt.Errorf("%s: %w", w.described(c), ErrStray), hint: "keywright rotate orphans " + w.j.Key + " --delete"}
 		default:
-			// When it was used may be told in other words the next time: the question has to be the same.
-			others, question, ids = append(others, w.described(c)), append(question, called(c)), append(ids, c.ID)
+			others, ids = append(others, called(c)), append(ids, c.ID)
+			if !c.LastUsed.IsZero() { // which is not in the question: that stays the same
+				uses = append(uses, c.ID+" was last used "+c.LastUsed.Local().Format(time.DateTime))
+			}
 		}
 	}
 	if len(others) == 0 {
 		return result{}, nil
 	}
-	note := "issued by keywright, and unknown here: " + strings.Join(others, "; ")
-	if ask := askOthers(question); !w.j.Urgent && w.j.Mode != Emergency && !w.yes(ask) {
-		return result{note: note, need: &Need{Question: ask, Others: true}}, nil
+	if question := askOthers(others); !w.j.Urgent && w.j.Mode != Emergency && !w.yes(question) {
+		return result{note: strings.Join(uses, "; "), need: &Need{Question: question, Others: true}}, nil
 	}
 	w.j.Others = append(w.j.Others, ids...)
-	return result{note: note + ", left alone"}, nil
+	return result{note: joined(append([]string{"left alone, as somebody else's: " + strings.Join(others, "; ")}, uses...)...)}, nil
 }
 
 // askOthers is asked of keys that other installations issued.
@@ -112,7 +113,7 @@ func called(c provider.Listed) string {
 	switch l, ok := provider.ParseLineage(c.Label); {
 	case ok && l.Installation == "":
 		text += " (which names no installation)"
-	case ok:
+	case ok && c.Label != l.String():
 		text += fmt.Sprintf(" (installation %s, rotation %s)", l.Installation, l.Rotation)
 	}
 	if !c.Created.IsZero() {
