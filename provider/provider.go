@@ -169,6 +169,9 @@ type Plan struct {
 	// Anew says that a new one can be issued when the old one is gone: nothing is taken
 	// over from that at the provider.
 	Anew bool `json:",omitempty"`
+	// Full says that there is no room for another beside the old one, and that the end of
+	// that makes some; nil if there is room. Where that would not help it is an error.
+	Full *Error `json:"-"`
 	// Outage is what does not work for how long; empty if nothing.
 	Outage string
 	// Needs is what the user has to bring: "a code of the authenticator".

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -101,7 +102,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 		}
 		j.Tried = []time.Time{now} // it may have been asked with the old key
 	}
-	if err := w.mode(o); err != nil {
+	if err := cmp.Or(w.mode(o), w.room()); err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", name, err)
 	}
 	reloads := map[string]bool{}

@@ -205,6 +205,10 @@ func (w *work) issue(ctx context.Context) (result, error) {
 		return result{}, err
 	}
 	next, err := w.p.(provider.Issuer).Issue(ctx, w.admin, w.old, w.j.Lineage())
+	if known := (*provider.Error)(nil); errors.As(err, &known) && known.Kind == provider.NoSlot && w.j.RevokeFirst && w.Now().Before(w.j.Revoked.Add(w.p.Info().Propagation)) {
+		w.j.note(w.Now(), Failed, err.Error()) // nothing was issued
+		return result{until: w.Now().Add(max(w.apart(), known.After)), note: "the old one's end is not known everywhere: " + err.Error()}, nil
+	}
 	if err != nil {
 		return result{}, err
 	}
