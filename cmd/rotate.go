@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
@@ -29,6 +30,7 @@ type rotateOptions struct {
 	leaked    bool
 	within    string
 	reason    string
+	beside    bool
 }
 
 const rotateLong = `Replaces a key at its provider: a new one is made, stored, verified and given to
@@ -75,6 +77,7 @@ func newRotate(term *terminal) *cobra.Command {
 	f.BoolVar(&o.due, "due", false, "go on with what is open, then every key that status\ncalls due")
 	f.StringVar(&o.within, "within", "14d", "with --due: `DAYS` before its expiry")
 	f.BoolVar(&o.leaked, "leaked", false, "every key that a scan met, as with --emergency")
+	addBesideOthers(f, &o.beside)
 	addReason(f, &o.reason)
 	c.AddCommand(newRotateResume(term), newRotateAbort(term), newRotateLs(term), newRotateShow(term), newRotateOrphans(term))
 	return c
@@ -137,7 +140,7 @@ func runRotate(ctx context.Context, term *terminal, o rotateOptions, args []stri
 // rotate goes on with rotations that are open, and then replaces keys, or says how that
 // would be done. Whoever has to be is asked before anything is.
 func (k *keyring) rotate(ctx context.Context, catalog *keystore.Catalog, o rotateOptions, options rotate.Options, open []*rotate.Journal, names []keystore.Name) error {
-	engine, err := k.engine()
+	engine, err := k.engine(ctx)
 	if err != nil {
 		return err
 	}
@@ -159,7 +162,7 @@ func (k *keyring) rotate(ctx context.Context, catalog *keystore.Catalog, o rotat
 	if err != nil {
 		return err
 	}
-	k.reason = o.reason
+	k.reason, k.besideOthers = o.reason, o.beside
 	var list []func() error
 	for _, j := range open {
 		list = append(list, func() error {
@@ -418,6 +421,10 @@ func atMost(d time.Duration) string {
 	return ", for " + spanned(d) + " at most"
 }
 
+func addBesideOthers(f *pflag.FlagSet, beside *bool) {
+	f.BoolVar(beside, "beside-others", false, "leave alone what other installations issued, and do\nnot ask about it")
+}
+
 // shortWait is how long a command waits for a step before it leaves the rest to resume.
 const shortWait = 2 * time.Minute
 
@@ -442,7 +449,7 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 			return nil
 		case o.Need != nil:
 			if answer, err = k.answer(ctx, o); err != nil {
-				return hintedError{fmt.Errorf("rotation %s: %s: %w", id, o.Step, err), howToAnswer(err) + "keywright rotate resume " + id}
+				return hintedError{fmt.Errorf("rotation %s: %s: %w", id, o.Step, err), howToAnswer(o.Need, err, "keywright rotate resume "+id)}
 			}
 		case !o.Until.IsZero():
 			wait := time.Until(o.Until)
@@ -470,6 +477,9 @@ func (k *keyring) say(o rotate.Outcome) {
 
 // answer asks for what the engine needs.
 func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer, err error) {
+	if o.Need.Others && k.besideOthers {
+		return rotate.Answer{Yes: o.Need.Question}, nil
+	}
 	show := func(at string, steps []string) {
 		if at != "" {
 			k.term.print("→ ", escaped(at))
@@ -527,10 +537,13 @@ func unanswered(err error, question string) error {
 	return err
 }
 
-// howToAnswer is how the hint begins of what was not answered.
-func howToAnswer(err error) string {
-	if errors.Is(err, errNobody) {
-		return "at a terminal: "
+// howToAnswer is the hint of what was not answered.
+func howToAnswer(n *rotate.Need, err error, resume string) string {
+	switch {
+	case !errors.Is(err, errNobody):
+		return resume
+	case n.Others:
+		return "at a terminal: " + resume + "\nif it is: " + resume + " --beside-others"
 	}
-	return ""
+	return "at a terminal: " + resume
 }

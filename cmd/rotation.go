@@ -26,8 +26,14 @@ import (
 type rotor struct{ *keyring }
 
 // engine is what drives rotations of the user's keys.
-func (k *keyring) engine() (*rotate.Engine, error) {
+func (k *keyring) engine(ctx context.Context) (*rotate.Engine, error) {
 	dir, err := keysDir()
+	if err != nil {
+		return nil, err
+	}
+	installation := who().Host + ":" + dir
+	// Two machines may have the same name, and a copy of a keystore the same keys.
+	mark, err := k.Mark(ctx, installation)
 	if err != nil {
 		return nil, err
 	}
@@ -49,7 +55,7 @@ func (k *keyring) engine() (*rotate.Engine, error) {
 		Record:  r.recordRotation,
 		Now:     time.Now,
 
-		Installation: who().Host + ":" + dir, By: actor(),
+		Installation: installation, By: actor(), Origin: provider.Installation(mark),
 	}}, nil
 }
 

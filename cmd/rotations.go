@@ -151,7 +151,11 @@ func newRotateShow(term *terminal) *cobra.Command {
 }
 
 func showRotation(term *terminal, j *rotate.Journal) error {
-	term.print("", fmt.Sprintf("%s at %s, %s, by %s", j.Key, escaped(j.Provider), j.Mode, escaped(j.By)))
+	origin := ""
+	if j.Origin != "" {
+		origin = ", installation " + j.Origin
+	}
+	term.print("", fmt.Sprintf("%s at %s, %s, by %s%s", j.Key, escaped(j.Provider), j.Mode, escaped(j.By), escaped(origin)))
 	term.print("", escaped(standing(j, time.Now())))
 	if !j.Open() {
 		term.print("", "over since "+moment(j.Closed))
@@ -204,7 +208,7 @@ installation is refused without --take-over.
 `
 
 func newRotateResume(term *terminal) *cobra.Command {
-	var takeOver, endGrace bool
+	var takeOver, beside, endGrace bool
 	c := &cobra.Command{
 		Use:   "resume [ID]",
 		Short: "Go on with rotations that were interrupted, or wait",
@@ -212,17 +216,23 @@ func newRotateResume(term *terminal) *cobra.Command {
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
 			what := toResume(takeOver)
+			goOn := what.do
 			switch {
 			case endGrace && len(args) == 0:
 				return usagef("'keywright rotate ls' names them", "--end-grace takes the rotation's ID")
 			case endGrace:
-				what.idle, what.do = never, (*keyring).resumeNow
+				what.idle, goOn = never, (*keyring).resumeNow
+			}
+			what.do = func(k *keyring, ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+				k.besideOthers = beside
+				return goOn(k, ctx, e, j)
 			}
 			return withRotations(c.Context(), term, args, what)
 		},
 	}
 	c.Flags().SortFlags = false
 	c.Flags().BoolVar(&endGrace, "end-grace", false, "do not wait for the end of the grace that was given to\nthe old key")
+	addBesideOthers(c.Flags(), &beside)
 	addTakeOver(c.Flags(), &takeOver)
 	return c
 }
@@ -347,7 +357,7 @@ type goingOn struct {
 // withRotations does something with the open rotation that is named, or with all. Before
 // that it asks, where the keys of those that are not idle want that.
 func withRotations(ctx context.Context, term *terminal, args []string, what goingOn) error {
-	keys, engine, err := openEngine(term)
+	keys, engine, err := openEngine(ctx, term)
 	if err != nil {
 		return err
 	}
@@ -416,11 +426,11 @@ func (k *keyring) goOn(ctx context.Context, engine *rotate.Engine, catalog *keys
 }
 
 // openEngine opens the user's keys, and what replaces them.
-func openEngine(term *terminal) (*keyring, *rotate.Engine, error) {
+func openEngine(ctx context.Context, term *terminal) (*keyring, *rotate.Engine, error) {
 	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, err := keys.engine()
+	engine, err := keys.engine(ctx)
 	return keys, engine, err
 }

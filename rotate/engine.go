@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -44,6 +45,7 @@ type Outcome struct {
 type Need struct {
 	Question string         // a yes is wanted; empty if it is parts
 	No       bool           // a no is an answer as well; else it only says that it has to wait
+	Others   bool           // it is whether what other installations issued is left alone
 	Steps    provider.Steps // what to do for them
 	Parts    []string       // that are wanted
 }
@@ -89,7 +91,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	now := e.Now().UTC()
 	j := &Journal{
 		ID: now.Format("20060102") + "-" + hex.EncodeToString(id[:]), Key: name, Provider: key.Provider, Opened: now,
-		Installation: e.Installation, By: e.By, Mode: Overlap, Urgent: o.Emergency, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires, Lingers: p.Info().Lingers,
+		Installation: e.Installation, Origin: e.Origin, By: e.By, Mode: Overlap, Urgent: o.Emergency, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires, Lingers: p.Info().Lingers,
 	}
 	w, err := e.work(ctx, j)
 	if err != nil {
@@ -101,7 +103,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 		}
 		j.Tried = []time.Time{now} // it may have been asked with the old key
 	}
-	if err := w.mode(o); err != nil {
+	if err := cmp.Or(w.mode(o), w.room()); err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", name, err)
 	}
 	reloads := map[string]bool{}
@@ -250,7 +252,7 @@ func (e *Engine) TakeOver(ctx context.Context, id string) (err error) {
 	if err != nil || j.Installation == e.Installation {
 		return err
 	}
-	j.note(e.Now(), Ended, "taken over from "+j.Installation)
+	j.note(e.Now(), Turned, "taken over from "+j.Installation)
 	j.Installation = e.Installation
 	return e.save(ctx, j, Change{})
 }

@@ -118,7 +118,7 @@ func (w *world) Key(_ context.Context, name string) (Key, error) {
 	k := w.key
 	k.Current, k.Next = w.current, max(w.current, w.pending, w.previous)+1
 	for id := range w.journals {
-		if w.rotating {
+		if j, _ := w.Journal(context.Background(), id); w.rotating && j.Open() {
 			k.Rotation = id
 		}
 	}
@@ -282,11 +282,11 @@ func (f inPlace) Revoke(_ context.Context, _, c, other provider.Credential) erro
 
 type issuer struct{ fake }
 
-func (f issuer) Issue(_ context.Context, _, _ provider.Credential, lineage string) (c provider.Credential, err error) {
+func (f issuer) Issue(_ context.Context, _, _ provider.Credential, lineage provider.Lineage) (c provider.Credential, err error) {
 	err = f.w.call("issue", func() {
 		f.w.made++
 		s := fmt.Sprint("new", f.w.made)
-		f.w.alive[s] = lineage
+		f.w.alive[s] = lineage.String()
 		f.w.issuedAt[s] = f.w.now
 		c = provider.Credential{ID: "id-" + s, Parts: parts(s)}
 	})
@@ -422,8 +422,12 @@ func (w *world) engine(p func(*world) provider.Provider) *Engine {
 		Running:  func(context.Context, string, int) ([]Process, error) { return w.running, nil },
 		Record:   func(context.Context, string, string, int, string) error { return nil },
 		Now:      func() time.Time { return w.now },
+		Origin:   origin,
 	}}
 }
+
+// origin is this installation, in labels.
+const origin = "q7kf"
 
 // drive does steps until the rotation is over, and says what somebody would who is asked.
 func (w *world) drive(e *Engine, id string) error {

@@ -136,7 +136,7 @@ func (w *world) giveUp(e *Engine, id string) {
 	if w.rotating || j.Open() || j.Result != GivenUp || w.pending != 0 || j.Grade != "" && j.Grade != before.Grade {
 		t.Errorf("at %s: it is not over: %+v", before.Step(), j)
 	}
-	all, err := e.Orphans(t.Context(), "prod/DB", []*Journal{j})
+	all, _, err := e.Orphans(t.Context(), "prod/DB", []*Journal{j})
 	if err != nil {
 		t.Fatal(err)
 	}

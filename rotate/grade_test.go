@@ -21,7 +21,7 @@ func (s serverless) Info() provider.Info {
 type unended struct{ of fake }
 
 func (u unended) Info() provider.Info { return u.of.Info() }
-func (u unended) Issue(ctx context.Context, a, old provider.Credential, lineage string) (provider.Credential, error) {
+func (u unended) Issue(ctx context.Context, a, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	return issuer{u.of}.Issue(ctx, a, old, lineage)
 }
 
@@ -39,7 +39,7 @@ func (b bareInPlace) Apply(ctx context.Context, a, old, next provider.Credential
 type keeping struct{ of fake }
 
 func (k keeping) Info() provider.Info { return k.of.Info() }
-func (k keeping) Issue(ctx context.Context, a, old provider.Credential, lineage string) (provider.Credential, error) {
+func (k keeping) Issue(ctx context.Context, a, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	return issuer{k.of}.Issue(ctx, a, old, lineage)
 }
 func (k keeping) Revoke(ctx context.Context, a, c, other provider.Credential) error {

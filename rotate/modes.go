@@ -3,6 +3,7 @@ package rotate
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/keywright/keywright/provider"
 )
@@ -29,6 +30,24 @@ func (w *work) mode(o Options) error {
 		w.j.Mode = Emergency
 	}
 	return nil
+}
+
+// room is an error if there is no room for the new key beside the old one, and it has to be
+// there.
+func (w *work) room() error {
+	full := w.j.Plan.Full
+	switch {
+	case full == nil:
+		return nil
+	case w.j.RevokeFirst:
+		w.j.Plan.Notes = append(w.j.Plan.Notes, "there is no room for another key beside the old one; its end makes some")
+		return nil
+	}
+	e := *full
+	if w.notFirst(Options{Emergency: true}) == "" {
+		e.Hint = strings.TrimPrefix(e.Hint+"\nin an emergency: keywright rotate "+w.j.Key+" --emergency --revoke-first, which ends the old key first", "\n")
+	}
+	return &e
 }
 
 // notFirst says why the old key cannot be revoked before there is a new one; empty if it

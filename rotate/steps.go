@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/keywright/keywright/provider"
@@ -116,10 +115,11 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 			notes = append(notes, "it may withdraw")
 		}
 	}
-	if err := w.remember(ctx); err != nil {
-		return result{}, err
+	beside, err := w.remember(ctx)
+	if err != nil || beside.need != nil {
+		return beside, err
 	}
-	return result{note: strings.Join(notes, "; ")}, nil
+	return result{note: joined(append(notes, beside.note)...)}, nil
 }
 
 // look says what is to be said of a consumer before it gets anything.
@@ -198,8 +198,9 @@ func (w *work) issue(ctx context.Context) (result, error) {
 			return r, err
 		}
 	}
-	if err := w.remember(ctx); err != nil {
-		return result{}, err
+	beside, err := w.remember(ctx)
+	if err != nil || beside.need != nil {
+		return beside, err
 	}
 	if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "a new one is issued"); err != nil {
 		return result{}, err
@@ -209,13 +210,17 @@ func (w *work) issue(ctx context.Context) (result, error) {
 		return result{}, err
 	}
 	next, err := w.p.(provider.Issuer).Issue(ctx, w.admin, w.old, w.j.Lineage())
+	if known := (*provider.Error)(nil); errors.As(err, &known) && known.Kind == provider.NoSlot && w.j.RevokeFirst && w.Now().Before(w.j.Revoked.Add(w.p.Info().Propagation)) {
+		w.j.note(w.Now(), Failed, err.Error()) // nothing was issued
+		return result{until: w.Now().Add(max(w.apart(), known.After)), note: "the old one's end is not known everywhere: " + err.Error()}, nil
+	}
 	if err != nil {
 		return result{}, err
 	}
 	next.Params = w.key.Params
 	w.next, w.issued = next, true
 	w.j.New, w.j.NewID = w.key.Next, next.ID
-	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
+	return result{change: Change{Pending: next.Parts}, note: joined(beside.note, "stored as version "+fmt.Sprint(w.j.New))}, nil
 }
 
 // ask takes a key that somebody made by hand.

@@ -142,6 +142,8 @@ type World struct {
 	Now    func() time.Time
 
 	Installation, By string
+	// Origin stands for the installation in labels: see provider.Installation.
+	Origin string
 }
 
 // equal compares secrets.
