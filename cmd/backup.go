@@ -43,7 +43,7 @@ func newBackup(term *terminal) *cobra.Command {
 		Example: "  keywright backup keys.backup\n  keywright backup keys.backup --recipient age1...",
 		Args:    oneArg("the file"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkEmpty(c.Flags()); err != nil {
+			if err := cmp.Or(checkEmpty(c.Flags()), o.check("recipient", o.recipient)); err != nil {
 				return err
 			}
 			return runBackup(c.Context(), term, o, args[0])
@@ -52,11 +52,13 @@ func newBackup(term *terminal) *cobra.Command {
 	c.Flags().SortFlags = false
 	c.Flags().StringVar(&o.recipient, "recipient", "", "lock it to `AGE1...`, a public key of age")
 	c.Flags().StringVar(&o.passphrase, "passphrase-file", "", "lock it with the first line of `FILE`")
-	c.MarkFlagsMutuallyExclusive("recipient", "passphrase-file")
 	return c
 }
 
 func runBackup(ctx context.Context, term *terminal, o lockOptions, file string) error {
+	if file == "-" {
+		return usagef("for example: keywright backup keys.backup", "a backup is written into a file")
+	}
 	if _, err := os.Lstat(file); err == nil {
 		return usagef("move it away, or choose another name", "%s is there already", quote(file))
 	}
@@ -103,6 +105,14 @@ func (k *keyring) backUp(ctx context.Context, to age.Recipient, file string) (n 
 		return 0, unwritten("back up to", file, err)
 	}
 	return n, nil
+}
+
+// check refuses two ways at once. Other is a flag that a passphrase does not go with.
+func (o lockOptions) check(other, value string) error {
+	if value != "" && o.passphrase != "" {
+		return usagef("leave one of them out", "--%s and --passphrase-file exclude each other", other)
+	}
+	return nil
 }
 
 func (o lockOptions) backupRecipient(ctx context.Context, term *terminal) (age.Recipient, error) {
@@ -168,7 +178,7 @@ func newRestore(term *terminal) *cobra.Command {
 		Example: "  keywright restore keys.backup",
 		Args:    oneArg("the file"),
 		RunE: func(c *cobra.Command, args []string) error {
-			if err := checkEmpty(c.Flags()); err != nil {
+			if err := cmp.Or(checkEmpty(c.Flags()), o.check("identity", o.identity)); err != nil {
 				return err
 			}
 			return runRestore(c.Context(), term, o, args[0])
@@ -177,7 +187,6 @@ func newRestore(term *terminal) *cobra.Command {
 	c.Flags().SortFlags = false
 	c.Flags().StringVar(&o.identity, "identity", "", "open it with the identity of age in `FILE`")
 	c.Flags().StringVar(&o.passphrase, "passphrase-file", "", "open it with the first line of `FILE`")
-	c.MarkFlagsMutuallyExclusive("identity", "passphrase-file")
 	return c
 }
 

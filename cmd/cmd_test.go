@@ -67,6 +67,8 @@ func TestExplain(t *testing.T) {
 		{"step", &rotate.StepError{ID: "r1", Key: "prod/A", Step: rotate.Step{Name: rotate.Close}, Err: rotate.ErrIrrevocable, Hint: "do that"}, "rotate prod/A: close: the old key may be gone already: it can only go on", "do that", 4},
 		{"failure", errors.New("it broke"), "it broke", "", 4},
 		{"interrupted", fmt.Errorf("scan: %w", context.Canceled), "interrupted", "", 130},
+		{"interrupted step", &rotate.StepError{ID: "r1", Key: "prod/A", Err: context.Canceled, Hint: "do that"}, "interrupted", "do that", 130},
+		{"interrupted question", hintedError{context.Canceled, "do that"}, "interrupted", "do that", 130},
 		{"closed pipe", fmt.Errorf("write: %w", &fs.PathError{Op: "write", Path: "1", Err: syscall.EPIPE}), "", "", 0},
 		{"disk full", &fs.PathError{Op: "write", Path: "f", Err: syscall.ENOSPC}, "write f: " + syscall.ENOSPC.Error(), "make room on that disk and try again", 4},
 	} {

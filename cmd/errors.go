@@ -89,7 +89,13 @@ func explain(err error) (message, hint string, code int) {
 	case closedPipe(err):
 		return "", "", exitOK
 	case errors.Is(err, context.Canceled):
-		return "interrupted", "", exitInterrupted
+		switch { // what is left half done says how to go on with it
+		case errors.As(err, &hinted):
+			hint = hinted.hint
+		case errors.As(err, &step):
+			hint = step.Hint
+		}
+		return "interrupted", hint, exitInterrupted
 	case errors.As(err, &usage):
 		return err.Error(), usage.hint, exitUsage
 	case errors.As(err, &hinted):

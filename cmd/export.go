@@ -100,7 +100,7 @@ func runExport(ctx context.Context, term *terminal, o exportOptions, env string)
 
 // write writes an export to where it is wanted.
 func (o exportOptions) write(term *terminal, text []byte) error {
-	if o.output == "" {
+	if o.output == "" || o.output == "-" {
 		_, err := term.out.Write(text)
 		return err
 	}

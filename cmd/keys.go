@@ -77,6 +77,8 @@ type keyring struct {
 	shapes shapes
 	reason string // for what this command does, as it was given; goes on record with it
 
+	besideOthers bool // what other installations issued is left alone, without a question
+
 	// permits are the environments whose keys rotations may use, and why.
 	permits map[string]string
 }
@@ -96,7 +98,7 @@ func openKeys(t *terminal, ask asking) (*keyring, error) {
 		return nil, err
 	}
 	store := keystore.OpenOn(t.disk, dir, items).WithDigester(held.Digest).WithRenamer(consumer.Renamed)
-	return &keyring{store, items, audit.OpenOn(t.disk, filepath.Join(dir, "audit"), keeper{items}), t, newShapes(), "", map[string]string{}}, nil
+	return &keyring{store, items, audit.OpenOn(t.disk, filepath.Join(dir, "audit"), keeper{items}), t, newShapes(), "", false, map[string]string{}}, nil
 }
 
 // keeper is a backend as the audit log sees it.

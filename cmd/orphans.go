@@ -24,6 +24,10 @@ that list their keys are asked, with the key or with the one that changes it.
 With --delete those of one key are deleted there, each after a yes, or only the
 one whose ID is given. That cannot be undone. What is in use is never deleted,
 nor what a rotation that is open has made. It ends with 1 if orphans are left.
+
+The label of a key says which installation of keywright issued it. What others
+issued is listed apart, and is never deleted from here: their keywright knows
+whether it is in use. 'keywright rotate show ID' there says more of it.
 `
 
 const orphansExample = `  keywright rotate orphans
@@ -60,7 +64,7 @@ type orphan struct {
 }
 
 func runOrphans(ctx context.Context, term *terminal, args []string, end bool) error {
-	keys, engine, err := openEngine(term)
+	keys, engine, err := openEngine(ctx, term)
 	if err != nil {
 		return err
 	}
@@ -83,14 +87,17 @@ func runOrphans(ctx context.Context, term *terminal, args []string, end bool) er
 	for _, env := range slices.Sorted(maps.Keys(given)) {
 		conclude(term, given[env].err)
 	}
-	orphans, unread, err := keys.orphans(ctx, engine, catalog, asked, given)
+	orphans, others, unread, err := keys.orphans(ctx, engine, catalog, asked, given)
 	switch {
 	case err != nil:
 		return err
 	case end:
-		return keys.endOrphans(ctx, engine, orphans, args, unread)
+		return keys.endOrphans(ctx, engine, orphans, others, args, unread)
 	}
-	if err := listOrphans(term, orphans, time.Now()); err != nil {
+	if len(orphans)+unread == 0 {
+		fmt.Fprintln(term.out, "no orphan is there")
+	}
+	if err := listOrphans(term, orphans, others, time.Now()); err != nil {
 		return err
 	}
 	switch {
@@ -99,7 +106,6 @@ func runOrphans(ctx context.Context, term *terminal, args []string, end bool) er
 	case unread > 0:
 		return outcome(exitIncomplete)
 	}
-	fmt.Fprintln(term.out, "no orphan is there")
 	return nil
 }
 
@@ -127,11 +133,12 @@ func listers(catalog *keystore.Catalog, engine *rotate.Engine, args []string) (a
 	return []replaced{planning(catalog, name)}, nil
 }
 
-// orphans asks providers, of which some are not read: that is said.
-func (k *keyring) orphans(ctx context.Context, engine *rotate.Engine, catalog *keystore.Catalog, asked []replaced, given permissions) (all []orphan, unread int, err error) {
+// orphans asks providers, of which some are not read: that is said. Others are what other
+// installations issued.
+func (k *keyring) orphans(ctx context.Context, engine *rotate.Engine, catalog *keystore.Catalog, asked []replaced, given permissions) (all, others []orphan, unread int, err error) {
 	known, err := rotor{k}.journals(ctx)
 	if err != nil {
-		return nil, 0, err
+		return nil, nil, 0, err
 	}
 	for _, r := range asked {
 		if given.refused(r) != nil {
@@ -140,9 +147,9 @@ func (k *keyring) orphans(ctx context.Context, engine *rotate.Engine, catalog *k
 			continue
 		}
 		if err := k.recordPlan(ctx, r.key); err != nil {
-			return nil, 0, err
+			return nil, nil, 0, err
 		}
-		found, err := engine.Orphans(ctx, r.key.String(), known)
+		found, theirs, err := engine.Orphans(ctx, r.key.String(), known)
 		if err != nil {
 			fmt.Fprintln(k.term.err, "keywright: not looked for:", escaped(err.Error()))
 			unread++
@@ -155,40 +162,50 @@ func (k *keyring) orphans(ctx context.Context, engine *rotate.Engine, catalog *k
 				all = append(all, orphan{r.key, p.Info(), l, kept})
 			}
 		}
+		for _, l := range theirs {
+			others = append(others, orphan{r.key, p.Info(), l, false})
+		}
 	}
-	return all, unread, nil
+	return all, others, unread, nil
 }
 
 // notTold stands for a time that a provider does not tell.
 const notTold = "not told"
 
-func listOrphans(term *terminal, all []orphan, now time.Time) error {
-	if len(all) == 0 {
+func listOrphans(term *terminal, orphans, others []orphan, now time.Time) error {
+	table := func(title string, all []orphan) error {
+		rows := [][]string{{title, "AGE", "LAST USED", "LABEL", "ID"}}
+		for _, o := range all {
+			age, used := notTold, notTold
+			if !o.Created.IsZero() {
+				age = ageOf(o.Created, now)
+			}
+			if !o.LastUsed.IsZero() {
+				used = ageOf(o.LastUsed, now) + " ago"
+			}
+			rows = append(rows, []string{o.of.String(), age, used, escaped(o.Label), escaped(o.ID)})
+		}
+		return term.printWrapped("", rows)
+	}
+	if len(orphans) > 0 {
+		if err := table("ORPHAN OF", orphans); err != nil {
+			return err
+		}
+		fmt.Fprintln(term.out)
+		var how []string
+		for _, o := range orphans {
+			if h := "keywright rotate orphans " + o.of.String() + " --delete"; !slices.Contains(how, h) {
+				how = append(how, h)
+				fmt.Fprintln(term.out, "→", h)
+			}
+		}
+	}
+	if len(others) == 0 {
 		return nil
 	}
-	rows := [][]string{{"ORPHAN OF", "AGE", "LAST USED", "LABEL", "ID"}}
-	var how []string
-	for _, o := range all {
-		age, used := notTold, notTold
-		if !o.Created.IsZero() {
-			age = ageOf(o.Created, now)
-		}
-		if !o.LastUsed.IsZero() {
-			used = ageOf(o.LastUsed, now) + " ago"
-		}
-		rows = append(rows, []string{o.of.String(), age, used, escaped(o.Label), escaped(o.ID)})
-		if h := "keywright rotate orphans " + o.of.String() + " --delete"; !slices.Contains(how, h) {
-			how = append(how, h)
-		}
-	}
-	if err := term.printWrapped("", rows); err != nil {
-		return err
-	}
 	fmt.Fprintln(term.out)
-	for _, h := range how {
-		fmt.Fprintln(term.out, "→", h)
-	}
-	return nil
+	term.print("", "Issued by other installations of keywright, which know whether it is in use:")
+	return table("BESIDE", others)
 }
 
 // question asks whether an orphan is to go.
@@ -200,20 +217,27 @@ func (o orphan) question(now time.Time) string {
 		return moment(at) + ", " + ageOf(at, now) + " ago"
 	}
 	note := ""
+	if l, ok := provider.ParseLineage(o.Label); ok && l.Installation == "" {
+		note = " Its label does not say which installation of keywright issued it: it may be another's."
+	}
 	if o.kept {
-		note = " It is the previous version of " + o.of.String() + ", which some places may have."
+		note += " It is the previous version of " + o.of.String() + ", which some places may have."
 	}
 	return fmt.Sprintf("%s %q at %s, made: %s; last used: %s.%s Whatever uses it stops working, for good. Delete it?", o.ID, o.Label, o.at.Title, told(o.Created), told(o.LastUsed), note)
 }
 
 // endOrphans deletes the orphan that is named, or all, each after a yes.
-func (k *keyring) endOrphans(ctx context.Context, engine *rotate.Engine, all []orphan, args []string, unread int) error {
+func (k *keyring) endOrphans(ctx context.Context, engine *rotate.Engine, all, others []orphan, args []string, unread int) error {
 	name := args[0]
 	if unread > 0 { // it was said why
 		return outcome(exitFailed)
 	}
 	if len(args) > 1 {
 		all = slices.DeleteFunc(all, func(o orphan) bool { return o.ID != args[1] })
+		if i := slices.IndexFunc(others, func(o orphan) bool { return o.ID == args[1] }); len(all) == 0 && i >= 0 {
+			l, _ := provider.ParseLineage(others[i].Label)
+			return hintedError{fmt.Errorf("%s was issued by another installation, %s, in its rotation %s", quote(args[1]), l.Installation, l.Rotation), "it is deleted from there, or by hand: " + cmp.Or(others[i].at.Page, "at "+others[i].at.Title)}
+		}
 		if len(all) == 0 {
 			return hintedError{fmt.Errorf("%s is no orphan of %s", quote(args[1]), name), "they are named by: keywright rotate orphans " + name}
 		}

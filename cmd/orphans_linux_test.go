@@ -6,7 +6,9 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,11 +18,13 @@ import (
 	"time"
 )
 
-// tokens is a GitLab project and its tokens, as far as it takes to list and to delete them
-// (docs.gitlab.com/api/project_access_tokens). It is asked with one that may.
+// tokens is a GitLab project and its tokens, as far as it takes to make, to list and to
+// delete them (docs.gitlab.com/api/project_access_tokens). It is asked with one that may.
 type tokens struct {
-	mu   sync.Mutex
-	name map[int]string
+	mu    sync.Mutex
+	name  map[int]string
+	value map[string]int // ids by secret; more than the first two
+	last  int
 }
 
 func (s *tokens) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -31,22 +35,24 @@ func (s *tokens) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, `{"message": %q}`, text)
 	}
 	shown := func(id int) map[string]any {
-		t := map[string]any{"id": id, "name": s.name[id], "scopes": []string{"api"}, "active": true, "revoked": false, "created_at": time.Now().Add(-72 * time.Hour).UTC()}
+		t := map[string]any{"id": id, "name": s.name[id], "scopes": []string{"api"}, "access_level": 30, "user_id": id, "active": true, "revoked": false, "created_at": time.Now().Add(-72 * time.Hour).UTC()}
 		if id == 3 {
 			t["last_used_at"] = time.Now().Add(-5 * time.Hour).UTC()
 		}
 		return t
 	}
 	const path = "/api/v4/projects/7/access_tokens"
-	admin := r.Header.Get("Private-Token") == "the-admin-token"
-	switch token := r.Header.Get("Private-Token"); {
-	case !admin && token != "the-own-token":
+	const administers = 99
+	id := map[string]int{"the-admin-token": administers, "the-own-token": 1}[r.Header.Get("Private-Token")]
+	if made, ok := s.value[r.Header.Get("Private-Token")]; ok {
+		id = made
+	}
+	admin := id == administers
+	_, there := s.name[id]
+	switch {
+	case !admin && !there:
 		refuse(http.StatusUnauthorized, "401 Unauthorized")
 	case r.Method == http.MethodGet && r.URL.Path == "/api/v4/personal_access_tokens/self":
-		id := 1
-		if admin {
-			id = 99
-		}
 		json.NewEncoder(w).Encode(shown(id))
 	case !admin:
 		refuse(http.StatusForbidden, "403 Forbidden")
@@ -56,6 +62,26 @@ func (s *tokens) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			all = append(all, shown(id))
 		}
 		json.NewEncoder(w).Encode(all)
+	case r.Method == http.MethodGet && strings.HasPrefix(r.URL.Path, path+"/"):
+		id, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, path+"/"))
+		json.NewEncoder(w).Encode(shown(id))
+	case r.Method == http.MethodGet && r.URL.Path == "/api/v4/projects/7/members/all/99":
+		fmt.Fprint(w, `{"id": 99, "access_level": 40}`)
+	case r.Method == http.MethodPost && r.URL.Path == path:
+		var asked struct{ Name string }
+		json.NewDecoder(r.Body).Decode(&asked)
+		s.last++
+		made := 100 + s.last
+		s.name[made] = asked.Name
+		if s.value == nil {
+			s.value = map[string]int{}
+		}
+		secret := fmt.Sprint("the-new-token-", s.last)
+		s.value[secret] = made
+		t := shown(made)
+		t["token"] = secret
+		w.WriteHeader(http.StatusCreated)
+		json.NewEncoder(w).Encode(t)
 	case r.Method == http.MethodDelete && strings.HasPrefix(r.URL.Path, path+"/"):
 		id, _ := strconv.Atoi(strings.TrimPrefix(r.URL.Path, path+"/"))
 		if _, there := s.name[id]; !there {
@@ -81,19 +107,10 @@ func (s *tokens) left() []int {
 func TestOrphans(t *testing.T) {
 	inVerb(t)
 	useAgefile(t)
-	s := &tokens{name: map[int]string{1: "keywright-20260101-00000001", 2: "keywright-20260202-00000002", 3: "keywright-20260303-00000003", 4: "mine", 5: "keywright-20260505-00000005"}}
+	s := &tokens{name: map[int]string{1: "keywright-20260101-00000001", 2: "keywright-20260202-00000002", 3: "keywright-20260303-00000003", 4: "mine", 5: "keywright-20260505-00000005", 6: "keywright-3b2k-20260606-00000006"}}
 	server := httptest.NewServer(s)
 	defer server.Close()
-	alone := func(stdin string, code int, args ...string) string {
-		t.Helper()
-		cmd := process(t.Name(), 0, change{verb: verb{args: args, stdin: stdin}})
-		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true} // without a terminal
-		out, err := cmd.CombinedOutput()
-		if exit, _ := err.(*exec.ExitError); err != nil && exit == nil || cmd.ProcessState.ExitCode() != code {
-			t.Fatalf("%v: %v, want exit %d\n%s", args, err, code, out)
-		}
-		return string(out)
-	}
+	alone := func(stdin string, code int, args ...string) string { return unattended(t, stdin, code, args...) }
 	says := func(out string, words ...string) {
 		t.Helper()
 		for _, w := range words {
@@ -114,8 +131,11 @@ func TestOrphans(t *testing.T) {
 		"dev/GL     3 d  not told   keywright-20260202-00000002  2\n",
 		"dev/GL     3 d  5 h ago    keywright-20260303-00000003  3\n",
 		"→ keywright rotate orphans dev/GL --delete\n")
-	if n := strings.Count(out, "dev/GL  "); n != 2 {
-		t.Errorf("%d orphans:\n%s", n, out)
+	says(out, "\n\nIssued by other installations of keywright, which know whether it is in use:\n",
+		"BESIDE  AGE  LAST USED  LABEL                             ID\n",
+		"dev/GL  3 d  not told   keywright-3b2k-20260606-00000006  6\n")
+	if n := strings.Count(out, "dev/GL  "); n != 3 {
+		t.Errorf("%d keys:\n%s", n, out)
 	}
 	says(alone("", 1, "rotate", "orphans"), "→ keywright rotate orphans dev/GL --delete\n", "→ keywright rotate orphans dev/OTHER --delete\n")
 
@@ -123,10 +143,12 @@ func TestOrphans(t *testing.T) {
 	says(alone("", exitFailed, "rotate", "orphans", "dev/GL", "1", "--delete"), `"1" is no orphan of dev/GL`)
 	says(alone("", exitFailed, "rotate", "orphans", "dev/GL", "4", "--delete"), `"4" is no orphan of dev/GL`)
 	says(alone("", exitFailed, "rotate", "orphans", "dev/GL", "5", "--delete"), `"5" is no orphan of dev/GL`)
+	says(alone("", exitFailed, "rotate", "orphans", "dev/GL", "6", "--delete"), `"6" was issued by another installation, 3b2k, in its rotation 20260606-00000006`)
+	says(alone("", exitFailed, "rotate", "orphans", "dev/GL", "2", "--delete"), "Its label does not say which installation of keywright issued it: it may be another's.")
 	says(alone("", exitUsage, "rotate", "orphans", "--delete"), "hint: for example: keywright rotate orphans prod/AWS --delete")
 	says(alone("", exitUsage, "rotate", "orphans", "dev/GL", "2"), "hint: to delete it: keywright rotate orphans dev/GL 2 --delete")
 	says(alone("", exitFailed, "rotate", "orphans", "dev/ADMIN"), "its provider lists no keys")
-	if got := s.left(); !slices.Equal(got, []int{1, 2, 3, 4, 5}) {
+	if got := s.left(); !slices.Equal(got, []int{1, 2, 3, 4, 5, 6}) {
 		t.Fatalf("left are %v", got)
 	}
 
@@ -140,15 +162,76 @@ func TestOrphans(t *testing.T) {
 		t.Errorf("exit %d", code)
 	}
 	y.until("deleted 3")
-	if got := s.left(); !slices.Equal(got, []int{1, 2, 4, 5}) {
+	if got := s.left(); !slices.Equal(got, []int{1, 2, 4, 5, 6}) {
 		t.Errorf("left are %v", got)
 	}
 	cmd = y.start("rotate", "orphans", "dev/GL", "2", "--delete")
 	y.until("[y/N] ")
 	y.types("y\n")
-	if code := y.ended(cmd); code != exitOK || !slices.Equal(s.left(), []int{1, 4, 5}) {
+	if code := y.ended(cmd); code != exitOK || !slices.Equal(s.left(), []int{1, 4, 5, 6}) {
 		t.Errorf("exit %d, left are %v", code, s.left())
 	}
 	says(alone("", 0, "rotate", "orphans"), "no orphan is there")
 	says(alone("", 0, "audit", "show", "--key", "dev/GL"), "its orphan 3 is ended", "its orphan 2 is ended")
+}
+
+// unattended runs a verb without a terminal, and returns all that it prints.
+func unattended(t *testing.T, stdin string, code int, args ...string) string {
+	t.Helper()
+	cmd := process(t.Name(), 0, change{verb: verb{args: args, stdin: stdin}})
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	out, err := cmd.CombinedOutput()
+	if exit, _ := err.(*exec.ExitError); err != nil && exit == nil || cmd.ProcessState.ExitCode() != code {
+		t.Fatalf("%v: %v, want exit %d\n%s", args, err, code, out)
+	}
+	return string(out)
+}
+
+// TestBesideOthers: what is issued says which installation did. Beside a key of another
+// installation nothing is issued before somebody said that it is to be left alone, at the
+// terminal or by a flag; then it is.
+func TestBesideOthers(t *testing.T) {
+	inVerb(t)
+	useAgefile(t)
+	s := &tokens{name: map[int]string{1: "bot", 2: "keywright-3b2k-20260202-00000002"}}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	alone := func(stdin string, code int, args ...string) string { return unattended(t, stdin, code, args...) }
+	alone("the-admin-token", 0, "set", "dev/ADMIN")
+	alone("the-own-token", 0, "set", "dev/GL", "--provider", "gitlab", "--param", "url="+server.URL, "--param", "project=7", "--admin", "dev/ADMIN")
+	out := alone("", exitFailed, "rotate", "dev/GL")
+	if !strings.Contains(out, `there is no terminal to ask at: Issued by keywright, and unknown to this installation: 2 "keywright-3b2k-20260202-00000002", made `) ||
+		!regexp.MustCompile(`(?m)^keywright: hint: if it is: keywright rotate resume \d{8}-[0-9a-f]{8} --beside-others$`).MatchString(out) || len(s.left()) != 2 {
+		t.Fatalf("left are %v\n%s", s.left(), out)
+	}
+	alone("", 0, "rotate", "resume", "--beside-others")
+	if got := s.left(); !slices.Equal(got, []int{2, 101}) {
+		t.Fatalf("left are %v", got)
+	}
+	label := regexp.MustCompile(`^keywright-([0-9a-v]{4})-(\d{8}-[0-9a-f]{8})$`).FindStringSubmatch(s.name[101])
+	if label == nil {
+		t.Fatalf("it is called %q", s.name[101])
+	}
+	if out := alone("", 0, "rotate", "show", label[2]); !strings.Contains(out, ", installation "+label[1]+"\n") || !strings.Contains(out, "left alone") {
+		t.Errorf("%s", out)
+	}
+
+	// Of another installation, these are others' in turn.
+	home, _ := os.LookupEnv("KEYWRIGHT_HOME")
+	elsewhere := t.TempDir() + "/elsewhere"
+	if err := os.Rename(home, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("KEYWRIGHT_HOME", elsewhere)
+	alone("", 0, "rotate", "dev/GL", "--beside-others")
+	if now := s.name[102]; now == "" || strings.Contains(now, "-"+label[1]+"-") {
+		t.Errorf("another installation calls it %q", now)
+	}
+	y := newTypist(t)
+	cmd := y.start("rotate", "dev/GL")
+	y.until("left alone? [y/N] ")
+	y.types("y\n")
+	if code := y.ended(cmd); code != exitOK {
+		t.Errorf("exit %d", code)
+	}
 }

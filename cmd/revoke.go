@@ -130,7 +130,11 @@ func possessed(all []provider.Provider, f *scan.Finding) (provider.Provider, pro
 
 func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.Finding, p provider.Provider, c provider.Credential) error {
 	v := p.(provider.Verifier)
-	before, err := v.Verify(ctx, c)
+	again := "keywright revoke --finding " + f.Fingerprint
+	for _, param := range o.params {
+		again += " --param " + param
+	}
+	before, err := patiently(ctx, term, again, func() (provider.Probe, error) { return v.Verify(ctx, c) })
 	if err != nil {
 		return err
 	}
@@ -163,7 +167,10 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 		}
 	}
 	revoke := func() error {
-		return p.(provider.Revoker).Revoke(ctx, c, c, provider.Credential{})
+		_, err := patiently(ctx, term, again, func() (provider.Probe, error) {
+			return provider.Probe{}, p.(provider.Revoker).Revoke(ctx, c, c, provider.Credential{})
+		})
+		return err
 	}
 	if keys, openErr := openKeys(term, mayAsk); openErr == nil && keys.Exists() {
 		e := environmentEntry("revoke", audit.Granted, "")
@@ -179,17 +186,53 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 		return err
 	}
 	fmt.Fprintln(term.out, "the provider says that it is done")
-	return watch(ctx, term, v, c, p.Info(), before.State.Lives())
+	return watch(ctx, term, v, c, p.Info(), before.State.Lives(), again)
+}
+
+// throttled reports whether a provider wants to be left alone, and for how long; zero if it
+// did not say.
+func throttled(probe provider.Probe, err error) (after time.Duration, is bool) {
+	known := (*provider.Error)(nil)
+	if errors.As(err, &known) {
+		return known.After, known.Kind == provider.Busy
+	}
+	return probe.After, err == nil && probe.State == provider.Throttled
+}
+
+// patiently asks a provider, and once more each time that it said when it may be asked, as
+// long as all that is soon. If it is not, the error says when; again is the command for it.
+func patiently(ctx context.Context, term *terminal, again string, ask func() (provider.Probe, error)) (provider.Probe, error) {
+	for end := time.Now().Add(shortWait); ; {
+		probe, err := ask()
+		after, is := throttled(probe, err)
+		switch at := time.Now().Add(after); {
+		case !is || after == 0:
+			return probe, err
+		case at.After(end):
+			return probe, notBefore(at, again, cmp.Or(err, fmt.Errorf("the provider wants to be left alone (%s)", probe.Code)))
+		}
+		fmt.Fprintf(term.out, "the provider wants to be left alone; again in %s\n", after)
+		if !sleep(ctx, after) {
+			return probe, ctx.Err()
+		}
+	}
+}
+
+// notBefore says when a provider may be asked again, and by which command.
+func notBefore(at time.Time, again string, err error) error {
+	return hintedError{err, "not before " + moment(at) + ": " + again}
 }
 
 // watch tries what was revoked until it was refused several times. That shows that it is
-// dead only if it was seen alive before, and never at a provider that is mute.
-func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.Credential, at provider.Info, alive bool) error {
-	apart := rotate.Apart(at)
+// dead only if it was seen alive before, and never at a provider that is mute. Again is the
+// command that looks what it is later.
+func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.Credential, at provider.Info, alive bool, again string) error {
 	said, refused := "", 0
-	for end := time.Now().Add(at.Propagation + apart); ; {
+	for end := time.Now().Add(at.Propagation + rotate.Apart(at)); ; {
 		probe, err := v.Verify(ctx, c)
 		no := probe.State == provider.Dead || at.Mute && probe.State == provider.Unknown
+		after, _ := throttled(probe, err)
+		apart := max(rotate.Apart(at), after)
 		var note string
 		switch {
 		case err != nil:
@@ -211,16 +254,16 @@ func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.
 		case refused == rotate.Refusals:
 			fmt.Fprintf(term.out, "it is dead: refused %d times: %s\n", rotate.Refusals, escaped(probe.Code))
 			return nil
+		case after > shortWait:
+			return notBefore(time.Now().Add(after), again, fmt.Errorf("it is not known to be dead: %s", note))
 		case refused == 0 && time.Now().After(end):
 			return hintedError{fmt.Errorf("it is not known to be dead: %s", note), "try again later: keywright revoke says at once what it is"}
 		case note != said:
 			fmt.Fprintf(term.out, "%s; again in %s\n", escaped(note), apart)
 			said = note
 		}
-		select {
-		case <-ctx.Done():
+		if !sleep(ctx, apart) {
 			return ctx.Err()
-		case <-time.After(apart):
 		}
 	}
 }

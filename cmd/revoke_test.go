@@ -22,6 +22,9 @@ type issuer struct {
 	coy      bool // it does not say whether it is alive
 	weak     bool // it may not end itself
 	mute     bool // it refuses what is dead as it refuses others
+	busy     int  // times that it wants to be left alone, each call
+	after    time.Duration
+	asked    map[string]int
 	revoked  int
 }
 
@@ -29,7 +32,22 @@ func (i *issuer) Info() provider.Info {
 	return provider.Info{Name: "issuer", Parts: []provider.Part{{Name: "token"}}, Revoking: "Its owner is told.", Mute: i.mute}
 }
 
+// throttled reports whether a call comes too early.
+func (i *issuer) throttled(call string) bool {
+	if i.asked == nil {
+		i.asked = map[string]int{}
+	}
+	i.asked[call]++
+	return i.asked[call] <= i.busy
+}
+
 func (i *issuer) Verify(context.Context, provider.Credential) (provider.Probe, error) {
+	if i.throttled("verify") {
+		return provider.Probe{State: provider.Throttled, Code: "429", After: i.after}, nil
+	}
+	if i.revoked > 0 && i.throttled("watch") {
+		return provider.Probe{}, &provider.Error{Provider: "issuer", Doing: "try it", Kind: provider.Busy, After: i.after}
+	}
 	if i.alive && i.coy {
 		return provider.Probe{State: provider.Unknown, Code: "502"}, nil
 	}
@@ -45,6 +63,9 @@ func (i *issuer) Verify(context.Context, provider.Credential) (provider.Probe, e
 func (i *issuer) Revoke(_ context.Context, admin, c, _ provider.Credential) error {
 	if string(c.Part("token").Reveal()) != "the-token" || string(admin.Part("token").Reveal()) != "the-token" {
 		panic("another token")
+	}
+	if i.throttled("revoke") {
+		return &provider.Error{Provider: "issuer", Doing: "end it", Kind: provider.Busy, Code: "429", After: i.after}
 	}
 	if i.weak {
 		return &provider.Error{Provider: "issuer", Doing: "end it", Kind: provider.Forbidden}
@@ -98,6 +119,55 @@ func TestRevokeFinding(t *testing.T) {
 	}
 }
 
+// TestRevokePatiently: a provider that says when it may be asked again is asked then if that
+// is soon; if not, the error says when, and what to type.
+func TestRevokePatiently(t *testing.T) {
+	t.Setenv(envHome, t.TempDir())
+	f := scan.Finding{Rule: &scan.Rule{ID: "a-rule", Title: "Token"}, Fingerprint: "k1:1", Redacted: "th…", Places: make([]scan.Place, 2)}
+	for _, c := range []struct {
+		what    string
+		p       *issuer
+		waits   time.Duration // all in all
+		revoked int
+		fails   string // a word of the error
+		hint    bool
+	}{
+		{"soon", &issuer{alive: true, busy: 1, after: 30 * time.Second}, 94 * time.Second, 1, "", false},
+		{"later", &issuer{alive: true, busy: 1, after: time.Hour}, 0, 0, "left alone (429)", true},
+		{"soon, again and again", &issuer{alive: true, busy: 9, after: 50 * time.Second}, 100 * time.Second, 0, "left alone (429)", true},
+		{"nobody knows when", &issuer{alive: true, busy: 1}, 0, 0, "throttled (429)", false},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, begun := newScreen(), time.Now()
+				err := revokeFinding(t.Context(), &s.terminal, revokeOptions{yes: true}, f, c.p,
+					provider.Credential{Parts: map[string]secret.Value{"token": secret.New([]byte("the-token"))}})
+				if (err != nil) != (c.fails != "") || err != nil && !strings.Contains(err.Error(), c.fails) || c.p.revoked != c.revoked {
+					t.Errorf("error %v, revoked %d times", err, c.p.revoked)
+				}
+				if d := time.Since(begun); d != c.waits {
+					t.Errorf("it took %v, want %v", d, c.waits)
+				}
+				want := "not before " + moment(time.Now().Add(c.p.after)) + ": keywright revoke --finding k1:1"
+				if _, hint, _ := explain(err); (hint == want) != c.hint {
+					t.Errorf("%v: the hint %q", err, hint)
+				}
+			})
+		})
+	}
+	for _, after := range []time.Duration{time.Minute, time.Hour} { // when it is revoked
+		synctest.Test(t, func(t *testing.T) {
+			s, begun := newScreen(), time.Now()
+			p := &issuer{revoked: 1, after: after, busy: 1, asked: map[string]int{"verify": 1}}
+			err := watch(t.Context(), &s.terminal, p, provider.Credential{}, provider.Info{}, true, "keywright revoke --finding k1:1")
+			_, hint, _ := explain(err)
+			if soon := after < time.Hour; soon != (err == nil) || soon != (time.Since(begun) >= after) || !soon && !strings.HasPrefix(hint, "not before ") {
+				t.Errorf("after %v: %v, hint %q, in %v", after, err, hint, time.Since(begun))
+			}
+		})
+	}
+}
+
 // answers is a verifier that says one thing after the other, and then the last.
 type answers struct {
 	given []provider.State
@@ -136,7 +206,7 @@ func TestWatch(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, a, begun := newScreen(), &answers{given: tt.given}, time.Now()
-				err := watch(t.Context(), &s.terminal, a, provider.Credential{}, provider.Info{Propagation: tt.within}, true)
+				err := watch(t.Context(), &s.terminal, a, provider.Credential{}, provider.Info{Propagation: tt.within}, true, "")
 				switch {
 				case (err == nil) != (tt.fails == ""), err != nil && err.Error() != tt.fails:
 					t.Errorf("error %v, want %q", err, tt.fails)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
@@ -29,6 +30,7 @@ type rotateOptions struct {
 	leaked    bool
 	within    string
 	reason    string
+	beside    bool
 }
 
 const rotateLong = `Replaces a key at its provider: a new one is made, stored, verified and given to
@@ -75,6 +77,7 @@ func newRotate(term *terminal) *cobra.Command {
 	f.BoolVar(&o.due, "due", false, "go on with what is open, then every key that status\ncalls due")
 	f.StringVar(&o.within, "within", "14d", "with --due: `DAYS` before its expiry")
 	f.BoolVar(&o.leaked, "leaked", false, "every key that a scan met, as with --emergency")
+	addBesideOthers(f, &o.beside)
 	addReason(f, &o.reason)
 	c.AddCommand(newRotateResume(term), newRotateAbort(term), newRotateLs(term), newRotateShow(term), newRotateOrphans(term))
 	return c
@@ -137,7 +140,7 @@ func runRotate(ctx context.Context, term *terminal, o rotateOptions, args []stri
 // rotate goes on with rotations that are open, and then replaces keys, or says how that
 // would be done. Whoever has to be is asked before anything is.
 func (k *keyring) rotate(ctx context.Context, catalog *keystore.Catalog, o rotateOptions, options rotate.Options, open []*rotate.Journal, names []keystore.Name) error {
-	engine, err := k.engine()
+	engine, err := k.engine(ctx)
 	if err != nil {
 		return err
 	}
@@ -149,7 +152,7 @@ func (k *keyring) rotate(ctx context.Context, catalog *keystore.Catalog, o rotat
 	if !o.plan {
 		used = inUse(catalog, open, waits)
 	}
-	ready := func(n keystore.Name) error { return cmp.Or(unrotated(catalog, n), lacks(catalog, engine, n)) }
+	ready := func(n keystore.Name) error { return cmp.Or(unrotated(catalog, n, options), lacks(catalog, engine, n)) }
 	for _, n := range names {
 		if ready(n) == nil {
 			used = append(used, uses(n))
@@ -159,12 +162,12 @@ func (k *keyring) rotate(ctx context.Context, catalog *keystore.Catalog, o rotat
 	if err != nil {
 		return err
 	}
-	k.reason = o.reason
+	k.reason, k.besideOthers = o.reason, o.beside
 	var list []func() error
 	for _, j := range open {
 		list = append(list, func() error {
 			if o.plan {
-				fmt.Fprintf(k.term.out, "%s, rotation %s\n  %s\n", j.Key, j.ID, escaped(standing(j)))
+				fmt.Fprintf(k.term.out, "%s, rotation %s\n  %s\n", j.Key, j.ID, escaped(standing(j, time.Now())))
 				return nil
 			}
 			return k.goOn(ctx, engine, catalog, given, j, toResume(false))
@@ -214,14 +217,19 @@ func (o rotateOptions) chosen(catalog *keystore.Catalog) (names []keystore.Name,
 	return catalog.DependentsFirst(names, consumer.Auth), nil
 }
 
-// unrotated is an error if a rotation of a key is open.
-func unrotated(catalog *keystore.Catalog, name keystore.Name) error {
+// unrotated is an error if a rotation of a key is open. It may be one that has given the old
+// key time, which is not there in an emergency.
+func unrotated(catalog *keystore.Catalog, name keystore.Name, o rotate.Options) error {
 	key, ok := catalog.Find(name)
 	if !ok || key.Rotation == "" {
 		return nil
 	}
 	err := &keystore.KeyError{Doing: "rotate", Name: name, Err: fmt.Errorf("%w: %s", keystore.ErrRotating, key.Rotation)}
-	return hintedError{err, "keywright rotate resume " + key.Rotation + "\nto take it back: keywright rotate abort " + key.Rotation}
+	hint := "keywright rotate resume " + key.Rotation
+	if o.Emergency {
+		hint += "\nif the old key was given time: keywright rotate resume " + key.Rotation + " --end-grace"
+	}
+	return hintedError{err, hint + "\nto take it back: keywright rotate abort " + key.Rotation}
 }
 
 // rotateOne replaces a key, or says how that would be done.
@@ -234,6 +242,13 @@ func (k *keyring) rotateOne(ctx context.Context, engine *rotate.Engine, name key
 	if err != nil {
 		return explainRotation(name, err)
 	}
+	twins, err := k.twins(ctx, name)
+	if err != nil {
+		return err
+	}
+	if len(twins) > 0 {
+		j.Plan.Notes = append(j.Plan.Notes, "not replaced with it, and with the same secret: "+listOf(twins))
+	}
 	if err := printPlan(k.term, j); err != nil || plan {
 		return err
 	}
@@ -241,6 +256,35 @@ func (k *keyring) rotateOne(ctx context.Context, engine *rotate.Engine, name key
 		return err
 	}
 	return k.drive(ctx, engine, j.ID)
+}
+
+// twins are the other keys, of whatever environment, whose current version has a secret of a
+// key's: where that ends, so does theirs.
+func (k *keyring) twins(ctx context.Context, name keystore.Name) (twins []keystore.Name, err error) {
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return nil, err
+	}
+	key, ok := catalog.Find(name)
+	if !ok {
+		return nil, nil
+	}
+	f, err := k.Findable(ctx)
+	if err != nil {
+		return nil, err
+	}
+	secrets := map[string]bool{}
+	for _, v := range f.Values {
+		if v.Name == name && v.Stage == keystore.Current && len(v.Digest) > 0 && !publicAt(key.Provider, v.Part) {
+			secrets[string(v.Digest)] = true
+		}
+	}
+	for _, v := range f.Values {
+		if v.Name != name && v.Stage == keystore.Current && secrets[string(v.Digest)] && !slices.Contains(twins, v.Name) {
+			twins = append(twins, v.Name)
+		}
+	}
+	return twins, nil
 }
 
 // lacks is an error that names all that has to be known to replace a key and is not: what
@@ -321,7 +365,7 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 		case rotate.Ask:
 			note = "by hand; you are told what to do"
 		case rotate.Grace:
-			note = j.Grace.String()
+			note = spanned(j.Grace)
 		case rotate.Revoke:
 			note = "from here on it cannot be taken back"
 		case rotate.Apply:
@@ -355,6 +399,17 @@ func printPlan(term *terminal, j *rotate.Journal) error {
 	return nil
 }
 
+// spanned is a span of time without the minutes and seconds that it has not.
+func spanned(d time.Duration) string {
+	text := d.String()
+	for _, none := range []string{"m0s", "h0m"} {
+		if strings.HasSuffix(text, none) {
+			text = text[:len(text)-2]
+		}
+	}
+	return text
+}
+
 // atMost says for how long something goes on; nothing if that is not known.
 func atMost(d time.Duration) string {
 	switch {
@@ -363,7 +418,11 @@ func atMost(d time.Duration) string {
 	case d%time.Hour == 0:
 		return fmt.Sprintf(", for %d hours at most", d/time.Hour)
 	}
-	return ", for " + d.String() + " at most"
+	return ", for " + spanned(d) + " at most"
+}
+
+func addBesideOthers(f *pflag.FlagSet, beside *bool) {
+	f.BoolVar(beside, "beside-others", false, "leave alone what other installations issued, and do\nnot ask about it")
 }
 
 // shortWait is how long a command waits for a step before it leaves the rest to resume.
@@ -390,7 +449,7 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 			return nil
 		case o.Need != nil:
 			if answer, err = k.answer(ctx, o); err != nil {
-				return hintedError{fmt.Errorf("rotation %s: %s: %w", id, o.Step, err), howToAnswer(err) + "keywright rotate resume " + id}
+				return hintedError{fmt.Errorf("rotation %s: %s: %w", id, o.Step, err), howToAnswer(o.Need, err, "keywright rotate resume "+id)}
 			}
 		case !o.Until.IsZero():
 			wait := time.Until(o.Until)
@@ -400,7 +459,7 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 			}
 			select {
 			case <-ctx.Done():
-				return ctx.Err()
+				return hintedError{ctx.Err(), "keywright rotate resume " + id}
 			case <-time.After(wait):
 			}
 		}
@@ -418,6 +477,9 @@ func (k *keyring) say(o rotate.Outcome) {
 
 // answer asks for what the engine needs.
 func (k *keyring) answer(ctx context.Context, o rotate.Outcome) (a rotate.Answer, err error) {
+	if o.Need.Others && k.besideOthers {
+		return rotate.Answer{Yes: o.Need.Question}, nil
+	}
 	show := func(at string, steps []string) {
 		if at != "" {
 			k.term.print("→ ", escaped(at))
@@ -475,10 +537,13 @@ func unanswered(err error, question string) error {
 	return err
 }
 
-// howToAnswer is how the hint begins of what was not answered.
-func howToAnswer(err error) string {
-	if errors.Is(err, errNobody) {
-		return "at a terminal: "
+// howToAnswer is the hint of what was not answered.
+func howToAnswer(n *rotate.Need, err error, resume string) string {
+	switch {
+	case !errors.Is(err, errNobody):
+		return resume
+	case n.Others:
+		return "at a terminal: " + resume + "\nif it is: " + resume + " --beside-others"
 	}
-	return ""
+	return "at a terminal: " + resume
 }

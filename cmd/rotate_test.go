@@ -34,7 +34,7 @@ func TestLingersPrinted(t *testing.T) {
 		plan, shown string
 	}{
 		{36 * time.Hour, until, "  outlives the old key: tokens, for 36 hours at most\n", "alive until " + moment(until) + " at most: tokens\n"},
-		{90 * time.Minute, time.Time{}, "  outlives the old key: tokens, for 1h30m0s at most\n", "outlives the old key: tokens, for 1h30m0s at most\n"},
+		{90 * time.Minute, time.Time{}, "  outlives the old key: tokens, for 1h30m at most\n", "outlives the old key: tokens, for 1h30m at most\n"},
 		{0, time.Time{}, "  outlives the old key: tokens\n", "\noutlives the old key: tokens\n"},
 	} {
 		j := &rotate.Journal{Key: "prod/KEY", Provider: "aws", Mode: rotate.Overlap, Steps: []rotate.Step{{Name: rotate.Revoke}},
@@ -121,5 +121,36 @@ func TestRotationVerbsSayWhatTheyDo(t *testing.T) {
 			t.Errorf("%s: exit %d", c.Name(), code)
 		}
 		fits(t, strings.ReplaceAll(s.stdout.String(), " \n", "\n"), 80)
+	}
+}
+
+// TestStanding: what waits says until when, and what does not wait any more since when.
+func TestStanding(t *testing.T) {
+	until := time.Date(2026, 11, 29, 14, 2, 0, 0, time.UTC)
+	j := &rotate.Journal{Steps: []rotate.Step{{Name: rotate.Make}, {Name: rotate.Grace}}, Next: 1, Until: until}
+	for now, want := range map[time.Time]string{
+		until.Add(-time.Second): "at step 2 of 2, grace, until " + moment(until),
+		until:                   "at step 2 of 2, grace, may go on since " + moment(until),
+	} {
+		if text := standing(j, now); text != want {
+			t.Errorf("%q, not %q", text, want)
+		}
+	}
+}
+
+// TestSpanned: a span of time is written as people give it.
+func TestSpanned(t *testing.T) {
+	for _, text := range []string{"24h", "1h30m", "90s", "10m", "10s", "168h", "1h0m30s", "100h"} {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := text
+		if text == "90s" {
+			want = "1m30s"
+		}
+		if got := spanned(d); got != want {
+			t.Errorf("%s is %s", text, got)
+		}
 	}
 }

@@ -26,8 +26,14 @@ import (
 type rotor struct{ *keyring }
 
 // engine is what drives rotations of the user's keys.
-func (k *keyring) engine() (*rotate.Engine, error) {
+func (k *keyring) engine(ctx context.Context) (*rotate.Engine, error) {
 	dir, err := keysDir()
+	if err != nil {
+		return nil, err
+	}
+	installation := who().Host + ":" + dir
+	// Two machines may have the same name, and a copy of a keystore the same keys.
+	mark, err := k.Mark(ctx, installation)
 	if err != nil {
 		return nil, err
 	}
@@ -43,13 +49,13 @@ func (k *keyring) engine() (*rotate.Engine, error) {
 			return known[i], true
 		},
 		Consumer: func(_, spec string) (rotate.Consumer, error) {
-			return consumer.World{Disk: k.term.disk, Auth: r.credential}.Open(spec)
+			return consumer.World{Disk: k.term.disk, Auth: r.credential, Lock: r.lockFiles}.Open(spec)
 		},
 		Running: r.running,
 		Record:  r.recordRotation,
 		Now:     time.Now,
 
-		Installation: who().Host + ":" + dir, By: actor(),
+		Installation: installation, By: actor(), Origin: provider.Installation(mark),
 	}}, nil
 }
 
@@ -150,6 +156,7 @@ func (r rotor) journals(ctx context.Context) (all []*rotate.Journal, err error) 
 		if err := json.Unmarshal(k.Journal, j); err != nil {
 			return nil, fmt.Errorf("read the journal of rotation %s: %w", k.ID, err)
 		}
+		j.Key = k.Key.String() // which may have been given another name since
 		all = append(all, j)
 	}
 	return all, nil
@@ -184,6 +191,27 @@ func (r rotor) Hold(_ context.Context, id string) (release func() error, err err
 	return release, nil
 }
 
+// longestDelivery is how long another keywright may keep the files of consumers.
+const longestDelivery = time.Minute
+
+// lockFiles keeps other keywrights from the files of consumers, of whatever key.
+func (r rotor) lockFiles(ctx context.Context) (release func() error, err error) {
+	path, err := holdPath("files")
+	if err != nil {
+		return nil, err
+	}
+	if err := r.term.disk.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, longestDelivery)
+	defer cancel()
+	release, err = durable.Lock(limited, path)
+	if err != nil && ctx.Err() == nil && limited.Err() != nil {
+		err = fmt.Errorf("another keywright has been changing files for %s", spanned(longestDelivery))
+	}
+	return release, err
+}
+
 // Save implements rotate.Store.
 func (r rotor) Save(ctx context.Context, j *rotate.Journal, c rotate.Change) error {
 	name, err := keystore.ParseName(j.Key)
@@ -194,7 +222,7 @@ func (r rotor) Save(ctx context.Context, j *rotate.Journal, c rotate.Change) err
 	if err != nil {
 		return err
 	}
-	err = r.Rotate(ctx, actor(), keystore.Rotation{ID: j.ID, Key: name, Revision: j.Revision, Journal: b, Closed: j.Closed}, keystore.RotationChange{
+	err = r.Rotate(ctx, actor(), keystore.Rotation{ID: j.ID, Key: name, Revision: j.Revision, Journal: b, Closed: j.Closed, Left: j.Unclear || len(j.Suspects) > 0}, keystore.RotationChange{
 		Begin: c.Begin, Pending: c.Pending, Number: j.New, Promote: c.Promote, Demote: c.Demote, Drop: c.Drop, Settle: c.Settle, Retire: c.Retire, End: c.End,
 		PublicID: c.ID, Expires: c.Expires,
 	})
@@ -220,18 +248,33 @@ func (r rotor) recordRotation(ctx context.Context, verb, key string, version int
 }
 
 // running are the programs that run started with a version of a key, on this machine, and
-// that are still there.
+// that are still there. A key that was given another name is looked for by both: that it
+// was is put on record before, and may have failed.
 func (r rotor) running(ctx context.Context, key string, version int) (running []rotate.Process, err error) {
-	for e, err := range r.log.Entries(ctx, audit.Filter{Verb: "run", Key: key}) {
+	given := map[string][]audit.Entry{} // by name
+	var left audit.Entry                // the half of a move that says what the name was
+	for e, err := range r.log.Entries(ctx, audit.Filter{Decision: audit.Granted}) {
 		entry := errors.Is(err, audit.ErrErased) || errors.Is(err, audit.ErrSchema) || errors.As(err, new(*audit.Fault))
-		if err != nil && !entry {
+		switch {
+		case err != nil && !entry:
 			return nil, fmt.Errorf("look for programs that have the key: %w", err)
+		case err != nil:
+		case e.Verb == "run" && e.Child != nil && e.Child.Start != 0 && e.Host == who().Host:
+			given[e.Key] = append(given[e.Key], e)
+		case e.Verb == "mv" && left.Verb == "mv" && left.Seq+1 == e.Seq:
+			given[e.Key] = append(given[e.Key], given[left.Key]...)
+			left = audit.Entry{}
+		case e.Verb == "mv":
+			left = e
 		}
-		if err != nil || e.Child == nil || e.Child.Start == 0 || e.Version != fmt.Sprint(version) || e.Host != who().Host {
+	}
+	for _, e := range given[key] {
+		if e.Version != fmt.Sprint(version) {
 			continue
 		}
 		p, err := launch.Inspect(e.Child.PID)
-		if err == nil && p.Start == e.Child.Start && p.Boot == e.Child.Boot {
+		same := err == nil && p.Start == e.Child.Start && p.Boot == e.Child.Boot
+		if same && !slices.ContainsFunc(running, func(o rotate.Process) bool { return o.PID == p.PID }) {
 			running = append(running, rotate.Process{PID: p.PID, Program: p.Name, Started: e.Child.Started})
 		}
 	}

@@ -17,9 +17,9 @@ import (
 )
 
 const rotateLsLong = `Lists the rotations that are open, with the step that each is at, until when it
-waits and what does not work meanwhile, and the last 50 that are over, with what
-is known of the old key's end. It asks no provider. 'keywright rotate show ID'
-says more of one.
+waits and what does not work meanwhile; and the last 50 that are over, with what
+is known of the old key's end, and older ones that may have left a key at its
+provider. It asks no provider. 'keywright rotate show ID' says more of one.
 `
 
 func newRotateLs(term *terminal) *cobra.Command {
@@ -49,7 +49,7 @@ func listRotations(term *terminal, all []*rotate.Journal) error {
 	}
 	rows := [][]string{{"ROTATION", "KEY", "PROVIDER", "STATE"}}
 	for _, j := range all {
-		rows = append(rows, []string{j.ID, j.Key, escaped(j.Provider), escaped(standing(j))})
+		rows = append(rows, []string{j.ID, j.Key, escaped(j.Provider), escaped(standing(j, time.Now()))})
 	}
 	return term.printWrapped("", rows)
 }
@@ -87,8 +87,8 @@ func left(j *rotate.Journal) string {
 	return "; perhaps alive: " + strings.Join(j.Suspects, ", ")
 }
 
-// standing says in a few words how far a rotation is.
-func standing(j *rotate.Journal) string {
+// standing says in a few words how far a rotation is now.
+func standing(j *rotate.Journal, now time.Time) string {
 	switch {
 	case j.Result == rotate.Done:
 		return "done, " + shortGrade(j.Grade) + left(j)
@@ -104,8 +104,12 @@ func standing(j *rotate.Journal) string {
 	if what, since := j.Outage(); what != "" {
 		text += "; outage since " + moment(since)
 	}
-	if !j.Until.IsZero() {
+	switch {
+	case j.Until.IsZero():
+	case now.Before(j.Until):
 		text += ", until " + moment(j.Until)
+	default:
+		text += ", may go on since " + moment(j.Until)
 	}
 	return text
 }
@@ -149,8 +153,12 @@ func newRotateShow(term *terminal) *cobra.Command {
 }
 
 func showRotation(term *terminal, j *rotate.Journal) error {
-	term.print("", fmt.Sprintf("%s at %s, %s, by %s", j.Key, escaped(j.Provider), j.Mode, escaped(j.By)))
-	term.print("", escaped(standing(j)))
+	origin := ""
+	if j.Origin != "" {
+		origin = ", installation " + j.Origin
+	}
+	term.print("", fmt.Sprintf("%s at %s, %s, by %s%s", j.Key, escaped(j.Provider), j.Mode, escaped(j.By), escaped(origin)))
+	term.print("", escaped(standing(j, time.Now())))
 	if !j.Open() {
 		term.print("", "over since "+moment(j.Closed))
 	}
@@ -193,7 +201,8 @@ const resumeLong = `Goes on with the rotation of an ID, or with all that are ope
 each was interrupted, refused or told to wait. What is not known to have
 happened is looked up first; in an overlap the new key and each place that got
 it are looked at once more before the old one is revoked. A rotation that waits
-for a time which has not come is left alone, and its time is said.
+for a time which has not come is left alone, and its time is said; --end-grace
+is for an old key that has to go before it.
 
 It asks at the terminal where somebody has to answer; without one it says what
 would be asked, and ends with 4. A rotation that was begun on another
@@ -201,16 +210,31 @@ installation is refused without --take-over.
 `
 
 func newRotateResume(term *terminal) *cobra.Command {
-	var takeOver bool
+	var takeOver, beside, endGrace bool
 	c := &cobra.Command{
 		Use:   "resume [ID]",
 		Short: "Go on with rotations that were interrupted, or wait",
 		Long:  resumeLong,
 		Args:  atMostOneArg("a rotation"),
 		RunE: func(c *cobra.Command, args []string) error {
-			return withRotations(c.Context(), term, args, toResume(takeOver))
+			what := toResume(takeOver)
+			goOn := what.do
+			switch {
+			case endGrace && len(args) == 0:
+				return usagef("'keywright rotate ls' names them", "--end-grace takes the rotation's ID")
+			case endGrace:
+				what.idle, goOn = never, (*keyring).resumeNow
+			}
+			what.do = func(k *keyring, ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+				k.besideOthers = beside
+				return goOn(k, ctx, e, j)
+			}
+			return withRotations(c.Context(), term, args, what)
 		},
 	}
+	c.Flags().SortFlags = false
+	c.Flags().BoolVar(&endGrace, "end-grace", false, "do not wait for the end of the grace that was given to\nthe old key")
+	addBesideOthers(c.Flags(), &beside)
 	addTakeOver(c.Flags(), &takeOver)
 	return c
 }
@@ -227,6 +251,14 @@ func toResume(takeOver bool) goingOn {
 func (k *keyring) resume(ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
 	fmt.Fprintf(k.term.out, "%s, rotation %s\n", j.Key, j.ID)
 	return k.drive(ctx, e, j.ID)
+}
+
+// resumeNow goes on with a rotation whose old key was to live on for a while.
+func (k *keyring) resumeNow(ctx context.Context, e *rotate.Engine, j *rotate.Journal) error {
+	if err := e.EndGrace(ctx, j.ID); err != nil {
+		return err
+	}
+	return k.resume(ctx, e, j)
 }
 
 const abortLong = `Takes a rotation back: each place that got the new key gets the old one again,
@@ -308,7 +340,9 @@ func (k *keyring) openRotations(ctx context.Context) ([]*rotate.Journal, error) 
 }
 
 // waits reports whether a rotation is left alone for now when it is resumed, and uses no key.
-func waits(j *rotate.Journal) bool { return time.Until(j.Until) > shortWait }
+func waits(j *rotate.Journal) bool {
+	return j.Waits(time.Now()) && time.Until(j.Until) > shortWait
+}
 
 func never(*rotate.Journal) bool { return false }
 
@@ -325,7 +359,7 @@ type goingOn struct {
 // withRotations does something with the open rotation that is named, or with all. Before
 // that it asks, where the keys of those that are not idle want that.
 func withRotations(ctx context.Context, term *terminal, args []string, what goingOn) error {
-	keys, engine, err := openEngine(term)
+	keys, engine, err := openEngine(ctx, term)
 	if err != nil {
 		return err
 	}
@@ -394,11 +428,11 @@ func (k *keyring) goOn(ctx context.Context, engine *rotate.Engine, catalog *keys
 }
 
 // openEngine opens the user's keys, and what replaces them.
-func openEngine(term *terminal) (*keyring, *rotate.Engine, error) {
+func openEngine(ctx context.Context, term *terminal) (*keyring, *rotate.Engine, error) {
 	keys, err := openKeys(term, mayAsk)
 	if err != nil {
 		return nil, nil, err
 	}
-	engine, err := keys.engine()
+	engine, err := keys.engine(ctx)
 	return keys, engine, err
 }

@@ -233,6 +233,16 @@ func (s *state) openRetired(r *Retired, own secret.Value) (v RetiredValues, err 
 	return v, err
 }
 
+// Mark is a digest of a text that is another one in each keystore, and no secret.
+func (s *Store) Mark(ctx context.Context, text string) (mark [sha256.Size]byte, err error) {
+	state, err := s.load(ctx)
+	if err != nil {
+		return mark, err
+	}
+	copy(mark[:], derived(state.key, "mark of "+text).Reveal())
+	return mark, nil
+}
+
 func derived(key secret.Value, purpose string) secret.Value {
 	b, err := hkdf.Expand(sha256.New, key.Reveal(), purpose, sha256.Size)
 	if err != nil {

@@ -21,6 +21,7 @@ type Rotation struct {
 	Revision int             `json:"revision"` // one more with each time that it is saved
 	Journal  json.RawMessage `json:"journal"`  // what it holds is rotate's to know; no secret
 	Closed   time.Time       `json:"closed,omitzero"`
+	Left     bool            `json:"left,omitempty"` // it may have left something at the provider: it is not forgotten
 }
 
 // RotationChange is what is said of a key when a rotation's journal is saved.
@@ -46,7 +47,8 @@ var (
 	ErrRevision   = errors.New("another process has gone on with it")
 )
 
-// maxClosed is how many rotations that are over are kept, the newest.
+// maxClosed is how many rotations that are over are kept, the newest, beside those that
+// may have left something behind.
 const maxClosed = 50
 
 // Rotations returns all that are kept, the oldest first.
@@ -179,16 +181,17 @@ func (t *transaction) readBack(item string, parts Parts) error {
 	return nil
 }
 
-// forget drops the oldest rotations that are over.
+// forget drops the oldest rotations that are over and have left nothing behind.
 func (c *Catalog) forget() {
+	over := func(r Rotation) bool { return !r.Closed.IsZero() && !r.Left }
 	closed := 0
 	for _, r := range c.Rotations {
-		if !r.Closed.IsZero() {
+		if over(r) {
 			closed++
 		}
 	}
 	c.Rotations = slices.DeleteFunc(c.Rotations, func(r Rotation) bool {
-		if r.Closed.IsZero() || closed <= maxClosed {
+		if !over(r) || closed <= maxClosed {
 			return false
 		}
 		closed--

@@ -3,6 +3,7 @@ package keystore
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/keywright/keywright/secret"
@@ -204,5 +205,40 @@ func TestEditRotated(t *testing.T) {
 	}
 	if err := s.Edit(t.Context(), "tester", name, func(k *Key) error { k.Params["host"] = "new.example.com"; return nil }); err != nil {
 		t.Errorf("afterwards: %v", err)
+	}
+}
+
+// TestRotationsForgotten: of rotations that are over the newest are kept, and those that
+// may have left something behind. A key's go with it to another name.
+func TestRotationsForgotten(t *testing.T) {
+	s := newTestStore(t)
+	for _, key := range []string{"prod/A", "prod/B"} {
+		if err := s.put(key, "one"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	over := func(id, key string, left bool) {
+		t.Helper()
+		r := Rotation{ID: id, Key: Name{"prod", key}, Left: left}
+		begin := saved(t, s, &r, RotationChange{Begin: true})
+		r.Closed = s.clock
+		if err := errors.Join(begin, saved(t, s, &r, RotationChange{End: true})); err != nil {
+			t.Fatal(err)
+		}
+	}
+	over("first", "A", false)
+	over("left", "A", true)
+	for i := range maxClosed {
+		over(fmt.Sprint(i), "B", false)
+	}
+	if err := s.Move(t.Context(), "tester", Name{"prod", "A"}, Name{"prod", "C"}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Rotations(t.Context())
+	if err != nil || len(all) != 1+maxClosed || all[0].ID != "left" || all[1].ID != "0" {
+		t.Fatalf("%d are kept, %v", len(all), err)
+	}
+	if of := all[0].Key; of != (Name{"prod", "C"}) || all[1].Key != (Name{"prod", "B"}) {
+		t.Errorf("they are of %v and %v", of, all[1].Key)
 	}
 }

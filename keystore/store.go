@@ -336,6 +336,11 @@ func (s *Store) Move(ctx context.Context, by string, from, to Name) error {
 				r.Name = to
 			}
 		}
+		for i := range t.catalog.Rotations {
+			if r := &t.catalog.Rotations[i]; r.Key == from {
+				r.Key = to
+			}
+		}
 		return t.catalog.rename(from, to, s.renamer)
 	})
 	if err != nil {

@@ -659,3 +659,30 @@ func TestCheck(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestMark: the mark of a text stays the same, and is another one for another text and in
+// another keystore.
+func TestMark(t *testing.T) {
+	mark := func(s *testStore, text string) [32]byte {
+		t.Helper()
+		m, err := s.Mark(t.Context(), text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	one, other := newTestStore(t), newTestStore(t)
+	mark(one, "here") // nothing is stored yet
+	for _, s := range []*testStore{one, other} {
+		if err := s.put("dev/A", "value"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := mark(one, "here")
+	if err := one.put("dev/A", "next"); err != nil {
+		t.Fatal(err)
+	}
+	if mark(one, "here") != before || mark(one, "there") == before || mark(other, "here") == before {
+		t.Error("marks do not tell keystores and texts from each other")
+	}
+}

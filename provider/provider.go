@@ -172,6 +172,9 @@ type Plan struct {
 	// Anew says that a new one can be issued when the old one is gone: nothing is taken
 	// over from that at the provider.
 	Anew bool `json:",omitempty"`
+	// Full says that there is no room for another beside the old one, and that the end of
+	// that makes some; nil if there is room. Where that would not help it is an error.
+	Full *Error `json:"-"`
 	// Outage is what does not work for how long; empty if nothing.
 	Outage string
 	// Needs is what the user has to bring: "a code of the authenticator".
@@ -194,10 +197,10 @@ type Maker interface {
 }
 
 // Issuer is a provider that makes credentials itself. Until the result is stored, it is
-// in memory alone. Lineage names the rotation: it goes into the name or label of what is
-// issued, where there is one, and List shows it.
+// in memory alone. The lineage goes into the name or label of what is issued, where there
+// is one, in either of its forms, and List shows it.
 type Issuer interface {
-	Issue(ctx context.Context, admin, old Credential, lineage string) (Credential, error)
+	Issue(ctx context.Context, admin, old Credential, lineage Lineage) (Credential, error)
 }
 
 // Listed is a credential as a provider lists it, without its secret.

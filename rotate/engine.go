@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -44,6 +45,7 @@ type Outcome struct {
 type Need struct {
 	Question string         // a yes is wanted; empty if it is parts
 	No       bool           // a no is an answer as well; else it only says that it has to wait
+	Others   bool           // it is whether what other installations issued is left alone
 	Steps    provider.Steps // what to do for them
 	Parts    []string       // that are wanted
 }
@@ -66,6 +68,7 @@ var (
 	ErrCannot       = errors.New("the provider can be asked for no new one")
 	ErrUnseen       = errors.New("the key has a policy, and its provider cannot be asked what a key may do")
 	ErrIrrevocable  = errors.New("the old key may be gone already: it can only go on")
+	ErrNoGrace      = errors.New("it waits for no grace to end")
 	ErrClosed       = errors.New("the rotation is over")
 	ErrElsewhere    = errors.New("the rotation was begun on another installation")
 	errNotAsked     = errors.New("a new key was given, and is not wanted any more: another keywright went on")
@@ -88,7 +91,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	now := e.Now().UTC()
 	j := &Journal{
 		ID: now.Format("20060102") + "-" + hex.EncodeToString(id[:]), Key: name, Provider: key.Provider, Opened: now,
-		Installation: e.Installation, By: e.By, Mode: Overlap, Urgent: o.Emergency, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires, Lingers: p.Info().Lingers,
+		Installation: e.Installation, Origin: e.Origin, By: e.By, Mode: Overlap, Urgent: o.Emergency, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires, Lingers: p.Info().Lingers,
 	}
 	w, err := e.work(ctx, j)
 	if err != nil {
@@ -103,7 +106,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 			j.Lingers = *l
 		}
 	}
-	if err := w.mode(o); err != nil {
+	if err := cmp.Or(w.mode(o), w.room()); err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", name, err)
 	}
 	reloads := map[string]bool{}
@@ -117,7 +120,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	if (len(key.Policy.Forbidden) > 0 || key.Policy.RequireIPs) && !is[provider.Verifier](p) {
 		return nil, fmt.Errorf("rotate %s: %w", name, ErrUnseen)
 	}
-	j.Steps, err = stepsFor(p, j.Mode, o.RevokeFirst, o.Grace > 0, key.Admin == "", key.Consumers, reloads)
+	j.Steps, err = stepsFor(p, j.Mode, o.RevokeFirst, o.Grace > 0, w.itself, key.Consumers, reloads)
 	if err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", name, err)
 	}
@@ -252,7 +255,7 @@ func (e *Engine) TakeOver(ctx context.Context, id string) (err error) {
 	if err != nil || j.Installation == e.Installation {
 		return err
 	}
-	j.note(e.Now(), Ended, "taken over from "+j.Installation)
+	j.note(e.Now(), Turned, "taken over from "+j.Installation)
 	j.Installation = e.Installation
 	return e.save(ctx, j, Change{})
 }
@@ -273,13 +276,17 @@ func (e *Engine) Step(ctx context.Context, id string, a Answer) (o Outcome, err 
 	if len(a.Parts) > 0 && step.Name != Ask {
 		return Outcome{}, &StepError{ID: id, Key: j.Key, Step: step, Err: errNotAsked, Hint: "delete what was made for it at the provider; keywright rotate resume " + id}
 	}
-	if now := e.Now(); now.Before(j.Until) {
+	if j.Waits(e.Now()) {
 		return Outcome{Step: step, Until: j.Until}, nil
 	}
 	w, err := e.work(ctx, j)
 	if err != nil {
 		return Outcome{}, &StepError{ID: id, Key: j.Key, Step: step, Err: err}
 	}
+	if err := w.join(); err != nil {
+		return Outcome{}, &StepError{ID: id, Key: j.Key, Step: step, Err: err}
+	}
+	step = j.Step()
 	w.answer, w.again = a, j.interrupted()
 	r, err := w.do(ctx)
 	switch {
@@ -317,6 +324,7 @@ type work struct {
 	admin  provider.Credential
 	old    provider.Credential
 	next   provider.Credential // without parts if there is none yet
+	itself bool                // changes are made with the key itself, perhaps under another name
 	key    Key
 	answer Answer
 	again  bool // the step was begun before, and nobody knows how it went
@@ -345,7 +353,7 @@ func (e *Engine) work(ctx context.Context, j *Journal) (*work, error) {
 	if !ok {
 		return nil, ErrNoProvider
 	}
-	w := &work{Engine: e, j: j, p: p, key: key}
+	w := &work{Engine: e, j: j, p: p, key: key, itself: key.Admin == ""}
 	w.old = provider.Credential{ID: j.OldID, Params: key.Params}
 	if w.old.Parts, err = e.Store.Secrets(ctx, j.Key, j.Old); err != nil {
 		return nil, err
@@ -368,9 +376,12 @@ func (e *Engine) work(ctx context.Context, j *Journal) (*work, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the key to make changes with: %w", err)
 		}
-		w.admin = provider.Credential{ID: admin.ID, Params: admin.Params}
-		if w.admin.Parts, err = e.Store.Secrets(ctx, key.Admin, admin.Current); err != nil {
+		parts, err := e.Store.Secrets(ctx, key.Admin, admin.Current)
+		if err != nil {
 			return nil, fmt.Errorf("the key to make changes with: %w", err)
+		}
+		if w.itself = equal([]byte(rand.Text()), parts, w.old.Parts); !w.itself {
+			w.admin = provider.Credential{ID: admin.ID, Params: admin.Params, Parts: parts}
 		}
 	}
 	return w, nil

@@ -112,13 +112,13 @@ func text(p map[string]secret.Value) string { return string(p["value"].Reveal())
 // The store.
 
 func (w *world) Key(_ context.Context, name string) (Key, error) {
-	if name == "prod/ADMIN" {
+	if name == "prod/ADMIN" || name == "prod/TWIN" {
 		return Key{Name: name, Current: 1}, nil
 	}
 	k := w.key
 	k.Current, k.Next = w.current, max(w.current, w.pending, w.previous)+1
 	for id := range w.journals {
-		if w.rotating {
+		if j, _ := w.Journal(context.Background(), id); w.rotating && j.Open() {
 			k.Rotation = id
 		}
 	}
@@ -133,6 +133,9 @@ func (w *world) Keys(ctx context.Context) ([]Key, error) {
 func (w *world) Secrets(_ context.Context, name string, version int) (map[string]secret.Value, error) {
 	if name == "prod/ADMIN" {
 		return parts("admin"), nil
+	}
+	if name == "prod/TWIN" { // another name for what the key was
+		return parts("old"), nil
 	}
 	s, ok := w.versions[version]
 	if !ok {
@@ -279,11 +282,11 @@ func (f inPlace) Revoke(_ context.Context, _, c, other provider.Credential) erro
 
 type issuer struct{ fake }
 
-func (f issuer) Issue(_ context.Context, _, _ provider.Credential, lineage string) (c provider.Credential, err error) {
+func (f issuer) Issue(_ context.Context, _, _ provider.Credential, lineage provider.Lineage) (c provider.Credential, err error) {
 	err = f.w.call("issue", func() {
 		f.w.made++
 		s := fmt.Sprint("new", f.w.made)
-		f.w.alive[s] = lineage
+		f.w.alive[s] = lineage.String()
 		f.w.issuedAt[s] = f.w.now
 		c = provider.Credential{ID: "id-" + s, Parts: parts(s)}
 	})
@@ -444,8 +447,12 @@ func (w *world) engine(p func(*world) provider.Provider) *Engine {
 		Running:  func(context.Context, string, int) ([]Process, error) { return w.running, nil },
 		Record:   func(context.Context, string, string, int, string) error { return nil },
 		Now:      func() time.Time { return w.now },
+		Origin:   origin,
 	}}
 }
+
+// origin is this installation, in labels.
+const origin = "q7kf"
 
 // drive does steps until the rotation is over, and says what somebody would who is asked.
 func (w *world) drive(e *Engine, id string) error {

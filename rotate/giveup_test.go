@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/keywright/keywright/provider"
 )
@@ -135,7 +136,7 @@ func (w *world) giveUp(e *Engine, id string) {
 	if w.rotating || j.Open() || j.Result != GivenUp || w.pending != 0 || j.Grade != "" && j.Grade != before.Grade {
 		t.Errorf("at %s: it is not over: %+v", before.Step(), j)
 	}
-	all, err := e.Orphans(t.Context(), "prod/DB", []*Journal{j})
+	all, _, err := e.Orphans(t.Context(), "prod/DB", []*Journal{j})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,5 +163,48 @@ func (w *world) giveUp(e *Engine, id string) {
 	}
 	if again, err := e.New(t.Context(), "prod/DB", Options{}); err != nil || e.Begin(t.Context(), again) != nil {
 		t.Errorf("at %s: the key cannot be replaced: %v", before.Step(), err)
+	}
+}
+
+// TestConsumerAdded: a place that became a consumer while a rotation is open gets the new
+// key like the others, before the old one ends, and is taken back like them.
+func TestConsumerAdded(t *testing.T) {
+	for _, c := range []struct {
+		family string
+		o      Options
+		at     StepName // when it is added
+	}{
+		{"made here", Options{}, Preflight}, {"made here", Options{}, Deliver}, {"issued", Options{Grace: time.Hour}, Grace}, {"issued", Options{}, Revoke},
+		{"in place", Options{}, Promote}, {"issued, leaked", Options{Emergency: true}, Promote}, {"disabled first", Options{Emergency: true}, Close},
+	} {
+		for _, back := range []bool{false, true} {
+			w := newWorld(t)
+			of, _ := familyOf(t, c.family)
+			e, id := w.begun(of, c.o, c.at)
+			w.key.Consumers = append(w.key.Consumers, "three")
+			w.consumers["three"] = "old"
+			err := w.drive(e, id)
+			if back {
+				w = newWorld(t)
+				e, id = w.begun(of, c.o, c.at)
+				w.key.Consumers = append(w.key.Consumers, "three")
+				w.consumers["three"] = "old"
+				w.fault = &fault{call: "reload three", err: errors.New("it does not start")}
+				if err = w.drive(e, id); err == nil || w.consumers["three"] == "old" {
+					t.Fatalf("%+v: %v, it has %q", c, err, w.consumers["three"])
+				}
+				w.fault = nil
+				if err = e.Abort(t.Context(), id); errors.Is(err, ErrIrrevocable) {
+					err = nil
+				}
+				err = errors.Join(err, w.drive(e, id))
+			}
+			if err := errors.Join(err, w.check(id)); err != nil {
+				t.Errorf("%+v, back %v: %v", c, back, err)
+			}
+			if w.consumers["three"] != w.consumers["one"] || w.consumers["three"] != w.versions[w.current] {
+				t.Errorf("%+v, back %v: it has %q, another %q, and %q is current", c, back, w.consumers["three"], w.consumers["one"], w.versions[w.current])
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/keywright/keywright/provider"
@@ -20,7 +21,7 @@ func (s serverless) Info() provider.Info {
 type unended struct{ of fake }
 
 func (u unended) Info() provider.Info { return u.of.Info() }
-func (u unended) Issue(ctx context.Context, a, old provider.Credential, lineage string) (provider.Credential, error) {
+func (u unended) Issue(ctx context.Context, a, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	return issuer{u.of}.Issue(ctx, a, old, lineage)
 }
 
@@ -38,7 +39,7 @@ func (b bareInPlace) Apply(ctx context.Context, a, old, next provider.Credential
 type keeping struct{ of fake }
 
 func (k keeping) Info() provider.Info { return k.of.Info() }
-func (k keeping) Issue(ctx context.Context, a, old provider.Credential, lineage string) (provider.Credential, error) {
+func (k keeping) Issue(ctx context.Context, a, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	return issuer{k.of}.Issue(ctx, a, old, lineage)
 }
 func (k keeping) Revoke(ctx context.Context, a, c, other provider.Credential) error {
@@ -82,12 +83,20 @@ func TestGrades(t *testing.T) {
 				delete(w.alive, "old")
 			}
 			e, id := w.begun(c.of, Options{}, Preflight)
+			var recorded []string
+			e.Record = func(_ context.Context, _, key string, version int, note string) error {
+				recorded = append(recorded, fmt.Sprint(key, " ", version, " ", note))
+				return nil
+			}
 			if err := w.drive(e, id); err != nil {
 				t.Fatal(err)
 			}
 			j, err := w.Journal(t.Context(), id)
 			if err != nil || j.Result != Done || j.Grade != c.want {
 				t.Errorf("%s, %q, %v", j.Result, j.Grade, err)
+			}
+			if want := fmt.Sprint(j.Key, " ", j.Old, " ", id, " is over: ", c.want); len(recorded) == 0 || recorded[len(recorded)-1] != want {
+				t.Errorf("on record is %q, not %q", recorded, want)
 			}
 		})
 	}

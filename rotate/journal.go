@@ -9,7 +9,6 @@ package rotate
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/keywright/keywright/provider"
@@ -82,7 +81,7 @@ const (
 	Failed  What = "failed"
 	Waits   What = "waits"
 	Asks    What = "asks"
-	Turned  What = "turned" // the rotation was, at this step: it is taken back, or goes on
+	Turned  What = "turned" // the rotation was, at this step: it is taken back, goes on, or elsewhere
 )
 
 // Event is an entry of a journal. It holds no secret.
@@ -126,6 +125,7 @@ type Journal struct {
 	Key          string    `json:"key"`      // ENV/NAME
 	Provider     string    `json:"provider"`
 	Installation string    `json:"installation"`
+	Origin       string    `json:"origin,omitempty"` // the installation that began it, in the labels of what it issues; empty in older journals
 	By           string    `json:"by"`
 	Opened       time.Time `json:"opened"`
 
@@ -151,6 +151,7 @@ type Journal struct {
 	Until   time.Time `json:"until,omitzero"`    // nothing is done before
 	Tries   int       `json:"tries,omitempty"`   // of the step that is to be done
 	Known   []string  `json:"known,omitempty"`   // ids at the provider before one was asked for, and of others' since
+	Others  []string  `json:"others,omitempty"`  // ids of what other installations issued, and that is left alone
 	Asked   time.Time `json:"asked,omitzero"`    // when the provider was last asked to issue one
 	Unclear bool      `json:"unclear,omitempty"` // it was not known once whether one was issued
 	Agreed  []string  `json:"agreed,omitempty"`  // questions that were answered with yes
@@ -196,13 +197,17 @@ func (j *Journal) Step() Step {
 	return j.Steps[j.Next]
 }
 
-// Lineage names the rotation where a provider shows it.
-func (j *Journal) Lineage() string { return lineage(j.ID) }
+// Lineage names the rotation where a provider shows it. It stays when another installation
+// takes the rotation over.
+func (j *Journal) Lineage() provider.Lineage {
+	return provider.Lineage{Installation: j.Origin, Rotation: j.ID}
+}
 
-func lineage(rotation string) string { return "keywright-" + rotation }
-
-// IsLineage reports whether a label is one that keywright gives.
-func IsLineage(label string) bool { return strings.HasPrefix(label, "keywright-") }
+// labelled reports whether a label is that of what the rotation issues.
+func (j *Journal) labelled(label string) bool {
+	l, ok := provider.ParseLineage(label)
+	return ok && l == j.Lineage()
+}
 
 // note adds an event. That it still waits for the same is said once.
 func (j *Journal) note(at time.Time, what What, note string) {

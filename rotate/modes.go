@@ -1,9 +1,9 @@
 package rotate
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/keywright/keywright/provider"
 )
@@ -32,6 +32,24 @@ func (w *work) mode(o Options) error {
 	return nil
 }
 
+// room is an error if there is no room for the new key beside the old one, and it has to be
+// there.
+func (w *work) room() error {
+	full := w.j.Plan.Full
+	switch {
+	case full == nil:
+		return nil
+	case w.j.RevokeFirst:
+		w.j.Plan.Notes = append(w.j.Plan.Notes, "there is no room for another key beside the old one; its end makes some")
+		return nil
+	}
+	e := *full
+	if w.notFirst(Options{Emergency: true}) == "" {
+		e.Hint = strings.TrimPrefix(e.Hint+"\nin an emergency: keywright rotate "+w.j.Key+" --emergency --revoke-first, which ends the old key first", "\n")
+	}
+	return &e
+}
+
 // notFirst says why the old key cannot be revoked before there is a new one; empty if it
 // can.
 func (w *work) notFirst(o Options) string {
@@ -45,7 +63,7 @@ func (w *work) notFirst(o Options) string {
 		return "the new one is made here, and nothing is won by that"
 	case !is[provider.Revoker](w.p) && !is[provider.Guide](w.p):
 		return "nobody can be asked to revoke it"
-	case issues && equal([]byte(rand.Text()), w.admin.Parts, w.old.Parts):
+	case issues && w.itself:
 		return "it is what its successor has to be issued with: name another with keywright edit --admin"
 	case issues && !w.j.Plan.Anew:
 		return "what the new one is to be is taken over from it at the provider, where it has to be until then"

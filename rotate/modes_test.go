@@ -38,7 +38,7 @@ func (f anew) Revoke(ctx context.Context, admin, c, other provider.Credential) e
 	return f.lister.Revoke(ctx, admin, c, other)
 }
 
-func (f anew) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (f anew) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	if text(admin.Parts) != "admin" {
 		f.w.t.Errorf("it is asked with %s", text(admin.Parts))
 	}
@@ -156,6 +156,86 @@ func TestRevokeFirstRefused(t *testing.T) {
 	}
 }
 
+// crowded is one that takes two keys of a user, and for a while takes one that is gone for
+// one that is there.
+type crowded struct {
+	anew
+	slow int // tries to issue one
+}
+
+func (f *crowded) full() *provider.Error {
+	return &provider.Error{Provider: "fake", Doing: "issue", Kind: provider.NoSlot, Err: errors.New("it has 2"), Hint: "another could go"}
+}
+
+func (f *crowded) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
+	plan, err := f.anew.Plan(ctx, admin, old)
+	if len(f.w.alive) >= 2 {
+		plan.Full = f.full()
+	}
+	return plan, err
+}
+
+func (f *crowded) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
+	if f.slow--; f.slow >= 0 || len(f.w.alive) >= 2 {
+		return provider.Credential{}, f.full()
+	}
+	return f.anew.Issue(ctx, admin, old, lineage)
+}
+
+// TestCrowded: where there is no room beside the old key, nothing is begun, unless its end
+// comes first, which makes room. That is known beforehand, and said.
+func TestCrowded(t *testing.T) {
+	first := Options{Emergency: true, RevokeFirst: true}
+	for _, c := range []struct {
+		name  string
+		o     Options
+		admin string
+		slow  int
+		says  string // in the hint; empty if it is replaced
+		fails bool   // there is no room for a long time
+	}{
+		{"overlap", Options{}, "prod/ADMIN", 0, "another could go\nin an emergency: keywright rotate prod/DB --emergency --revoke-first", false},
+		{"leaked", Options{Emergency: true}, "prod/ADMIN", 0, "--revoke-first", false},
+		{"it makes its own successor", Options{}, "", 0, "another could go", false},
+		{"revoked first", first, "prod/ADMIN", 0, "", false},
+		{"revoked first, and its end is known late", first, "prod/ADMIN", 2, "", false},
+		{"revoked first, and there is no room", first, "prod/ADMIN", 100, "", true},
+	} {
+		w := newWorld(t)
+		w.key.Admin = c.admin
+		w.alive["other"] = ""
+		f := &crowded{anew{lister{issuer{fake{w}}}}, c.slow}
+		e := w.engine(func(*world) provider.Provider { return f })
+		j, err := e.New(t.Context(), "prod/DB", c.o)
+		if c.says != "" {
+			known := (*provider.Error)(nil)
+			if !errors.As(err, &known) || known.Kind != provider.NoSlot || !strings.Contains(known.Hint, c.says) || strings.Contains(known.Hint, "first") && c.admin == "" {
+				t.Errorf("%s: %v", c.name, err)
+			}
+			continue
+		}
+		if err != nil || !slices.ContainsFunc(j.Plan.Notes, func(n string) bool { return strings.Contains(n, "room") }) {
+			t.Fatalf("%s: %v, %v", c.name, err, j)
+		}
+		if err := e.Begin(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		err = w.drive(e, j.ID)
+		if known := (*provider.Error)(nil); c.fails != (errors.As(err, &known) && known.Kind == provider.NoSlot) || (err != nil) != c.fails {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		if f.slow = 0; c.fails {
+			if err := w.drive(e, j.ID); err != nil {
+				t.Errorf("%s: %v", c.name, err)
+			}
+		}
+		delete(w.alive, "other")
+		if err := w.check(j.ID); err != nil {
+			t.Errorf("%s: %v", c.name, err)
+		}
+	}
+}
+
 // TestOutagePlanned: a plan claims an outage where something ends, and what it ends is used.
 func TestOutagePlanned(t *testing.T) {
 	for _, c := range []struct {
@@ -215,6 +295,41 @@ func TestEmergencyInPlace(t *testing.T) {
 		said := slices.ContainsFunc(j.Plan.Notes, func(n string) bool { return strings.Contains(n, "in place only") })
 		if err != nil || j.Mode != InPlace || said != urgent {
 			t.Errorf("%v: %s, %q, %v", urgent, j.Mode, j.Plan.Notes, err)
+		}
+	}
+}
+
+// administered says whom a key is revoked with.
+type administered struct {
+	disabler
+	with *string
+}
+
+func (a administered) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
+	*a.with = text(admin.Parts)
+	return a.disabler.Revoke(ctx, admin, c, other)
+}
+
+// TestTwinAdministers: a key that is changed with itself under another name is not put out
+// of use before it has made its successor, and is not asked once that took its place.
+func TestTwinAdministers(t *testing.T) {
+	for admin, want := range map[string]struct {
+		disabled bool
+		with     string
+	}{"prod/ADMIN": {true, "admin"}, "prod/TWIN": {false, "new1"}, "": {false, "new1"}} {
+		w := newWorld(t)
+		w.key.Admin = admin
+		with := ""
+		e := w.engine(func(w *world) provider.Provider { return administered{disabler{lister{issuer{fake{w}}}}, &with} })
+		j, err := e.New(t.Context(), "prod/DB", Options{Emergency: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(j.Steps, Step{Name: Disable}) != want.disabled {
+			t.Errorf("%q: %v", admin, j.Steps)
+		}
+		if err := errors.Join(e.Begin(t.Context(), j), w.drive(e, j.ID)); err != nil || with != want.with {
+			t.Errorf("%q: revoked with %q, %v", admin, with, err)
 		}
 	}
 }

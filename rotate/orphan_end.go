@@ -21,7 +21,7 @@ var (
 // if the keystore has it under another id or without one: the provider is asked.
 func (e *Engine) EndOrphan(ctx context.Context, name, id string, known []*Journal) error {
 	fail := func(err error) error { return fmt.Errorf("end %s, an orphan of %s: %w", id, name, err) }
-	orphans, err := e.Orphans(ctx, name, known)
+	orphans, _, err := e.Orphans(ctx, name, known)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ func (k endless) List(ctx context.Context, admin, c provider.Credential) ([]prov
 // whatever it is called and whatever is known of it, none of an open rotation, and none
 // that keywright did not issue.
 func TestEndOrphan(t *testing.T) {
-	const label = "keywright-20260101-0a0b0c0d"
+	const label = "keywright-" + origin + "-20260101-0a0b0c0d"
 	lists := func(w *world) provider.Provider { return lister{issuer{fake{w}}} }
 	open := Journal{ID: "20261129-00000000", Key: "prod/DB", OldID: "id-old", NewID: "id-new"}
 	closed := open
@@ -41,6 +41,8 @@ func TestEndOrphan(t *testing.T) {
 		{name: "one that is not there", end: "id-gone", want: ErrNoOrphan},
 		{name: "no id", end: "", want: ErrNoOrphan},
 		{name: "a stranger's", end: "id-theirs", want: ErrNoOrphan},
+		{name: "of another installation", end: "id-theirs", world: func(w *world) { w.alive["theirs"] = theirs }, want: ErrNoOrphan},
+		{name: "of an installation that is not named", end: "id-theirs", world: func(w *world) { w.alive["theirs"] = anybodys }},
 		{name: "the current one", end: "id-old", want: ErrNoOrphan},
 		{name: "the current one, whose id was not known", end: "id-old", world: func(w *world) { w.key.ID = "" }, want: ErrNoOrphan},
 		{name: "the current one, whose id was wrong", end: "id-old", world: func(w *world) { w.key.ID = "id-other" }, want: ErrNoOrphan},

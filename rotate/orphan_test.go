@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"slices"
 	"strings"
@@ -98,7 +99,7 @@ func TestLateOrphan(t *testing.T) {
 			w.before = nil
 			w.now = w.now.Add(2 * time.Hour)
 			j, _ := w.Journal(t.Context(), id)
-			all, err := e.Orphans(t.Context(), "prod/DB", []*Journal{j})
+			all, _, err := e.Orphans(t.Context(), "prod/DB", []*Journal{j})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -111,7 +112,7 @@ func TestLateOrphan(t *testing.T) {
 			if err := w.check(id); err != nil {
 				t.Errorf("%s, taken back %v: %v", c.name, back, err)
 			}
-			if all, err = e.Orphans(t.Context(), "prod/DB", []*Journal{j}); err != nil || len(all) > 0 {
+			if all, _, err = e.Orphans(t.Context(), "prod/DB", []*Journal{j}); err != nil || len(all) > 0 {
 				t.Errorf("%s, taken back %v: what is gone is named: %v, %v", c.name, back, all, err)
 			}
 		}
@@ -147,7 +148,7 @@ func TestKnownOnce(t *testing.T) {
 		shown := times < 0 // in a look
 		times = 0
 		j, _ := w.Journal(t.Context(), id)
-		all, err := e.Orphans(t.Context(), "prod/DB", []*Journal{j})
+		all, _, err := e.Orphans(t.Context(), "prod/DB", []*Journal{j})
 		switch _, alive := w.alive["new1"]; {
 		case err != nil:
 			t.Fatal(err)
@@ -207,7 +208,7 @@ func TestStranger(t *testing.T) {
 				t.Errorf("taken back %v: the key of somebody else was ended", back)
 			}
 			j, _ := w.Journal(t.Context(), id)
-			if all, err := e.Orphans(t.Context(), "prod/DB", []*Journal{j}); err != nil || len(all) > 0 {
+			if all, _, err := e.Orphans(t.Context(), "prod/DB", []*Journal{j}); err != nil || len(all) > 0 {
 				t.Errorf("taken back %v: orphans %v, %v", back, all, err)
 			}
 			delete(w.alive, "colleague")
@@ -231,25 +232,40 @@ func TestOthersLabels(t *testing.T) {
 	}
 }
 
-// TestStray: a key that keywright issued and nothing here knows keeps a rotation from
+// The labels of keys that nothing here has: of this installation, of another, and of one
+// that is not named.
+const (
+	ours     = "keywright-" + origin + "-20260101-deadbeef"
+	theirs   = "keywright-3b2k-20260101-deadbeef"
+	anybodys = "keywright-20260101-deadbeef"
+)
+
+// TestStray: a key that this installation issued and nothing here knows keeps a rotation from
 // making more of them.
 func TestStray(t *testing.T) {
 	made := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	of := func(w *world) provider.Provider { return aged{telling{lister{issuer{fake{w}}}}, made} }
+	short := provider.Lineage{Installation: origin, Rotation: "20260101-deadbeef"}.Short()
 	for name, c := range map[string]struct {
 		label string
 		of    []Key
+		known *Journal
 		stray bool
 	}{
-		"nobody's":                  {"keywright-20260101-deadbeef", nil, true},
-		"of another provider's key": {"keywright-20260101-deadbeef", []Key{{Provider: "other", ID: "id-other"}}, true},
-		"another key's":             {"keywright-20260101-deadbeef", []Key{{Provider: "fake", ID: "id-other"}}, false},
-		"of an open rotation":       {"keywright-20260101-deadbeef", []Key{{Provider: "fake", ID: "x", Rotation: "20260101-deadbeef"}}, false},
-		"somebody's":                {"deploy", nil, false},
+		"nobody's":                       {ours, nil, nil, true},
+		"nobody's, with a short label":   {short, nil, nil, true},
+		"of another provider's key":      {ours, []Key{{Provider: "other", ID: "id-other"}}, nil, true},
+		"another key's":                  {ours, []Key{{Provider: "fake", ID: "id-other"}}, nil, false},
+		"of an open rotation":            {ours, []Key{{Provider: "fake", ID: "x", Rotation: "20260101-deadbeef"}}, nil, false},
+		"of one that was taken over":     {theirs, nil, &Journal{ID: "20260101-deadbeef", Origin: "3b2k", Result: Done}, true},
+		"of an older one whose is known": {anybodys, nil, &Journal{ID: "20260101-deadbeef", Result: Done}, true},
+		"somebody's":                     {"deploy", nil, nil, false},
+		"somebody's, who calls it ours":  {"keywright-bot", nil, nil, false},
 	} {
 		w := newWorld(t)
 		w.alive["other"], w.others = c.label, c.of
 		w.used["other"] = made.Add(time.Hour)
+		w.keep(c.known)
 		e := w.engine(of)
 		j, err := e.New(t.Context(), "prod/DB", Options{})
 		if err != nil {
@@ -259,12 +275,12 @@ func TestStray(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = w.drive(e, j.ID)
-		if errors.Is(err, ErrStray) != c.stray || err != nil && !c.stray {
-			t.Fatalf("%s: %v", name, err)
+		if errors.Is(err, ErrStray) != c.stray || err != nil && !c.stray || w.questions > 0 {
+			t.Fatalf("%s: %v, %d questions", name, err, w.questions)
 		}
-		orphans, failed := e.Orphans(t.Context(), "prod/DB", nil)
-		if failed != nil || (len(orphans) == 1) != c.stray {
-			t.Errorf("%s: orphans %v, %v", name, orphans, failed)
+		orphans, others, failed := e.Orphans(t.Context(), "prod/DB", nil)
+		if failed != nil || (len(orphans) == 1) != c.stray || len(others) > 0 {
+			t.Errorf("%s: orphans %v, of others %v, %v", name, orphans, others, failed)
 		}
 		if !c.stray {
 			continue
@@ -285,6 +301,123 @@ func TestStray(t *testing.T) {
 		if err := w.check(j.ID); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// keep has the journal of a rotation in the store; nil is none.
+func (w *world) keep(j *Journal) {
+	if j == nil {
+		return
+	}
+	b, err := json.Marshal(j)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.journals[j.ID] = b
+}
+
+// TestOthers: beside a key that another installation issued a rotation goes on when somebody
+// says that it is to be left alone, and then does so; in an emergency at once. It is asked
+// about once, also if it is used meanwhile, and again about one that comes later. None of
+// them is an orphan here, but one may be whose label does not say whose it is.
+func TestOthers(t *testing.T) {
+	of := func(w *world) provider.Provider { return busyOther{telling{lister{issuer{fake{w}}}}} }
+	for name, c := range map[string]struct {
+		label   string
+		options Options
+		later   bool // another one comes after the first was asked about
+		asked   int
+		orphans int
+	}{
+		"another's":                {theirs, Options{}, false, 1, 0},
+		"another's, then one more": {theirs, Options{}, true, 2, 0},
+		"anybody's":                {anybodys, Options{}, false, 1, 1},
+		"in an emergency":          {theirs, Options{Emergency: true}, true, 0, 0},
+	} {
+		w := newWorld(t)
+		w.alive["other"] = c.label
+		e := w.engine(of)
+		j, err := e.New(t.Context(), "prod/DB", c.options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Begin(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			o, err := e.Step(t.Context(), j.ID, Answer{})
+			if asked := o.Need != nil && o.Need.Others; err != nil || asked != (c.asked > 0) || asked && !strings.Contains(o.Need.Question, c.label) {
+				t.Fatalf("%s: without an answer: %+v, %v", name, o, err)
+			}
+			if c.asked == 0 {
+				break
+			}
+		}
+		w.before = func(j *Journal) {
+			if c.later && j.Step().Name == Issue {
+				w.alive["third"] = "keywright-vvvv-20260101-00000000"
+			}
+		}
+		if err := w.drive(e, j.ID); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		if w.questions != c.asked {
+			t.Errorf("%s: %d questions, want %d", name, w.questions, c.asked)
+		}
+		j, _ = w.Journal(t.Context(), j.ID)
+		if _, there := w.alive["other"]; !there || !slices.Contains(j.Others, "id-other") || c.later != slices.Contains(j.Others, "id-third") {
+			t.Errorf("%s: it is there: %v; left alone are %v", name, there, j.Others)
+		}
+		if !slices.ContainsFunc(j.Events, func(e Event) bool { return e.What == Ended && strings.Contains(e.Note, c.label) }) {
+			t.Errorf("%s: the journal does not name it", name)
+		}
+		orphans, others, err := e.Orphans(t.Context(), "prod/DB", []*Journal{j})
+		if err != nil || len(orphans) != c.orphans || len(orphans)+len(others) != map[bool]int{false: 1, true: 2}[c.later] {
+			t.Errorf("%s: orphans %v, of others %v, %v", name, orphans, others, err)
+		}
+		delete(w.alive, "other")
+		delete(w.alive, "third")
+		if err := w.check(j.ID); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// busyOther is a list beside which a key of another installation is used all the time.
+type busyOther struct{ telling }
+
+func (f busyOther) List(ctx context.Context, a, c provider.Credential) ([]provider.Listed, error) {
+	f.w.used["other"] = f.w.now.Add(time.Duration(f.w.points) * time.Hour)
+	return f.telling.List(ctx, a, c)
+}
+
+// TestOriginStays: a rotation that another installation took over finds what the first one
+// issued and lost by the label that that gave it, and is found by it itself.
+func TestOriginStays(t *testing.T) {
+	w := newWorld(t)
+	_, id := w.lost(func(w *world) provider.Provider { return lister{issuer{fake{w}}} }, true)
+	lost := w.alive["new1"]
+	w.alive["colleague"] = theirs
+	other := w.engine(func(w *world) provider.Provider { return lister{issuer{fake{w}}} })
+	other.Installation, other.Origin = "elsewhere", "3b2k"
+	if _, err := other.Step(t.Context(), id, Answer{}); !errors.Is(err, ErrElsewhere) {
+		t.Fatal(err)
+	}
+	if err := other.TakeOver(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.drive(other, id); err != nil {
+		t.Fatal(err)
+	}
+	l, _ := provider.ParseLineage(lost)
+	if now, _ := provider.ParseLineage(w.alive["new2"]); l.Installation != origin || now != l {
+		t.Errorf("%q was lost, and %q was issued", lost, w.alive["new2"])
+	}
+	if _, there := w.alive["new1"]; there {
+		t.Error("what was lost is there")
+	}
+	if _, there := w.alive["colleague"]; !there {
+		t.Error("the key of somebody else was ended")
 	}
 }
 

@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -34,6 +35,37 @@ func TestUntriable(t *testing.T) {
 					t.Error(err)
 				}
 			})
+		}
+	}
+}
+
+// checked is a consumer that cannot be changed.
+type checked struct {
+	consumer
+	err error
+}
+
+func (c checked) Check(context.Context) error { return c.err }
+
+// TestChecked: a place that cannot be delivered to is known before there is a new key.
+func TestChecked(t *testing.T) {
+	for _, name := range []string{"made here", "in place", "issued", "disabled first", "by hand"} {
+		w := newWorld(t)
+		of, o := familyOf(t, name)
+		e, id := w.begun(of, o, Preflight)
+		refused := errors.New("it may not be changed")
+		e.Consumer = func(_, spec string) (Consumer, error) {
+			if spec == "two" {
+				return checked{consumer{w, spec}, refused}, nil
+			}
+			return checked{consumer{w, spec}, nil}, nil
+		}
+		failed := (*StepError)(nil)
+		if err := w.drive(e, id); !errors.Is(err, refused) || !errors.As(err, &failed) || failed.Step.Name != Preflight || !strings.Contains(err.Error(), "consumer two") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if w.made != 0 || w.accepted() != "old" || w.held() != "old 2" {
+			t.Errorf("%s: %d made, %s is accepted", name, w.made, w.accepted())
 		}
 	}
 }

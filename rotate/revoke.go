@@ -17,7 +17,30 @@ func (w *work) grace() (result, error) {
 	if w.j.Tries > 0 {
 		return result{}, nil // the time is over
 	}
-	return result{until: w.Now().Add(w.j.Grace), note: "the old key lives on until then"}, nil
+	until := w.Now().Add(w.j.Grace)
+	return result{until: until, note: "the old key lives on until " + until.Local().Format(time.DateTime)}, nil
+}
+
+// EndGrace ends the time that the old key of a rotation lives on for, as it has to go now.
+func (e *Engine) EndGrace(ctx context.Context, id string) (err error) {
+	release, err := e.hold(ctx, id, "")
+	if err != nil {
+		return err
+	}
+	defer release(&err)
+	j, err := e.journal(ctx, id)
+	if err != nil {
+		return err
+	}
+	if j.Step().Name != Grace {
+		return &StepError{ID: id, Key: j.Key, Step: j.Step(), Err: ErrNoGrace, Hint: "keywright rotate resume " + id}
+	}
+	if err := e.Record(ctx, "rotate", j.Key, j.Old, "its grace is ended"); err != nil {
+		return err
+	}
+	j.note(e.Now(), Turned, "somebody ends it before its time")
+	j.Until, j.Tries = time.Time{}, j.Tries+1
+	return e.save(ctx, j, Change{})
 }
 
 func (w *work) disable(ctx context.Context, disable bool) (result, error) {

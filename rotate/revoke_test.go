@@ -276,3 +276,36 @@ func (a asked) List(ctx context.Context, admin, c provider.Credential) ([]provid
 	}
 	return a.telling.List(ctx, admin, c)
 }
+
+// TestEndGrace: a grace is ended before its time, whether it was begun or not, and nothing
+// else is left out. What waits for something else goes on to.
+func TestEndGrace(t *testing.T) {
+	for _, begun := range []bool{true, false} {
+		w := newWorld(t)
+		e, id := w.begun(listed, Options{Grace: 24 * time.Hour}, Grace)
+		if begun {
+			if o, err := e.Step(t.Context(), id, Answer{}); err != nil || !o.Until.Equal(w.now.Add(24*time.Hour)) || !strings.Contains(o.Note, o.Until.Local().Format(time.DateTime)) {
+				t.Fatalf("%+v, %v", o, err)
+			}
+		}
+		recorded := ""
+		e.Record = func(_ context.Context, _, _ string, _ int, note string) error {
+			recorded += note
+			return nil
+		}
+		if err := e.EndGrace(t.Context(), id); err != nil || recorded == "" {
+			t.Fatalf("on record is %q, %v", recorded, err)
+		}
+		at := w.now
+		w.until(e, id, Prove)
+		if _, lives := w.alive["old"]; lives || w.now.Sub(at) > time.Hour {
+			t.Errorf("begun %v: %v later, alive are %v", begun, w.now.Sub(at), w.alive)
+		}
+		if err := e.EndGrace(t.Context(), id); !errors.Is(err, ErrNoGrace) {
+			t.Errorf("at another step: %v", err)
+		}
+		if err := errors.Join(w.drive(e, id), w.check(id)); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/keywright/keywright/provider"
@@ -116,10 +115,11 @@ func (w *work) preflight(ctx context.Context) (result, error) {
 			notes = append(notes, "it may withdraw")
 		}
 	}
-	if err := w.remember(ctx); err != nil {
-		return result{}, err
+	beside, err := w.remember(ctx)
+	if err != nil || beside.need != nil {
+		return beside, err
 	}
-	return result{note: strings.Join(notes, "; ")}, nil
+	return result{note: joined(append(notes, beside.note)...)}, nil
 }
 
 // look says what is to be said of a consumer before it gets anything.
@@ -127,6 +127,11 @@ func (w *work) look(ctx context.Context, spec string) (note string, err error) {
 	c, err := w.Consumer(w.j.Key, spec)
 	if err != nil {
 		return "", fmt.Errorf("consumer %s: %w", spec, err)
+	}
+	if ch, ok := c.(Checker); ok {
+		if err := ch.Check(ctx); err != nil {
+			return "", fmt.Errorf("consumer %s: %w", spec, err)
+		}
 	}
 	holds, err := c.Holds(ctx)
 	switch {
@@ -193,8 +198,9 @@ func (w *work) issue(ctx context.Context) (result, error) {
 			return r, err
 		}
 	}
-	if err := w.remember(ctx); err != nil {
-		return result{}, err
+	beside, err := w.remember(ctx)
+	if err != nil || beside.need != nil {
+		return beside, err
 	}
 	if err := w.Record(ctx, "rotate", w.j.Key, w.j.Old, "a new one is issued"); err != nil {
 		return result{}, err
@@ -204,13 +210,17 @@ func (w *work) issue(ctx context.Context) (result, error) {
 		return result{}, err
 	}
 	next, err := w.p.(provider.Issuer).Issue(ctx, w.admin, w.old, w.j.Lineage())
+	if known := (*provider.Error)(nil); errors.As(err, &known) && known.Kind == provider.NoSlot && w.j.RevokeFirst && w.Now().Before(w.j.Revoked.Add(w.p.Info().Propagation)) {
+		w.j.note(w.Now(), Failed, err.Error()) // nothing was issued
+		return result{until: w.Now().Add(max(w.apart(), known.After)), note: "the old one's end is not known everywhere: " + err.Error()}, nil
+	}
 	if err != nil {
 		return result{}, err
 	}
 	next.Params = w.key.Params
 	w.next, w.issued = next, true
 	w.j.New, w.j.NewID = w.key.Next, next.ID
-	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
+	return result{change: Change{Pending: next.Parts}, note: joined(beside.note, "stored as version "+fmt.Sprint(w.j.New))}, nil
 }
 
 // ask takes a key that somebody made by hand.
@@ -329,6 +339,37 @@ func (w *work) deliver(ctx context.Context, spec string, from, to map[string]sec
 	return result{}, nil
 }
 
+// join lets places that became consumers of the key since the rotation began get the new one,
+// too: behind the others, or now if these have it.
+func (w *work) join() error {
+	if w.j.Taking {
+		return nil
+	}
+	at := slices.IndexFunc(w.j.Steps, func(s Step) bool { return s.Name == Promote })
+	for i, s := range w.j.Steps {
+		if s.Name == Deliver {
+			at = i + 1
+		}
+	}
+	at = max(at, w.j.Next)
+	for _, spec := range w.key.Consumers {
+		if slices.Contains(w.j.Steps, Step{Deliver, spec}) {
+			continue
+		}
+		c, err := w.Consumer(w.j.Key, spec)
+		if err != nil {
+			return fmt.Errorf("consumer %s: %w", spec, err)
+		}
+		more := []Step{{Deliver, spec}}
+		if _, ok := c.(Reloader); ok {
+			more = append(more, Step{Reload, spec})
+		}
+		w.j.Steps = slices.Insert(w.j.Steps, at, more...)
+		at += len(more)
+	}
+	return nil
+}
+
 // leftOut is said of a place that was a consumer when the rotation was begun.
 const leftOut = "passed over: it is no consumer of the key any more, and has what it has"
 
@@ -352,33 +393,46 @@ func (w *work) reload(ctx context.Context, spec string) (result, error) {
 	return result{}, r.Reload(ctx)
 }
 
-// close ends the rotation. The old secrets go; what scans find them by stays.
+// close ends the rotation, and puts on record what is known of the old key's end: journals
+// are not kept for ever. The old secrets go; what scans find them by stays.
 func (w *work) close(ctx context.Context) (result, error) {
 	if err := w.late(ctx); err != nil {
+		return result{}, err
+	}
+	change, verb, note := Change{End: true}, "rotate abort", "taken back"
+	grade := w.grade()
+	if !w.j.Taking {
+		change.Retire, verb, note = w.j.irrevocable(), "rotate", string(grade)
+	}
+	if err := w.Record(ctx, verb, w.j.Key, w.j.Old, w.j.ID+" is over: "+note); err != nil {
 		return result{}, err
 	}
 	w.j.Closed = w.Now().UTC()
 	if w.j.Taking {
 		w.j.Result = Aborted
 		w.j.Lingers = provider.Lingers{}
-		return result{change: Change{End: true}}, nil
+		return result{change: change}, nil
 	}
-	switch {
-	case w.j.Grade != "":
-	case is[provider.Revoker](w.p) && w.j.begun(Revoke):
-		w.j.Grade = Acknowledged
-	case is[provider.Guide](w.p) && w.j.begun(Revoke):
-		w.j.Grade = Said
-	case w.j.Mode == InPlace:
-		w.j.Grade = Acknowledged // of the new one, which is the old one's end
-	case w.p.Info().Local:
-		w.j.Grade = NoProvider
-	default:
-		w.j.Grade = Unended
-	}
-	w.j.Result = Done
+	w.j.Result, w.j.Grade = Done, grade
 	if w.j.Lingers.Longest > 0 && !w.j.Revoked.IsZero() {
 		w.j.LingersUntil = w.j.Revoked.Add(w.p.Info().Propagation + w.j.Lingers.Longest)
 	}
-	return result{change: Change{End: true, Retire: w.j.irrevocable()}, note: string(w.j.Grade)}, nil
+	return result{change: change, note: note}, nil
+}
+
+// grade is how well it is known in the end that the old key is dead.
+func (w *work) grade() Grade {
+	switch {
+	case w.j.Grade != "":
+		return w.j.Grade
+	case is[provider.Revoker](w.p) && w.j.begun(Revoke):
+		return Acknowledged
+	case is[provider.Guide](w.p) && w.j.begun(Revoke):
+		return Said
+	case w.j.Mode == InPlace:
+		return Acknowledged // of the new one, which is the old one's end
+	case w.p.Info().Local:
+		return NoProvider
+	}
+	return Unended
 }

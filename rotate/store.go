@@ -100,6 +100,12 @@ type Consumer interface {
 	Deliver(ctx context.Context, from, to map[string]secret.Value) error
 }
 
+// Checker is a Consumer that knows beforehand what a delivery would fail for. Check changes
+// nothing that it has.
+type Checker interface {
+	Check(ctx context.Context) error
+}
+
 // Reloader is a Consumer that does something when it got a new secret, and is ready
 // when Reload returns.
 type Reloader interface {
@@ -136,6 +142,8 @@ type World struct {
 	Now    func() time.Time
 
 	Installation, By string
+	// Origin stands for the installation in labels: see provider.Installation.
+	Origin string
 }
 
 // equal compares secrets.

@@ -42,6 +42,17 @@ func after(err error) time.Duration {
 	return 0
 }
 
+// Waits reports whether nothing is to be done yet. A time that was noted by a clock which
+// has been set back since is not waited for, or it might be for years; but for a grace's,
+// which EndGrace can end.
+func (j *Journal) Waits(now time.Time) bool {
+	noted := now
+	if n := len(j.Events); n > 0 {
+		noted = j.Events[n-1].At
+	}
+	return now.Before(j.Until) && (j.Step().Name == Grace || !now.Before(noted.Add(-skew)))
+}
+
 // notYet tries again later, and fails when that has gone on for too long. What fails is
 // not tried before the provider wants it either.
 func (w *work) notYet(why string, after time.Duration) (result, error) {

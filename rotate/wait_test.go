@@ -113,3 +113,21 @@ func TestRetryAfterForLong(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestClockSetBack: what was to be waited for by a clock that was years ahead is not waited
+// for when that was set right; a grace is.
+func TestClockSetBack(t *testing.T) {
+	for step, waits := range map[StepName]bool{Prove: false, Grace: true} {
+		w := newWorld(t)
+		w.now = w.now.AddDate(10, 0, 0)
+		e, id := w.begun(listed, Options{Grace: time.Hour}, step)
+		if o, err := e.Step(t.Context(), id, Answer{}); err != nil || o.Until.IsZero() {
+			t.Fatalf("%+v, %v", o, err)
+		}
+		w.now = w.now.AddDate(-10, 0, 0)
+		o, err := e.Step(t.Context(), id, Answer{})
+		if err != nil || o.Until.After(w.now.AddDate(1, 0, 0)) != waits {
+			t.Errorf("%s: until %v at %v, %v", step, o.Until, w.now, err)
+		}
+	}
+}

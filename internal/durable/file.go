@@ -17,12 +17,13 @@ import (
 // first Write, and nothing at the path changes before Commit. A File is not safe
 // for concurrent use. Defer Discard, so that no temporary file is left over.
 type File struct {
-	disk Disk
-	path string
-	perm fs.FileMode
-	temp Handle
-	err  error // the first error, which every later call repeats
-	done bool
+	disk   Disk
+	path   string
+	perm   fs.FileMode
+	temp   Handle
+	err    error // the first error, which every later call repeats
+	synced bool  // what was written lasts, under the temporary name
+	done   bool
 }
 
 // Create begins a new version of the file at path with the permissions perm,
@@ -41,8 +42,19 @@ func (f *File) Write(p []byte) (int, error) {
 	if err := f.open(); err != nil {
 		return 0, err
 	}
+	f.synced = false
 	n, err := f.temp.Write(p)
 	return n, f.fail("write", err)
+}
+
+// Sync makes what was written last, so that Commit has no more to do than to give it its
+// name.
+func (f *File) Sync() error {
+	if err := f.open(); err != nil || f.synced {
+		return err
+	}
+	f.synced = true
+	return f.fail("synchronise", f.temp.Sync())
 }
 
 // open makes the temporary file beside the path, so that renaming it never
@@ -54,11 +66,14 @@ func (f *File) open() error {
 	if f.done {
 		return f.fail("write", fs.ErrClosed)
 	}
+	if isDescriptor(f.path) {
+		return f.fail("replace", errNotRegular)
+	}
 	if target, err := filepath.EvalSymlinks(f.path); err == nil {
 		f.path = target
 	}
 	if info, err := os.Lstat(f.path); err == nil && !info.Mode().IsRegular() {
-		return f.fail("replace", errors.New("it is not a regular file"))
+		return f.fail("replace", errNotRegular)
 	}
 	temp, err := f.disk.sys().CreateTemp(filepath.Dir(f.path), "."+filepath.Base(f.path)+".*.tmp")
 	if err != nil {
@@ -66,6 +81,24 @@ func (f *File) open() error {
 	}
 	f.temp = temp
 	return f.fail("set the permissions of", temp.Chmod(f.perm))
+}
+
+var errNotRegular = errors.New("it is not a regular file")
+
+// isDescriptor reports whether a path leads to what is open already, as Linux' /dev/stdout
+// does, and not to a file by its name.
+func isDescriptor(path string) bool {
+	for range 2 { // the path, and what it leads to
+		if dir, err := filepath.EvalSymlinks(filepath.Dir(path)); err == nil && strings.HasPrefix(dir, "/proc/") {
+			return true
+		}
+		target, err := os.Readlink(path)
+		if err != nil || !filepath.IsAbs(target) {
+			return false
+		}
+		path = target
+	}
+	return false
 }
 
 // Leftovers lists the temporary files for a path that are there: of who is writing now,
@@ -97,11 +130,8 @@ func (f *File) Own(like fs.FileInfo) error {
 // is an empty file. When it returns an error the old version is still there,
 // unless only the directory could not be synchronised.
 func (f *File) Commit() error {
-	if err := f.open(); err != nil {
+	if err := f.Sync(); err != nil {
 		return err
-	}
-	if err := f.temp.Sync(); err != nil {
-		return f.fail("synchronise", err)
 	}
 	if err := f.temp.Close(); err != nil {
 		return f.fail("close", err)

@@ -167,6 +167,34 @@ func TestRefused(t *testing.T) {
 	}
 }
 
+// /dev/stdout may be a file that others write to, too: it is not replaced.
+func TestDescriptorIsNotReplaced(t *testing.T) {
+	if _, err := os.Stat("/proc/self/fd"); err != nil {
+		t.Skip("no names of descriptors here")
+	}
+	dir := t.TempDir()
+	f, err := os.OpenFile(filepath.Join(dir, "log"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := f.WriteString("of others"); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "stdout")
+	if err := os.Symlink(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), link); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{link, fmt.Sprintf("/proc/self/fd/%d", f.Fd()), fmt.Sprintf("/dev/fd/%d", f.Fd())} {
+		if err := durable.WriteFile(path, text("x"), 0o600); err == nil {
+			t.Errorf("%s: no error", path)
+		}
+		if got, err := os.ReadFile(filepath.Join(dir, "log")); err != nil || string(got) != "of others" {
+			t.Errorf("%s: it holds %q, %v", path, got, err)
+		}
+	}
+}
+
 func TestSymbolicLink(t *testing.T) {
 	dir := t.TempDir()
 	target, link := filepath.Join(dir, "target"), filepath.Join(dir, "link")

@@ -89,10 +89,21 @@ func (o *Original) Replace(data []byte) error {
 	if _, err := f.Write(data); err != nil {
 		return err
 	}
+	if err := f.Sync(); err != nil { // which may take long, and what is written meanwhile is seen
+		return err
+	}
 	if err := o.Unchanged(); err != nil {
 		return err
 	}
 	return f.Commit()
+}
+
+// Replaceable is nil if Replace could make a new version beside the file, with its owner.
+// It makes one and removes it.
+func (o *Original) Replaceable() error {
+	f := o.disk.Create(o.path, o.info.Mode().Perm())
+	defer f.Discard()
+	return f.Own(o.info)
 }
 
 // Unchanged is nil if the file is still as it was read. The error matches ErrChanged if it

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"testing"
+
+	"github.com/keywright/keywright/internal/durable"
 )
 
 func write(t *testing.T, path, text string, perm fs.FileMode) {
@@ -152,5 +154,47 @@ func TestSweep(t *testing.T) {
 		if _, ok := stay[e.Name()]; !ok {
 			t.Errorf("%s stayed", e.Name())
 		}
+	}
+}
+
+// slow does something while a new version is made to last.
+type slow struct {
+	durable.Machine
+	do func()
+}
+
+func (s slow) CreateTemp(dir, pattern string) (durable.Handle, error) {
+	h, err := s.Machine.CreateTemp(dir, pattern)
+	return slowly{h, s.do}, err
+}
+
+type slowly struct {
+	durable.Handle
+	do func()
+}
+
+func (s slowly) Sync() error {
+	s.do()
+	return s.Handle.Sync()
+}
+
+// TestReplaceSlowly: what somebody writes while the new version is made to last, which may
+// take long, is not lost.
+func TestReplaceSlowly(t *testing.T) {
+	path := filepath.Join(t.TempDir(), ".env")
+	write(t, path, "A=1\n", 0o600)
+	once := false
+	o, err := OpenOn(durable.On(slow{do: func() {
+		if !once {
+			write(t, path, "A=1\nB=2\n", 0o600)
+		}
+		once = true
+	}}), path, 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = o.Replace([]byte("A=3\n"))
+	if after, _ := os.ReadFile(path); !errors.Is(err, ErrChanged) || string(after) != "A=1\nB=2\n" {
+		t.Errorf("%q, %v", after, err)
 	}
 }

@@ -65,8 +65,7 @@ func assignment(format, name string, value []byte) (string, error) {
 	text := string(value)
 	switch format {
 	case "dotenv":
-		quoted := strings.NewReplacer(`\`, `\\`, `"`, `\"`, `$`, `\$`, "\n", `\n`, "\r", `\r`).Replace(text)
-		return name + `="` + quoted + "\"\n", nil
+		return name + "=" + string(dotenvToken(value, '"')) + "\n", nil
 	case "shell":
 		return "export " + name + "='" + strings.ReplaceAll(text, "'", `'\''`) + "'\n", nil
 	case "docker":
@@ -78,7 +77,8 @@ func assignment(format, name string, value []byte) (string, error) {
 		end := "end_" + rand.Text() // which no value can foresee
 		return name + "<<" + end + "\n" + text + "\n" + end + "\n", nil
 	case "kubernetes":
-		return "  " + name + ": " + base64.StdEncoding.EncodeToString(value) + "\n", nil
+		// In quotes, or YAML takes NO for false, and 1234 for a number.
+		return fmt.Sprintf("  %q: %q\n", name, base64.StdEncoding.EncodeToString(value)), nil
 	}
 	return "", fmt.Errorf("unknown format %q", format)
 }

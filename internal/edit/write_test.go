@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/keywright/keywright/secret"
 )
 
@@ -36,6 +38,28 @@ func TestWriteDotenv(t *testing.T) {
 	for _, v := range vars {
 		if got := string(v.Value.Reveal()); got != awkward[v.Name] {
 			t.Errorf("%s: got %q, want %q", v.Name, got, awkward[v.Name])
+		}
+	}
+}
+
+// Loaders differ in what they make of a backslash in double quotes, and a shell that reads
+// the file runs what stands in backquotes there: single quotes where they can hold a value.
+func TestWriteDotenvForShells(t *testing.T) {
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("there is no sh")
+	}
+	for name, want := range awkward {
+		if strings.ContainsAny(want, "'\n") {
+			continue
+		}
+		script, err := Write("dotenv", values(map[string]string{name: want}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(sh, "-c", string(script)+"printf %s \"$"+name+"\"").Output()
+		if err != nil || string(out) != want {
+			t.Errorf("%s: %q: got %q, %v, want %q", name, script, out, err, want)
 		}
 	}
 }
@@ -72,8 +96,27 @@ func TestWriteOthers(t *testing.T) {
 		t.Errorf("GitHub: %q, %v", out, err)
 	}
 	out, err = Write("kubernetes", values(map[string]string{"A": "\x00\xff"}))
-	if want := "\ndata:\n  A: " + base64.StdEncoding.EncodeToString([]byte("\x00\xff")) + "\n"; err != nil || !strings.HasSuffix(string(out), want) {
+	if want := "\ndata:\n  \"A\": \"" + base64.StdEncoding.EncodeToString([]byte("\x00\xff")) + "\"\n"; err != nil || !strings.HasSuffix(string(out), want) {
 		t.Errorf("Kubernetes: %q, %v", out, err)
+	}
+	number, err := base64.StdEncoding.DecodeString("1234")
+	if err != nil {
+		t.Fatal(err)
+	}
+	words := map[string]string{"NULL": string(number), "Y": "yes", "ON": "on"} // that mean something else in YAML
+	if out, err = Write("kubernetes", values(words)); err != nil {
+		t.Fatal(err)
+	}
+	var manifest struct {
+		Data map[any]any `yaml:"data"`
+	}
+	if err := yaml.Unmarshal(out, &manifest); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range words {
+		if manifest.Data[name] != base64.StdEncoding.EncodeToString([]byte(value)) {
+			t.Errorf("Kubernetes: %s in %v", name, manifest.Data)
+		}
 	}
 	if out, err = Write("docker", values(map[string]string{"A": `x "y"`, "B": "z"})); err != nil || string(out) != "A=x \"y\"\nB=z\n" {
 		t.Errorf("docker: %q, %v", out, err)

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -91,7 +90,11 @@ func formsOf(value []byte) [][]byte {
 		return nil
 	}
 	s := string(value)
-	forms := []string{s, strings.TrimSpace(s), url.QueryEscape(s), url.PathEscape(s), lowerEscapes(url.QueryEscape(s)), lowerEscapes(url.PathEscape(s))}
+	forms := []string{s, strings.TrimSpace(s)}
+	for _, plain := range inAddresses {
+		text := escapeFor(s, plain)
+		forms = append(forms, text, lowerEscapes(text))
+	}
 	for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding} {
 		forms = append(forms, enc.EncodeToString(value), enc.WithPadding(base64.NoPadding).EncodeToString(value))
 		forms = append(forms, insideBase64(enc, value)...)
@@ -116,6 +119,36 @@ func insideBase64(enc *base64.Encoding, value []byte) []string {
 		inside = append(inside, text[first:last])
 	}
 	return inside
+}
+
+// inAddresses lists what stands as it is in an address, beside letters and digits: that
+// differs between languages and between the parts of an address. A blank is a plus sign
+// where " " is in the list.
+var inAddresses = []string{
+	"-_.~",                 // RFC 3986, section 2.3: curl, PHP's rawurlencode
+	"-_.~/",                // Python's quote
+	"-_.~ ",                // Python's quote_plus, Go's QueryEscape
+	"-_.* ",                // https://url.spec.whatwg.org: URLSearchParams, Java's URLEncoder
+	"-_.~!'()*",            // JavaScript's encodeURIComponent
+	"-_.~!'()*;,/?:@&=+$#", // JavaScript's encodeURI
+	"-_.~$&+:=@",           // Go's PathEscape
+	"-_.~$&+,;=",           // Go's UserPassword
+}
+
+// escapeFor writes a text as in an address in which the plain characters stand as they are.
+func escapeFor(s, plain string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		switch {
+		case c == ' ' && strings.Contains(plain, " "):
+			b.WriteByte('+')
+		case 'a' <= c|0x20 && c|0x20 <= 'z', '0' <= c && c <= '9', strings.IndexByte(plain, c) >= 0:
+			b.WriteByte(c)
+		default:
+			fmt.Fprintf(&b, "%%%02X", c)
+		}
+	}
+	return b.String()
 }
 
 // lowerEscapes turns %2F into %2f.

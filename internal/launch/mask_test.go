@@ -172,6 +172,36 @@ func TestMaskForms(t *testing.T) {
 	}
 }
 
+// What may stand in an address as it is differs between languages and between the parts of
+// an address: each row is the work of the function that it names.
+func TestMaskEscapes(t *testing.T) {
+	const value = "p$a/s`s\"w'o*r(d)! @1+2~é"
+	for escaper, text := range map[string]string{
+		"Python's quote":             "p%24a/s%60s%22w%27o%2Ar%28d%29%21%20%401%2B2~%C3%A9",
+		"Python's quote, safe=''":    "p%24a%2Fs%60s%22w%27o%2Ar%28d%29%21%20%401%2B2~%C3%A9",
+		"Python's quote_plus":        "p%24a%2Fs%60s%22w%27o%2Ar%28d%29%21+%401%2B2~%C3%A9",
+		"curl --data-urlencode":      "p%24a%2fs%60s%22w%27o%2ar%28d%29%21%20%401%2b2~%c3%a9",
+		"JavaScript's encodeURI":     "p$a/s%60s%22w'o*r(d)!%20@1+2~%C3%A9",
+		"encodeURIComponent":         "p%24a%2Fs%60s%22w'o*r(d)!%20%401%2B2~%C3%A9",
+		"URLSearchParams":            "p%24a%2Fs%60s%22w%27o*r%28d%29%21+%401%2B2%7E%C3%A9",
+		"Go's QueryEscape":           url.QueryEscape(value),
+		"Go's PathEscape":            url.PathEscape(value),
+		"Go's user:password@":        strings.TrimPrefix(url.UserPassword("", value).String(), ":"),
+		"Go's user:password@, small": lowerEscapes(strings.TrimPrefix(url.UserPassword("", value).String(), ":")),
+	} {
+		var out bytes.Buffer
+		m, err := NewMasker(&out, []secret.Value{secret.New([]byte(value))})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(m, "<%s>", text)
+		m.Close()
+		if out.String() != "<***>" {
+			t.Errorf("%s: %q became %q", escaper, text, out.String())
+		}
+	}
+}
+
 // In the base64 of a longer text, as HTTP's basic authentication has it, the
 // characters that neighbours share in may stay.
 func TestMaskInsideBase64(t *testing.T) {

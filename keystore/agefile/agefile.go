@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"filippo.io/age"
 
@@ -41,6 +42,16 @@ type File struct {
 
 	mu       sync.Mutex
 	identity *age.X25519Identity
+
+	reading sync.Mutex
+	last    opened
+	forgets *time.Timer
+}
+
+// opened is a file as it was last read: who reads many items decrypts it once.
+type opened struct {
+	sealed []byte
+	content
 }
 
 // New returns the items in the file at path, which is made with the first one.
@@ -58,6 +69,9 @@ const (
 
 	// maxFile bounds what is read into memory.
 	maxFile = 1 << 30
+
+	// linger is how long what was read stays in memory after its last use.
+	linger = time.Second
 )
 
 // content is what is encrypted.
@@ -85,16 +99,45 @@ func (f *File) Get(ctx context.Context, name string) (secret.Value, error) {
 		return secret.Value{}, f.trouble("read an item", err)
 	}
 	doing := "read item " + name
-	c, err := f.read(ctx)
-	if err != nil {
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	if err := f.look(ctx); err != nil {
 		return secret.Value{}, f.trouble(doing, err)
 	}
-	defer c.wipe()
-	b, ok := c.Items[name]
+	b, ok := f.last.Items[name]
 	if !ok {
 		return secret.Value{}, fmt.Errorf("%s: %w", doing, keystore.ErrNoItem)
 	}
 	return secret.New(b), nil
+}
+
+// look makes last what the file holds now. Who calls it holds the lock.
+func (f *File) look(ctx context.Context) error {
+	sealed, err := f.sealed(ctx)
+	if err != nil {
+		return err
+	}
+	if f.last.Items == nil || !bytes.Equal(sealed, f.last.sealed) {
+		c, err := f.open(ctx, sealed)
+		if err != nil {
+			return err
+		}
+		f.last.wipe()
+		f.last = opened{sealed, *c}
+	}
+	if f.forgets == nil {
+		f.forgets = time.AfterFunc(linger, f.forget)
+	}
+	f.forgets.Reset(linger)
+	return nil
+}
+
+// forget wipes what was read.
+func (f *File) forget() {
+	f.reading.Lock()
+	defer f.reading.Unlock()
+	f.last.wipe()
+	f.last = opened{}
 }
 
 // Delete implements keystore.Items.
@@ -138,17 +181,31 @@ func (f *File) change(ctx context.Context, doing string, do func(*content) bool)
 	return nil
 }
 
-// read decrypts the file. There being none is an empty one.
+// read decrypts the file, for who changes what is in it.
 func (f *File) read(ctx context.Context) (*content, error) {
+	sealed, err := f.sealed(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return f.open(ctx, sealed)
+}
+
+// sealed is the file; nil if there is none.
+func (f *File) sealed(ctx context.Context) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	sealed, err := os.ReadFile(f.path)
+	data, err := os.ReadFile(f.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return &content{contentFormat, map[string][]byte{}}, nil
+		return nil, nil
 	}
-	if err != nil {
-		return nil, err
+	return data, err
+}
+
+// open decrypts a file. There being none is an empty one.
+func (f *File) open(ctx context.Context, sealed []byte) (*content, error) {
+	if sealed == nil {
+		return &content{contentFormat, map[string][]byte{}}, nil
 	}
 	identity, err := f.unlock(ctx, false)
 	if err != nil {

@@ -376,7 +376,7 @@ func (p *Provider) old(ctx context.Context, admin, c provider.Credential) (secre
 
 // Issue generates a secret id that is bound to the addresses that the old one is bound to,
 // for as long. The lineage is in its metadata, which are otherwise the old one's.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	const doing = "generate a secret id"
 	at, err := role(doing, old)
 	if err != nil {
@@ -391,7 +391,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	}
 	metadata := map[string]string{}
 	maps.Copy(metadata, s.Metadata)
-	metadata[label] = lineage
+	metadata[label] = lineage.String()
 	text, err := json.Marshal(metadata)
 	if err != nil {
 		return provider.Credential{}, failed(doing, provider.Incomplete, "its metadata cannot be written")
@@ -443,8 +443,11 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 		if err != nil {
 			return err
 		}
+		if s.Metadata[label] == "" {
+			return nil // none can be told to be its
+		}
 	}
-	if err := p.endTokens(ctx, admin, c); err != nil {
+	if err := p.endTokens(ctx, admin, c, s.Metadata[label]); err != nil {
 		return web.Afterwards("the secret id was destroyed", err)
 	}
 	return nil

@@ -130,19 +130,19 @@ func TestPlan(t *testing.T) {
 // A new one is bound as the old one is.
 func TestParity(t *testing.T) {
 	f := approletest.Serve(t, approletest.Marked)
-	next, err := approle.New(nil).Issue(t.Context(), f.Admin(), f.Credential(f.IDs[0]), "keywright-1")
+	next, err := approle.New(nil).Issue(t.Context(), f.Admin(), f.Credential(f.IDs[0]), providertest.Lineage)
 	if err != nil {
 		t.Fatal(err)
 	}
 	old, got := f.IDs[0], f.IDs[1]
-	if !slices.Equal(got.CIDRs, old.CIDRs) || !slices.Equal(got.Tokens, old.Tokens) || got.TTL != old.TTL || got.Metadata["team"] != "ops" || got.Metadata["keywright"] != "keywright-1" {
+	if !slices.Equal(got.CIDRs, old.CIDRs) || !slices.Equal(got.Tokens, old.Tokens) || got.TTL != old.TTL || got.Metadata["team"] != "ops" || got.Metadata["keywright"] != providertest.Lineage.String() {
 		t.Errorf("%+v", got)
 	}
 	if string(next.Part("role_id").Reveal()) != approletest.RoleID {
 		t.Error("it has no role id")
 	}
 	all, err := approle.New(nil).List(t.Context(), f.Admin(), next)
-	if err != nil || len(all) != 2 || all[1].Label != "keywright-1" || all[1].Expires.IsZero() || all[0].Created.Format(time.DateOnly) != "2026-02-10" {
+	if err != nil || len(all) != 2 || all[1].Label != providertest.Lineage.String() || all[1].Expires.IsZero() || all[0].Created.Format(time.DateOnly) != "2026-02-10" {
 		t.Errorf("%+v, %v", all, err)
 	}
 	providertest.Quiet(t, approle.New(nil).Revoke(t.Context(), f.Admin(), next, next), provider.Refused)

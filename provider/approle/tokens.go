@@ -113,9 +113,9 @@ func (p *Provider) accessors(ctx context.Context, admin, c provider.Credential, 
 	return got.Data.Keys, len(got.Data.Keys) <= most, nil
 }
 
-// endTokens ends the tokens of the role that were got with secret ids which were issued here,
-// and are not there any more.
-func (p *Provider) endTokens(ctx context.Context, admin, c provider.Credential) error {
+// endTokens ends the tokens of the role that were got with the secret id of a lineage; if that
+// is not known, because it was gone already, with any that was issued here and is gone.
+func (p *Provider) endTokens(ctx context.Context, admin, c provider.Credential, of string) error {
 	all, may, err := p.accessors(ctx, admin, c, 10*few)
 	if err != nil || !may {
 		return err
@@ -129,7 +129,7 @@ func (p *Provider) endTokens(ctx context.Context, admin, c provider.Credential) 
 		if err != nil {
 			return err
 		}
-		if line == "" || slices.ContainsFunc(ids, func(s secretID) bool { return s.Metadata[label] == line }) {
+		if line == "" || of != "" && line != of || slices.ContainsFunc(ids, func(s secretID) bool { return s.Metadata[label] == line }) {
 			continue
 		}
 		if err := p.endToken(ctx, admin, c, accessor); err != nil {

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -392,17 +393,20 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, err
 	}
+	var full *provider.Error
 	if len(keys) >= most {
-		e := p.failed("look for room for another key of user "+user, provider.NoSlot, "", fmt.Errorf("it has %d, and more are not taken", len(keys)))
+		full = p.failed("look for room for another key of user "+user, provider.NoSlot, "", fmt.Errorf("it has %d, and more are not taken", len(keys)))
 		for _, k := range keys {
 			if k.ID != id(old) {
-				e.Hint = "the other one, " + describe(k) + ", could go: aws iam delete-access-key --user-name " + user + " --access-key-id " + k.ID
+				full.Hint = "the other one, " + describe(k) + ", could go: aws iam delete-access-key --user-name " + user + " --access-key-id " + k.ID
 			}
 		}
-		return provider.Plan{}, e
+		if len(keys) > most || !slices.ContainsFunc(keys, func(k provider.Listed) bool { return k.ID == id(old) }) {
+			return provider.Plan{}, full // its end would make no room
+		}
 	}
 	plan, err := p.rights(ctx, admin, user)
-	plan.LastUsed = last
+	plan.Full, plan.LastUsed = full, last
 	plan.Anew = old.Params["user"] != "" // else whose the new one is to be is asked of the old one
 	return plan, err
 }
@@ -464,7 +468,7 @@ func (p *Provider) rights(ctx context.Context, admin provider.Credential, user s
 }
 
 // Issue makes another key of the same user. There is no room for a lineage.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, _ string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, _ provider.Lineage) (provider.Credential, error) {
 	user, err := p.user(ctx, admin, old)
 	if err != nil {
 		return provider.Credential{}, err

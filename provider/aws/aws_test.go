@@ -115,18 +115,19 @@ func TestPlan(t *testing.T) {
 		change func(f *fake)
 		kind   provider.Kind
 		says   string // in the error, its hint, or the notes
+		full   bool   // the old one's end makes room
 	}{
-		{"room", func(*fake) {}, "", ""},
-		{"no room", second, provider.NoSlot, "OTHER, made 2024-05-06, out of use, never seen used, could go: aws iam delete-access-key --user-name app --access-key-id OTHER"},
-		{"on two pages", func(f *fake) { second(f); f.page = 1 }, provider.NoSlot, "OTHER"},
-		{"may not list", func(f *fake) { f.denied["ListAccessKeys"] = true }, provider.Forbidden, ""},
-		{"may not create", func(f *fake) { f.denied["CreateAccessKey"] = true }, provider.Forbidden, "it may not iam:CreateAccessKey for user app"},
-		{"may not delete", func(f *fake) { f.denied["DeleteAccessKey"] = true }, provider.Forbidden, "it may not iam:DeleteAccessKey for user app"},
-		{"may not ask", func(f *fake) { f.denied["SimulatePrincipalPolicy"] = true }, "", "could not be asked"},
-		{"may not ask whose a key is", func(f *fake) { f.denied["GetAccessKeyLastUsed"] = true }, provider.Incomplete, "parameter user"},
-		{"root", func(f *fake) { f.find("OLD").user = "root" }, provider.Refused, "root"},
-		{"dead", func(f *fake) { f.find("OLD").inactive = true }, "", ""},
-		{"dead, and nobody knows whose", func(f *fake) { f.find("OLD").inactive = true; f.denied["GetAccessKeyLastUsed"] = true }, provider.Incomplete, "parameter user"},
+		{"room", func(*fake) {}, "", "", false},
+		{"no room", second, provider.NoSlot, "OTHER, made 2024-05-06, out of use, never seen used, could go: aws iam delete-access-key --user-name app --access-key-id OTHER", true},
+		{"on two pages", func(f *fake) { second(f); f.page = 1 }, provider.NoSlot, "OTHER", true},
+		{"may not list", func(f *fake) { f.denied["ListAccessKeys"] = true }, provider.Forbidden, "", false},
+		{"may not create", func(f *fake) { f.denied["CreateAccessKey"] = true }, provider.Forbidden, "it may not iam:CreateAccessKey for user app", false},
+		{"may not delete", func(f *fake) { f.denied["DeleteAccessKey"] = true }, provider.Forbidden, "it may not iam:DeleteAccessKey for user app", false},
+		{"may not ask", func(f *fake) { f.denied["SimulatePrincipalPolicy"] = true }, "", "could not be asked", false},
+		{"may not ask whose a key is", func(f *fake) { f.denied["GetAccessKeyLastUsed"] = true }, provider.Incomplete, "parameter user", false},
+		{"root", func(f *fake) { f.find("OLD").user = "root" }, provider.Refused, "root", false},
+		{"dead", func(f *fake) { f.find("OLD").inactive = true }, "", "", false},
+		{"dead, and nobody knows whose", func(f *fake) { f.find("OLD").inactive = true; f.denied["GetAccessKeyLastUsed"] = true }, provider.Incomplete, "parameter user", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, url := serve(t)
@@ -136,6 +137,12 @@ func TestPlan(t *testing.T) {
 				t.Errorf("%d changes", n)
 			}
 			text := strings.Join(got.Notes, "; ")
+			if got.Full != nil {
+				err = got.Full
+			}
+			if full := got.Full != nil; full != c.full {
+				t.Errorf("its end makes room: %v", full)
+			}
 			if c.kind != "" {
 				e := providertest.Quiet(t, err, c.kind)
 				text = e.Error() + " " + e.Hint
@@ -146,6 +153,19 @@ func TestPlan(t *testing.T) {
 				t.Errorf("%q does not say %q", text, c.says)
 			}
 		})
+	}
+}
+
+// TestNoRoomElsewhere: the end of a key makes no room for one of another user.
+func TestNoRoomElsewhere(t *testing.T) {
+	f, url := serve(t)
+	f.keys = append(f.keys, &fakeKey{id: "ONE", secret: marked, user: "crowd"}, &fakeKey{id: "TWO", secret: marked, user: "crowd"})
+	old := f.credential("OLD")
+	old.Params["user"] = "crowd"
+	plan, err := open(url).Plan(t.Context(), f.credential("ADMIN"), old)
+	providertest.Quiet(t, err, provider.NoSlot)
+	if plan.Full != nil {
+		t.Error("its end makes room")
 	}
 }
 
@@ -171,7 +191,7 @@ func TestUses(t *testing.T) {
 	if err != nil || !plan.LastUsed.Equal(before) {
 		t.Errorf("planned: %v, %v; want %v", plan.LastUsed, err, before)
 	}
-	next, err := p.Issue(t.Context(), admin, old, "keywright-1")
+	next, err := p.Issue(t.Context(), admin, old, providertest.Lineage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +241,7 @@ func TestIssueDisabled(t *testing.T) {
 	if all, err := p.List(t.Context(), admin, old); err != nil || len(all) != 1 || !all[0].Disabled {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if next, err := p.Issue(t.Context(), admin, old, "keywright-1"); err != nil || f.find(next.ID).user != "app" {
+	if next, err := p.Issue(t.Context(), admin, old, providertest.Lineage); err != nil || f.find(next.ID).user != "app" {
 		t.Errorf("%+v, %v", next, err)
 	}
 }
@@ -246,7 +266,7 @@ func TestWhose(t *testing.T) {
 	if err := p.Disable(t.Context(), admin, old); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := p.Issue(t.Context(), admin, old, "keywright-1"); err != nil {
+	if _, err := p.Issue(t.Context(), admin, old, providertest.Lineage); err != nil {
 		t.Error(err)
 	}
 	if err := p.Enable(t.Context(), admin, old); err != nil {
@@ -258,7 +278,7 @@ func TestWhose(t *testing.T) {
 func TestItself(t *testing.T) {
 	f, url := serve(t)
 	p, old := open(url), f.credential("OLD")
-	next, err := p.Issue(t.Context(), old, old, "keywright-1")
+	next, err := p.Issue(t.Context(), old, old, providertest.Lineage)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -343,7 +363,7 @@ func TestIssueFaults(t *testing.T) {
 				c.answer(w, done)
 				return true
 			}
-			_, err := open(url).Issue(t.Context(), f.credential("ADMIN"), f.credential("OLD"), "keywright-1")
+			_, err := open(url).Issue(t.Context(), f.credential("ADMIN"), f.credential("OLD"), providertest.Lineage)
 			providertest.Quiet(t, err, c.kind)
 			if n := f.count("CreateAccessKey"); n != 1 {
 				t.Errorf("asked for %d times", n)

@@ -345,7 +345,7 @@ func notes(master, old provider.Identity, k key, ips []string) []string {
 
 // Issue makes a key that may do what the old one may, from where that may. The lineage is
 // its name. No key of a sub-account is given the right to withdraw.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	email, err := email("issue a key of a sub-account", old)
 	if err != nil {
 		return provider.Credential{}, err
@@ -355,7 +355,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 		return provider.Credential{}, err
 	}
 	r := request{doing: "issue a key of sub-account " + email, host: exchange.Host(old), method: http.MethodPost, path: about, query: url.Values{
-		"email": {email}, "apiName": {lineage}, "status": {"1"},
+		"email": {email}, "apiName": {lineage.Short()}, "status": {"1"},
 	}}
 	if len(ips) > 0 {
 		r.query.Set("status", "2")

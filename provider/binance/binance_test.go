@@ -158,7 +158,7 @@ func TestIssueWithoutEmail(t *testing.T) {
 	f := serve(t)
 	old := f.Credential("old")
 	delete(old.Params, "email")
-	_, err := open(f.URL).Issue(t.Context(), f.Credential("master"), old, "keywright-1")
+	_, err := open(f.URL).Issue(t.Context(), f.Credential("master"), old, providertest.Lineage)
 	if e := providertest.Quiet(t, err, provider.Incomplete); !strings.Contains(e.Hint, "email") {
 		t.Errorf("%+v", e)
 	}

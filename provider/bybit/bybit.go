@@ -399,7 +399,7 @@ func (p *Provider) notes(master, k key) []string {
 
 // Issue makes a key that may do what the old one may, from where that may. The lineage is
 // its note.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	k, err := p.template(ctx, admin, old)
 	if err != nil {
 		return provider.Credential{}, err
@@ -414,7 +414,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 		ReadOnly    int                 `json:"readOnly"`
 		IPs         string              `json:"ips,omitempty"`
 		Permissions map[string][]string `json:"permissions"`
-	}{Sub: k.User, Note: lineage, IPs: strings.Join(k.addresses(), ","), Permissions: k.grants()}
+	}{Sub: k.User, Note: lineage.Short(), IPs: strings.Join(k.addresses(), ","), Permissions: k.grants()}
 	if k.ReadOnly {
 		body.ReadOnly = 1
 	}

@@ -180,7 +180,7 @@ func TestReadsFirst(t *testing.T) {
 	f.Drop("old")
 	f.Fault(list, providertest.Text(200, "<html>"+marked))
 	old := provider.Credential{ID: "old", Params: map[string]string{"host": f.URL, "subaccount": "1001"}}
-	_, err := open(f.URL).Issue(t.Context(), f.Credential("master"), old, "keywright-1")
+	_, err := open(f.URL).Issue(t.Context(), f.Credential("master"), old, providertest.Lineage)
 	providertest.Quiet(t, err, provider.Unreached)
 }
 
@@ -325,7 +325,7 @@ func TestPropagation(t *testing.T) {
 	f := serve(t)
 	f.slow = 3
 	p, admin, old := open(f.URL), f.Credential("master"), f.Credential("old")
-	next, err := p.Issue(t.Context(), admin, old, "keywright-1")
+	next, err := p.Issue(t.Context(), admin, old, providertest.Lineage)
 	if err != nil {
 		t.Fatal(err)
 	}

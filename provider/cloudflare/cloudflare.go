@@ -411,7 +411,7 @@ func (p *Provider) end(t token) time.Time {
 
 // Issue makes a token with the policies and the conditions of the old one. The lineage is
 // its name.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	const doing = "make a token"
 	base, t, err := p.find(ctx, admin, old)
 	if err != nil {
@@ -423,7 +423,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 		Condition json.RawMessage `json:"condition,omitempty"`
 		Expires   time.Time       `json:"expires_on,omitzero"`
 		NotBefore time.Time       `json:"not_before,omitzero"`
-	}{lineage, slices.Clone(t.Policies), t.Condition, p.end(t), time.Time{}}
+	}{lineage.String(), slices.Clone(t.Policies), t.Condition, p.end(t), time.Time{}}
 	if string(t.Condition) == "null" {
 		body.Condition = nil
 	}

@@ -311,11 +311,11 @@ func TestPlan(t *testing.T) {
 // A new token may do what the old one may, from where that may, for as long.
 func TestParity(t *testing.T) {
 	f := serve(t, "/user/tokens")
-	if _, err := f.provider().Issue(t.Context(), f.credential("admin"), f.credential("old"), "keywright-1"); err != nil {
+	if _, err := f.provider().Issue(t.Context(), f.credential("admin"), f.credential("old"), providertest.Lineage); err != nil {
 		t.Fatal(err)
 	}
 	got, old := f.find("new1"), f.find("old")
-	if got.name != "keywright-1" || !strings.Contains(fmt.Sprint(got.condition), "192.0.2.0/24") {
+	if got.name != providertest.Lineage.String() || !strings.Contains(fmt.Sprint(got.condition), "192.0.2.0/24") {
 		t.Errorf("%+v", got)
 	}
 	if d := got.expires.Sub(got.issued) - old.expires.Sub(old.issued); d > time.Minute || d < -time.Minute {
@@ -327,7 +327,7 @@ func TestParity(t *testing.T) {
 		}
 	}
 	f.widen = true
-	_, err := f.provider().Issue(t.Context(), f.credential("admin"), f.credential("old"), "keywright-2")
+	_, err := f.provider().Issue(t.Context(), f.credential("admin"), f.credential("old"), providertest.Lineage)
 	providertest.Quiet(t, err, provider.Malformed)
 }
 
@@ -343,13 +343,13 @@ func TestConditions(t *testing.T) {
 			if err != nil || (list == "in") != slices.Equal(all[1].IPs, []string{"192.0.2.0/24"}) {
 				t.Errorf("%s: %+v, %v", name, all, err)
 			}
-			if _, err := p.Issue(t.Context(), admin, old, "keywright-1"); err != nil || !reflect.DeepEqual(f.find("new1").condition, f.find("old").condition) {
+			if _, err := p.Issue(t.Context(), admin, old, providertest.Lineage); err != nil || !reflect.DeepEqual(f.find("new1").condition, f.find("old").condition) {
 				t.Errorf("%s %s: %v, %+v", name, list, err, f.find("new1"))
 			}
 			f.loose = true
-			for n, its := range []any{nil, map[string]any{name: map[string]any{list: []string{"198.51.100.0/24"}}}} {
+			for _, its := range []any{nil, map[string]any{name: map[string]any{list: []string{"198.51.100.0/24"}}}} {
 				f.its = its
-				_, err = p.Issue(t.Context(), admin, old, fmt.Sprint("keywright-2", n))
+				_, err = p.Issue(t.Context(), admin, old, providertest.Lineage)
 				providertest.Quiet(t, err, provider.Malformed)
 			}
 		}

@@ -24,7 +24,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -111,26 +110,8 @@ const withdraws = "wallet:read_write"
 
 func (k key) identity() provider.Identity {
 	all := scopes(k.MaxScope)
-	return provider.Identity{ID: k.ID, Label: lineageOf(k.Name), Scopes: all, IPs: k.addresses(), Withdraw: slices.Contains(all, withdraws)}
+	return provider.Identity{ID: k.ID, Label: k.Name, Scopes: all, IPs: k.addresses(), Withdraw: slices.Contains(all, withdraws)}
 }
-
-// A name has 16 characters, letters, digits and underscores, which is less than a lineage:
-// of that the day and the number are kept.
-var (
-	lineages = regexp.MustCompile(`^keywright-20([0-9]{6})-([0-9a-f]{8})$`)
-	names    = regexp.MustCompile(`^k([0-9]{6})_([0-9a-f]{8})$`)
-	foreign  = regexp.MustCompile(`[^A-Za-z0-9_]`)
-)
-
-func nameOf(lineage string) string {
-	if m := lineages.FindStringSubmatch(lineage); m != nil {
-		return "k" + m[1] + "_" + m[2]
-	}
-	text := foreign.ReplaceAllString(lineage, "_")
-	return text[:min(len(text), 16)]
-}
-
-func lineageOf(name string) string { return names.ReplaceAllString(name, "keywright-20$1-$2") }
 
 // Recognize takes keys with their secrets, of whatever world.
 func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
@@ -288,13 +269,13 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 
 // Issue makes a key that may do what the old one may, from where that may. The lineage is in
 // its name. It is bound to addresses by a second call; if that fails, the key is deleted.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	k, _, err := p.template(ctx, admin, old)
 	if err != nil {
 		return provider.Credential{}, err
 	}
 	r := request{doing: "issue a key", host: exchange.Host(old), method: "private/create_api_key", params: map[string]any{
-		"name": nameOf(lineage), "max_scope": k.MaxScope,
+		"name": lineage.Short(), "max_scope": k.MaxScope,
 	}}
 	if len(k.Features) > 0 {
 		r.params["enabled_features"] = k.Features // some of them take rights away

@@ -48,8 +48,7 @@ var exchange = providertest.Exchange[*fake, *fakeKey]{
 	},
 	Self: "POST " + login, List: "POST " + list, Create: "POST " + create, Remove: "POST " + remove,
 	Say: say, Good: "0",
-	Label: "k260102_0123abcd",
-	Like:  func(old, next *fakeKey) bool { return slices.Equal(old.features, next.features) },
+	Like: func(old, next *fakeKey) bool { return slices.Equal(old.features, next.features) },
 }
 
 func TestConformance(t *testing.T) {
@@ -61,7 +60,6 @@ func TestConformance(t *testing.T) {
 	}
 	roomy.Conformance(t, providertest.Subject{
 		DeadCode: "13004", WrongCode: "13009", ByID: true,
-		Nameless: true, // a name holds keywright's own lineages alone
 	})
 }
 
@@ -216,10 +214,10 @@ func TestReadsFirst(t *testing.T) {
 
 func TestList(t *testing.T) {
 	f := serve(t)
-	f.Add(&fakeKey{number: 3, Key: providertest.Key{ID: "off", Label: "k260102_0123abcd", Disabled: true, Rights: []string{"wallet:read_write"}, Created: time.UnixMilli(1)}})
+	f.Add(&fakeKey{number: 3, Key: providertest.Key{ID: "off", Label: providertest.Lineage.Short(), Disabled: true, Rights: []string{"wallet:read_write"}, Created: time.UnixMilli(1)}})
 	exchange.Lists(t, f, 3, map[int]provider.Listed{
 		1: {Identity: provider.Identity{ID: "old", Label: "bot", Scopes: []string{"account:read", "trade:read_write"}, IPs: []string{"192.0.2.0", "192.0.2.1"}}, Created: time.UnixMilli(1700000000123).UTC()},
-		2: {Identity: provider.Identity{ID: "off", Label: providertest.Lineage, Scopes: []string{"wallet:read_write"}, Withdraw: true}, Created: time.UnixMilli(1).UTC(), Disabled: true},
+		2: {Identity: provider.Identity{ID: "off", Label: providertest.Lineage.Short(), Scopes: []string{"wallet:read_write"}, Withdraw: true}, Created: time.UnixMilli(1).UTC(), Disabled: true},
 	}, `{"result":null}`, `{"result":[{"id":1}]}`, `{"result":[{"client_id":"old"}]}`)
 	f.Find("old").Rights = []string{"trade:read_write"}
 	old := f.Credential("old")

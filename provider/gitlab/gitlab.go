@@ -329,7 +329,7 @@ func (p *Provider) end(t token) string {
 
 // Issue makes a token with the scopes and the access level of the old one. The lineage is
 // its name.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	const doing = "make a token"
 	path, _, t, err := p.find(ctx, admin, old)
 	if err != nil {
@@ -340,7 +340,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 		Scopes  []string `json:"scopes"`
 		Level   int      `json:"access_level"`
 		Expires string   `json:"expires_at,omitempty"`
-	}{lineage, t.Scopes, t.Level, p.end(t)}))
+	}{lineage.String(), t.Scopes, t.Level, p.end(t)}))
 	if err != nil {
 		return provider.Credential{}, err
 	}

@@ -341,12 +341,12 @@ func TestPlan(t *testing.T) {
 // A new token may do what the old one may, for as long as that was to live.
 func TestParity(t *testing.T) {
 	f := serve(t)
-	next, err := gitlab.New(nil).Issue(t.Context(), f.credential(1), f.credential(2), "keywright-1")
+	next, err := gitlab.New(nil).Issue(t.Context(), f.credential(1), f.credential(2), providertest.Lineage)
 	if err != nil {
 		t.Fatal(err)
 	}
 	got := f.tokens[2]
-	if next.ID != strconv.Itoa(got.id) || got.name != "keywright-1" || got.level != 30 || !slices.Equal(got.scopes, f.tokens[1].scopes) || got.expires != time.Now().UTC().AddDate(0, 0, 60).Format(time.DateOnly) {
+	if next.ID != strconv.Itoa(got.id) || got.name != providertest.Lineage.String() || got.level != 30 || !slices.Equal(got.scopes, f.tokens[1].scopes) || got.expires != time.Now().UTC().AddDate(0, 0, 60).Format(time.DateOnly) {
 		t.Errorf("%+v", got)
 	}
 	for _, widen := range []func(*fakeToken){
@@ -354,12 +354,12 @@ func TestParity(t *testing.T) {
 		func(t *fakeToken) { t.scopes = append(slices.Clone(t.scopes), "api") },
 	} {
 		f.widen = widen
-		_, err = gitlab.New(nil).Issue(t.Context(), f.credential(1), f.credential(2), "keywright-3")
+		_, err = gitlab.New(nil).Issue(t.Context(), f.credential(1), f.credential(2), providertest.Lineage)
 		providertest.Quiet(t, err, provider.Malformed)
 	}
 	f.widen = nil
 	f.tokens[1].expires = "2028-01-01"
-	_, err = gitlab.New(nil).Issue(t.Context(), f.credential(1), f.credential(2), "keywright-2")
+	_, err = gitlab.New(nil).Issue(t.Context(), f.credential(1), f.credential(2), providertest.Lineage)
 	if e := providertest.Quiet(t, err, provider.Refused); !strings.Contains(e.Error(), "as long as the old one") {
 		t.Error(e)
 	}
@@ -380,7 +380,7 @@ func TestGroup(t *testing.T) {
 	if _, err := gitlab.New(nil).Plan(t.Context(), f.credential(1), old); err != nil {
 		t.Error(err)
 	}
-	next, err := gitlab.New(nil).Issue(t.Context(), f.credential(1), old, "keywright-1")
+	next, err := gitlab.New(nil).Issue(t.Context(), f.credential(1), old, providertest.Lineage)
 	if err != nil {
 		t.Fatal(err)
 	}

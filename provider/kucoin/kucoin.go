@@ -86,36 +86,18 @@ func (k key) addresses() []string { return exchange.Words(k.IPs) }
 
 // identity is what is said of a key. The right Transfer holds that of withdrawing.
 func (k key) identity() provider.Identity {
-	who := provider.Identity{ID: k.ID, Label: label(k.Remark), Scopes: k.scopes(), IPs: k.addresses(), Withdraw: k.may("Transfer")}
+	who := provider.Identity{ID: k.ID, Label: k.Remark, Scopes: k.scopes(), IPs: k.addresses(), Withdraw: k.may("Transfer")}
 	if k.UID != 0 {
 		who.Account = strconv.FormatInt(k.UID, 10)
 	}
 	return who
 }
 
-// A remark has 24 characters, which is less than a lineage: the first word of one is
-// written shorter.
-const long, short = "keywright-", "keyw-"
-
-func remark(lineage string) string {
-	if rest, ok := strings.CutPrefix(lineage, long); ok {
-		return short + rest
-	}
-	return lineage
-}
-
-func label(remark string) string {
-	if rest, ok := strings.CutPrefix(remark, short); ok {
-		return long + rest
-	}
-	return remark
-}
-
 // phrase is the passphrase of a key that the lineage names: of 7 to 32 characters, none of
 // them a space.
-func phrase(admin provider.Credential, lineage string) secret.Value {
+func phrase(admin provider.Credential, lineage provider.Lineage) secret.Value {
 	h := hmac.New(sha256.New, admin.Part("secret").Reveal())
-	h.Write([]byte("keywright: the passphrase of " + lineage))
+	h.Write([]byte("keywright: the passphrase of " + lineage.String()))
 	return secret.New([]byte(hex.EncodeToString(h.Sum(nil))[:32]))
 }
 
@@ -330,7 +312,7 @@ func notes(master, k key, days string) []string {
 
 // Issue makes a key that may do what the old one may, from where that may. The lineage is
 // its remark.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	days, err := expire(old)
 	if err != nil {
 		return provider.Credential{}, err
@@ -352,7 +334,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 		Permission string    `json:"permission"`
 		IPs        string    `json:"ipWhitelist,omitempty"`
 		Expire     string    `json:"expire"`
-	}{k.Sub, remark(lineage), web.Plain{Value: passphrase}, strings.Join(rights, ","), strings.Join(k.addresses(), ","), days}
+	}{k.Sub, lineage.Short(), web.Plain{Value: passphrase}, strings.Join(rights, ","), strings.Join(k.addresses(), ","), days}
 	var issued struct {
 		ID     string     `json:"apiKey"`
 		Secret web.Secret `json:"apiSecret"`
@@ -399,13 +381,18 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 			return web.Beforehand(err)
 		}
 		i := slices.IndexFunc(all, func(k key) bool { return k.ID == id })
-		switch {
-		case i < 0 && (c.Part("secret").IsZero() || p.dead(ctx, c)):
+		if i < 0 && (c.Part("secret").IsZero() || p.dead(ctx, c)) {
 			return nil
-		case i < 0 || !strings.HasPrefix(label(all[i].Remark), long):
+		}
+		var lineage provider.Lineage
+		ours := false
+		if i >= 0 {
+			lineage, ours = provider.ParseLineage(all[i].Remark)
+		}
+		if !ours {
 			return p.byHand(failed(doing, provider.Incomplete, errors.New("it takes its passphrase to delete it")))
 		}
-		passphrase = phrase(admin, label(all[i].Remark))
+		passphrase = phrase(admin, lineage)
 	}
 	return p.remove(ctx, admin, c, sub, passphrase)
 }

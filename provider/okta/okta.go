@@ -258,7 +258,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 }
 
 // Issue makes a secret. There is no room for a lineage.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, _ string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, _ provider.Lineage) (provider.Credential, error) {
 	const doing = "make a client secret"
 	id := old.Part("client_id")
 	if id.IsZero() {

@@ -251,11 +251,11 @@ func TestOnlyOne(t *testing.T) {
 	if !strings.Contains(e.Error(), "the only one") {
 		t.Error(e)
 	}
-	next, err := p.Issue(t.Context(), admin(), old, "")
+	next, err := p.Issue(t.Context(), admin(), old, providertest.Lineage)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = p.Issue(t.Context(), admin(), old, "")
+	_, err = p.Issue(t.Context(), admin(), old, providertest.Lineage)
 	providertest.Quiet(t, err, provider.NoSlot)
 	providertest.Quiet(t, p.Revoke(t.Context(), admin(), next, next), provider.Refused)
 	f.masked, old.ID = true, "" // as it is the first time

@@ -362,7 +362,7 @@ func phrase() secret.Value {
 
 // Issue makes a key that may do what the old one may, from where that may. The lineage is
 // its label.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	k, sub, err := p.template(ctx, admin, old)
 	if err != nil {
 		return provider.Credential{}, err
@@ -379,7 +379,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 		Passphrase web.Plain `json:"passphrase"`
 		Perm       string    `json:"perm"`
 		IP         string    `json:"ip,omitempty"`
-	}{sub, lineage, web.Plain{Value: passphrase}, strings.Join(rights, ","), strings.Join(k.addresses(), ",")}
+	}{sub, lineage.Short(), web.Plain{Value: passphrase}, strings.Join(rights, ","), strings.Join(k.addresses(), ",")}
 	var issued []struct {
 		ID     string     `json:"apiKey"`
 		Secret web.Secret `json:"secretKey"`

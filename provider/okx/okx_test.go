@@ -125,7 +125,7 @@ func TestDemo(t *testing.T) {
 	if plan, err := p.Plan(t.Context(), admin, old); err != nil || len(plan.Notes) != 1 {
 		t.Errorf("%+v, %v", plan, err)
 	}
-	if _, err := p.Issue(t.Context(), admin, old, "keywright-1"); err != nil || !f.Find("new1").demo {
+	if _, err := p.Issue(t.Context(), admin, old, providertest.Lineage); err != nil || !f.Find("new1").demo {
 		t.Error(err)
 	}
 }

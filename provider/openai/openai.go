@@ -342,13 +342,13 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 }
 
 // Issue makes a service account with a key. The lineage is its name.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	const doing = "make a service account"
 	path, before, err := p.find(ctx, admin, old)
 	if err != nil {
 		return provider.Credential{}, err
 	}
-	a, err := p.send(ctx, admin, web.Call{Doing: doing, Method: http.MethodPost, Path: path + "/service_accounts"}.With(map[string]string{"name": lineage}))
+	a, err := p.send(ctx, admin, web.Call{Doing: doing, Method: http.MethodPost, Path: path + "/service_accounts"}.With(map[string]string{"name": lineage.String()}))
 	if err != nil {
 		return provider.Credential{}, err
 	}

@@ -257,8 +257,8 @@ func TestCycle(t *testing.T) {
 	f := serve(t)
 	p, old := open(f.URL), credential(f.keys[0])
 	old.ID = ""
-	next, err := p.Issue(t.Context(), admin(), old, "keywright-1")
-	if err != nil || f.accounts[1].name != "keywright-1" || next.ID != f.accounts[1].id {
+	next, err := p.Issue(t.Context(), admin(), old, providertest.Lineage)
+	if err != nil || f.accounts[1].name != providertest.Lineage.String() || next.ID != f.accounts[1].id {
 		t.Fatalf("%v", err)
 	}
 	for range 2 {
@@ -270,7 +270,7 @@ func TestCycle(t *testing.T) {
 		t.Errorf("%+v", f.accounts)
 	}
 	f.role = "owner"
-	_, err = p.Issue(t.Context(), admin(), next, "keywright-2")
+	_, err = p.Issue(t.Context(), admin(), next, providertest.Lineage)
 	providertest.Quiet(t, err, provider.Malformed)
 }
 

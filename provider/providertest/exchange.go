@@ -18,7 +18,7 @@ import (
 )
 
 // Lineage is that of the keys that the tests of exchanges issue.
-const Lineage = "keywright-20260102-0123abcd"
+var Lineage = provider.Lineage{Installation: "q7kf", Rotation: "20260102-0123abcd"}
 
 // Exchange is a service whose keys are issued, listed and deleted with another of its keys,
 // and say themselves what they may do. Its methods are tests, each of which starts fakes of
@@ -41,8 +41,6 @@ type Exchange[F Fake[K], K Entry] struct {
 	Say func(status int, code string) Answer
 	// Good is the code of what went well.
 	Good string
-	// Label is how the service keeps the lineage, if not as it is.
-	Label string
 	// Like compares what only the service's own keys have; it may be nil.
 	Like func(old, next K) bool
 }
@@ -284,7 +282,7 @@ func (x Exchange[F, K]) Issue(t *testing.T, changes map[string]func(old K)) {
 				t.Errorf("under its lineage there is %+v", l)
 			}
 
-			other, err := s.p.Issue(t.Context(), s.admin, s.old, Lineage+"x")
+			other, err := s.p.Issue(t.Context(), s.admin, s.old, provider.Lineage{Installation: Lineage.Installation, Rotation: "20260102-89abcdef"})
 			if err != nil || !s.Accepts(other) || s.Issued() != 2 {
 				t.Errorf("another: %v", err)
 			}
@@ -300,16 +298,12 @@ func (x Exchange[F, K]) Issue(t *testing.T, changes map[string]func(old K)) {
 // alike fails unless a key is one that was issued for another.
 func (x Exchange[F, K]) alike(t *testing.T, o, n K) {
 	t.Helper()
-	label := x.Label
-	if label == "" {
-		label = Lineage
-	}
 	sorted := func(all []string) []string {
 		return slices.DeleteFunc(slices.Sorted(slices.Values(all)), func(s string) bool { return s == "*" }) // any address
 	}
 	old, next := o.Base(), n.Base()
 	if !slices.Equal(sorted(next.Rights), sorted(old.Rights)) || !slices.Equal(sorted(next.IPs), sorted(old.IPs)) ||
-		next.Account != old.Account || next.Label != label || next.Disabled || x.Like != nil && !x.Like(o, n) {
+		next.Account != old.Account || next.Label != Lineage.Short() || next.Disabled || x.Like != nil && !x.Like(o, n) {
 		t.Errorf("%+v\nis not like\n%+v", n, o)
 	}
 }
@@ -321,7 +315,7 @@ func (x Exchange[F, K]) listed(t *testing.T, s scene[F, K]) *provider.Listed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if i := slices.IndexFunc(all, func(l provider.Listed) bool { return l.Label == Lineage }); i >= 0 {
+	if i := slices.IndexFunc(all, func(l provider.Listed) bool { return l.Label == Lineage.Short() }); i >= 0 {
 		return &all[i]
 	}
 	return nil

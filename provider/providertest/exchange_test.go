@@ -263,12 +263,12 @@ func (p trader) Plan(ctx context.Context, admin, old provider.Credential) (plan 
 		plan.Notes = append(plan.Notes, "from any address")
 	}
 	if p.broken == "it plans by trying" {
-		_, err = p.Issue(ctx, admin, old, "trial")
+		_, err = p.Issue(ctx, admin, old, provider.Lineage{})
 	}
 	return plan, err
 }
 
-func (p trader) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p trader) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	k, err := p.template(ctx, admin, old)
 	if err == nil && len(grants(k)) == 0 {
 		err = p.fail(provider.Refused, "no right")
@@ -276,7 +276,7 @@ func (p trader) Issue(ctx context.Context, admin, old provider.Credential, linea
 	if err != nil && p.broken != "it does not read first" {
 		return provider.Credential{}, err
 	}
-	next := providertest.Key{Label: lineage, Rights: grants(k), IPs: k.IPs}
+	next := providertest.Key{Label: lineage.Short(), Rights: grants(k), IPs: k.IPs}
 	switch p.broken {
 	case "no lineage":
 		next.Label = ""

@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -324,7 +325,11 @@ func (s Subject) successor(t *testing.T, old provider.Credential) provider.Crede
 	return next
 }
 
-func lineage() string { return "kw-" + strings.ToLower(rand.Text()[:12]) }
+func lineage() provider.Lineage {
+	var b [4]byte
+	rand.Read(b[:])
+	return provider.Lineage{Installation: "q7kf", Rotation: fmt.Sprintf("20260102-%08x", b)}
+}
 
 func (s Subject) issue(t *testing.T) {
 	old, line := s.New(t), lineage()
@@ -343,7 +348,8 @@ func (s Subject) issue(t *testing.T) {
 		all, err := l.List(t.Context(), s.Admin, old)
 		s.check(t, "list", err, old, next)
 		if next.ID == "" || !slices.ContainsFunc(all, func(c provider.Listed) bool {
-			return c.ID == next.ID && (s.Nameless || strings.Contains(c.Label, line))
+			l, _ := provider.ParseLineage(c.Label)
+			return c.ID == next.ID && (s.Nameless || l == line)
 		}) {
 			t.Errorf("%s is not listed under the lineage %s", next.ID, line)
 		}

@@ -184,12 +184,13 @@ func (f fake) Apply(ctx context.Context, admin, old, next provider.Credential) e
 	return err
 }
 
-func (f fake) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (f fake) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	next := credential(old.Params["url"])
+	label := lineage.String()
 	if f.broken == "forgets the lineage" {
-		lineage = ""
+		label = ""
 	}
-	_, err := f.call(ctx, "apply", admin, next, lineage)
+	_, err := f.call(ctx, "apply", admin, next, label)
 	if err != nil {
 		return provider.Credential{}, err
 	}

@@ -84,15 +84,8 @@ func (p *Provider) user(ctx context.Context, as provider.Credential, doing, who 
 		return nil, err
 	}
 	var u entry
-	if !found { // said by the broker, not by what stands before it
-		var no struct{ Error string }
-		if err := a.JSON(&no); err != nil {
-			return nil, err
-		}
-		if no.Error != "Object Not Found" {
-			return nil, a.Failure(provider.Malformed, "", errors.New("it is not RabbitMQ's"))
-		}
-		return nil, nil
+	if !found {
+		return nil, noObject(a)
 	}
 	if err := a.JSON(&u); err != nil {
 		return nil, err
@@ -101,6 +94,18 @@ func (p *Provider) user(ctx context.Context, as provider.Credential, doing, who 
 		return nil, a.Failure(provider.Malformed, "", errors.New("it is about somebody else"))
 	}
 	return &u, nil
+}
+
+// noObject refuses a 404 that is not the broker's, but of what stands before it.
+func noObject(a web.Answer) error {
+	var no struct{ Error string }
+	if err := a.JSON(&no); err != nil {
+		return err
+	}
+	if no.Error != "Object Not Found" {
+		return a.Failure(provider.Malformed, "", errors.New("it is not RabbitMQ's"))
+	}
+	return nil
 }
 
 // put gives a user a hash of a password, or none.
@@ -142,49 +147,116 @@ func (p *Provider) rights(ctx context.Context, as provider.Credential, doing str
 	return all, nil
 }
 
-// connections is how many connections of a user are open. These are those that the broker
-// itself keeps count of: what its statistics say of them comes seconds late.
-func (p *Provider) connections(ctx context.Context, as provider.Credential, doing, who string) (int, error) {
-	var all []json.RawMessage
-	_, err := p.get(ctx, as, doing, connectionsOf(who), &all)
-	return len(all), err
+// connections are the names of those that a user has open, as the broker itself keeps
+// count of them: its statistics learn of one seconds later. The count may hold one for ever
+// that has ended, which opened and closed in no time (RabbitMQ 3.10 counts both as they
+// come, each in a process of its own): see known.
+func (p *Provider) connections(ctx context.Context, as provider.Credential, doing, who string) (names []string, err error) {
+	var all []struct{ Name string }
+	_, err = p.get(ctx, as, doing, connectionsOf(who), &all)
+	for _, c := range all {
+		names = append(names, c.Name)
+	}
+	return names, err
 }
 
 // connectionsOf is where RabbitMQ 3.10 and later list a user's connections, and close them.
 func connectionsOf(who string) string { return "/connections/username/" + url.PathEscape(who) }
 
-// ending is how long connections have to end that were told to.
-const ending = 15 * time.Second
+// known are those connections that the statistics know too.
+func (p *Provider) known(ctx context.Context, as provider.Credential, doing string, names []string) (open []string, err error) {
+	for _, n := range names {
+		a, found, err := p.ask(ctx, as, doing, http.MethodGet, "/connections/"+url.PathEscape(n), nil, nil)
+		if err == nil && !found {
+			err = noObject(a)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if found {
+			open = append(open, n)
+		}
+	}
+	return open, nil
+}
+
+const (
+	looking  = 100 * time.Millisecond // between two looks at what is open
+	settling = 500 * time.Millisecond // until one that was about to open is counted
+	learning = 11 * time.Second       // until the statistics know of one: they are gathered every 5 s
+	ending   = 40 * time.Second       // until one ends that was told to: the broker gives its program 30 s
+)
 
 var errStillOpen = errors.New("connections are still open")
 
-// end closes all connections of a user, and waits until none is left. One that was about to
-// open may show up late: none is left when there was none twice.
-func (p *Provider) end(ctx context.Context, as provider.Credential, doing, who string) error {
-	late := time.After(ending)
-	closed := false
-	for none := 0; ; {
+// busy refuses a user who has connections open.
+func (p *Provider) busy(ctx context.Context, as provider.Credential, doing, who string) error {
+	for began := time.Now(); ; {
 		open, err := p.connections(ctx, as, doing, who)
-		if none++; err == nil && open > 0 {
-			none = 0
+		if err != nil || len(open) == 0 {
+			return err
+		}
+		sure, err := p.known(ctx, as, doing, open)
+		if err != nil {
+			return err
+		}
+		if len(sure) > 0 {
+			return &provider.Error{Provider: name, Doing: doing, Kind: provider.Refused, Err: fmt.Errorf("%s is in use: %d connections are open", who, len(open)),
+				Hint: "its password would change; stop what uses it, or keep the key that is in use"}
+		}
+		if time.Since(began) > learning {
+			return nil
+		}
+		if err := pause(ctx, doing, time.Second); err != nil {
+			return err
+		}
+	}
+}
+
+// end closes the connections that a user has opened with a password that is not accepted any
+// more, and waits until they have ended. If it has another, those that are opened later are
+// that one's.
+func (p *Provider) end(ctx context.Context, as provider.Credential, doing, who string, another bool) error {
+	told, closed := map[string]bool{}, false
+	fresh := func(n string) bool { return !told[n] }
+	for began := time.Now(); ; {
+		open, err := p.connections(ctx, as, doing, who)
+		settled := time.Since(began) > settling
+		switch {
+		case err != nil:
+		case settled && another:
+			open = slices.DeleteFunc(open, fresh)
+		case slices.ContainsFunc(open, fresh):
 			_, _, err = p.ask(ctx, as, doing, http.MethodDelete, connectionsOf(who), nil, http.Header{"X-Reason": {"the password was replaced"}})
+			for _, n := range open {
+				told[n] = true
+			}
+			closed = closed || err == nil
+		}
+		if err == nil && time.Since(began) > learning {
+			open, err = p.known(ctx, as, doing, open)
 		}
 		if err != nil && closed {
 			return web.Afterwards("connections were closed", err)
 		}
-		if err != nil {
+		if err != nil || settled && len(open) == 0 {
 			return err
 		}
-		closed = closed || open > 0
-		if none == 2 {
-			return nil
+		if time.Since(began) > ending {
+			return &provider.Error{Provider: name, Doing: doing, Kind: provider.Unclear, Err: fmt.Errorf("%w: %d of %s after %v", errStillOpen, len(open), who, ending)}
 		}
-		select {
-		case <-ctx.Done():
-			return &provider.Error{Provider: name, Doing: doing, Kind: provider.Unclear, Err: ctx.Err()}
-		case <-late:
-			return &provider.Error{Provider: name, Doing: doing, Kind: provider.Unclear, Err: fmt.Errorf("%w: %d of %s after %v", errStillOpen, open, who, ending)}
-		case <-time.After(100 * time.Millisecond):
+		if err := pause(ctx, doing, looking); err != nil {
+			return err
 		}
+	}
+}
+
+// pause waits for a time.
+func pause(ctx context.Context, doing string, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return &provider.Error{Provider: name, Doing: doing, Kind: provider.Unclear, Err: ctx.Err()}
+	case <-time.After(d):
+		return nil
 	}
 }

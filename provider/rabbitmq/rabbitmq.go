@@ -147,7 +147,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 		return err
 	}
 	if who == provider.User(other) {
-		return p.end(ctx, as, "close the connections of "+who, who)
+		return p.end(ctx, as, "close the connections of "+who, who, true)
 	}
 	u, err := p.user(ctx, as, doing, who)
 	if err != nil {
@@ -158,7 +158,7 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 			return err
 		}
 	}
-	return web.Afterwards("it has no password any more", p.end(ctx, as, doing, who))
+	return web.Afterwards("it has no password any more", p.end(ctx, as, doing, who, false))
 }
 
 // saltSize is how many bytes come before a hash.
@@ -219,12 +219,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err := p.alike(ctx, as, doing, u, to); err != nil {
 		return provider.Plan{}, web.Beforehand(err)
 	}
-	open, err := p.connections(ctx, as, doing, to)
-	if err == nil && open > 0 {
-		err = &provider.Error{Provider: name, Doing: doing, Kind: provider.Refused, Err: fmt.Errorf("%s is in use: %d connections are open", to, open),
-			Hint: "its password would change; stop what uses it, or keep the key that is in use"}
-	}
-	return provider.Plan{}, web.Beforehand(err)
+	return provider.Plan{}, web.Beforehand(p.busy(ctx, as, doing, to))
 }
 
 // alike refuses a successor that is not there, or can do other things than the one before.

@@ -3,12 +3,19 @@ package rabbitmq_test
 import (
 	"crypto/rand"
 	"errors"
+	"io"
 	"maps"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
+
+	amqp "github.com/rabbitmq/amqp091-go"
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/providertest"
@@ -22,6 +29,10 @@ const host = daemon.Host
 // TestRabbitMQ starts the server that all the tests share.
 func TestRabbitMQ(t *testing.T) {
 	s := rabbitserver.Start(t)
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	waiting.Go(func() { t.Run("frozen", func(t *testing.T) { testFrozen(t, s) }) })
+	waiting.Go(func() { t.Run("counted for ever", func(t *testing.T) { testCountedForEver(t, s) }) })
 	for _, test := range []struct {
 		name string
 		run  func(*testing.T, *rabbitserver.Server)
@@ -107,6 +118,77 @@ func testNames(t *testing.T, s *rabbitserver.Server) {
 	}
 }
 
+// A program that does not answer is given half a minute by the broker to close its connection.
+func testFrozen(t *testing.T, s *rabbitserver.Server) {
+	if testing.Short() {
+		t.Skip("it waits for half a minute")
+	}
+	p := rabbitmq.New(nil)
+	old := s.Two(t)
+	frozen := make(chan struct{})
+	conn := must(s.LoginOver(old, func(c net.Conn) net.Conn { return freezing{c, frozen} }))(t)
+	defer conn.Close()
+	defer close(frozen)
+	next := must(p.Make(t.Context(), old))(t)
+	if err := errors.Join(p.Apply(t.Context(), s.Admin, old, next), p.Revoke(t.Context(), s.Admin, old, next)); err != nil {
+		t.Fatal(err)
+	}
+	if left := s.Sessions(t, old.ID); left != "" {
+		t.Errorf("it goes on: %s", left)
+	}
+}
+
+// freezing is a connection from which nothing is read, once it is open, until it ends.
+type freezing struct {
+	net.Conn
+	end chan struct{}
+}
+
+func (f freezing) Read(b []byte) (int, error) {
+	n, err := f.Conn.Read(b)
+	// A method of the class connection, in a frame of its own: that it shall be closed.
+	if n > 10 && b[0] == 1 && b[8] == 10 && b[10] == 50 {
+		<-f.end
+	}
+	return n, err
+}
+
+// A connection that has ended may be counted for ever. It is told from one that is open.
+func testCountedForEver(t *testing.T, s *rabbitserver.Server) {
+	p, old := rabbitmq.New(nil), s.Two(t)
+	broker, err := url.Parse(old.Params["url"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := httputil.NewSingleHostReverseProxy(broker)
+	proxy.ModifyResponse = func(r *http.Response) error {
+		if r.Request.Method == http.MethodGet && strings.HasPrefix(r.Request.URL.Path, "/api/connections/username/") {
+			r.Body.Close()
+			b := `[{"name":"127.0.0.1:1 -> 127.0.0.1:2","user":"gone"}]`
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(b)), int64(len(b))
+			r.Header.Set("Content-Length", strconv.Itoa(len(b)))
+		}
+		return nil
+	}
+	before := httptest.NewServer(proxy)
+	defer before.Close()
+	admin := s.Admin
+	admin.Params = maps.Clone(admin.Params)
+	old.Params["url"], admin.Params["url"] = before.URL, before.URL
+	var both sync.WaitGroup
+	defer both.Wait()
+	both.Go(func() {
+		if _, err := p.Plan(t.Context(), admin, old); err != nil {
+			t.Error(err)
+		}
+	})
+	both.Go(func() {
+		if err := p.Revoke(t.Context(), admin, old, old); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // In place, a connection goes on until the old password is revoked, and all end then.
 func testConnectionsInPlace(t *testing.T, s *rabbitserver.Server) {
 	p := rabbitmq.New(nil)
@@ -120,6 +202,25 @@ func testConnectionsInPlace(t *testing.T, s *rabbitserver.Server) {
 	if before.IsClosed() {
 		t.Error("a connection was closed early")
 	}
+	done := make(chan struct{})
+	var program sync.WaitGroup
+	defer program.Wait()
+	defer close(done)
+	program.Go(func() { // with the new one, that comes again at once
+		for {
+			conn, err := s.Login(next)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			select {
+			case <-done:
+				conn.Close()
+				return
+			case <-conn.NotifyClose(make(chan *amqp.Error, 1)):
+			}
+		}
+	})
 	if err := p.Revoke(t.Context(), s.Admin, old, next); err != nil {
 		t.Fatal(err)
 	}

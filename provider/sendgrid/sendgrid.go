@@ -259,7 +259,7 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 }
 
 // Issue makes a key with the scopes of the old one. The lineage is its name.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	const doing = "make a key"
 	k, err := p.find(ctx, admin, old)
 	if err != nil {
@@ -268,7 +268,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	a, err := p.send(ctx, admin, old, web.Call{Doing: doing, Method: http.MethodPost, Path: "/api_keys"}.With(struct {
 		Name   string   `json:"name"`
 		Scopes []string `json:"scopes"`
-	}{lineage, k.Scopes}))
+	}{lineage.String(), k.Scopes}))
 	if err != nil {
 		return provider.Credential{}, err
 	}

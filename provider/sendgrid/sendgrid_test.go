@@ -238,17 +238,17 @@ func TestPlan(t *testing.T) {
 
 func TestParity(t *testing.T) {
 	f := serve(t)
-	if _, err := sendgrid.New(nil).Issue(t.Context(), f.credential("admin"), f.credential("old"), "keywright-1"); err != nil {
+	if _, err := sendgrid.New(nil).Issue(t.Context(), f.credential("admin"), f.credential("old"), providertest.Lineage); err != nil {
 		t.Fatal(err)
 	}
-	if got := f.find("new1"); got.name != "keywright-1" || !slices.Equal(got.scopes, f.find("old").scopes) {
+	if got := f.find("new1"); got.name != providertest.Lineage.String() || !slices.Equal(got.scopes, f.find("old").scopes) {
 		t.Errorf("%+v", got)
 	}
 	f.widen = true
-	_, err := sendgrid.New(nil).Issue(t.Context(), f.credential("admin"), f.credential("old"), "keywright-2")
+	_, err := sendgrid.New(nil).Issue(t.Context(), f.credential("admin"), f.credential("old"), providertest.Lineage)
 	providertest.Quiet(t, err, provider.Malformed)
 	f.find("old").scopes = nil // a key would be made that may do everything
-	_, err = sendgrid.New(nil).Issue(t.Context(), f.credential("admin"), f.credential("old"), "keywright-3")
+	_, err = sendgrid.New(nil).Issue(t.Context(), f.credential("admin"), f.credential("old"), providertest.Lineage)
 	providertest.Quiet(t, err, provider.Unreached)
 	if n := f.Count("POST /v3/api_keys"); n != 2 {
 		t.Errorf("asked %d times", n)

@@ -243,14 +243,14 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 }
 
 // Issue makes a standard key. The lineage is its name.
-func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage string) (provider.Credential, error) {
+func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, lineage provider.Lineage) (provider.Credential, error) {
 	const doing = "make a key"
 	in, err := p.standard(ctx, admin, old)
 	if err != nil {
 		return provider.Credential{}, err
 	}
 	a, err := p.send(ctx, admin, web.Call{Doing: doing, Method: http.MethodPost, URL: p.IAM, Path: "/v1/Keys",
-		Body: []byte(url.Values{"AccountSid": {in}, "FriendlyName": {lineage}}.Encode())})
+		Body: []byte(url.Values{"AccountSid": {in}, "FriendlyName": {lineage.String()}}.Encode())})
 	if err != nil {
 		return provider.Credential{}, err
 	}

@@ -230,12 +230,12 @@ func TestPlan(t *testing.T) {
 func TestParity(t *testing.T) {
 	f := serve(t)
 	p := open(f.URL)
-	next, err := p.Issue(t.Context(), f.credential(admins), f.credential(olds), "keywright-1")
-	if err != nil || f.find(next.ID).name != "keywright-1" {
+	next, err := p.Issue(t.Context(), f.credential(admins), f.credential(olds), providertest.Lineage)
+	if err != nil || f.find(next.ID).name != providertest.Lineage.String() {
 		t.Errorf("%v", err)
 	}
 	f.find(olds).policy = map[string]any{"allow": []string{}}
-	_, err = p.Issue(t.Context(), f.credential(admins), f.credential(olds), "keywright-2")
+	_, err = p.Issue(t.Context(), f.credential(admins), f.credential(olds), providertest.Lineage)
 	providertest.Quiet(t, err, provider.Refused)
 	if n := f.Count("POST"); n != 1 {
 		t.Errorf("asked %d times", n)

@@ -80,6 +80,18 @@ func (p *program) run(ctx context.Context, within time.Duration, input []byte) e
 	return bare(err)
 }
 
+// check is an error if the program is not there, or is none.
+func (p *program) check() error {
+	if _, err := exec.LookPath(p.words[0]); err != nil {
+		var why *exec.Error
+		if errors.As(err, &why) {
+			err = why.Err
+		}
+		return fmt.Errorf("%w: %w", ErrNotStarted, bare(err))
+	}
+	return nil
+}
+
 // command is a program that passes the secret on.
 type command struct {
 	program *program
@@ -94,6 +106,14 @@ func (c *command) fail(err error) error {
 // Holds implements rotate.Consumer: nobody knows.
 func (c *command) Holds(ctx context.Context) (map[string]secret.Value, error) {
 	return nil, &Error{"read", c.program.words[0], "", rotate.ErrUnreadable}
+}
+
+// Check implements rotate.Checker: the program is there.
+func (c *command) Check(context.Context) error {
+	if err := c.program.check(); err != nil {
+		return c.fail(err)
+	}
+	return nil
 }
 
 // Deliver implements rotate.Consumer. It cannot look at what is there before.
@@ -135,6 +155,27 @@ type reloader struct {
 	reload *program // nil for none
 	ready  *program // nil for none
 	limits limits
+}
+
+// Check implements rotate.Checker: the place can be delivered to, and the programs are there.
+func (r *reloader) Check(ctx context.Context) error {
+	if c, ok := r.Consumer.(rotate.Checker); ok {
+		if err := c.Check(ctx); err != nil {
+			return err
+		}
+	}
+	for _, x := range []struct {
+		doing string
+		*program
+	}{{"reload with", r.reload}, {"wait for", r.ready}} {
+		if x.program == nil {
+			continue
+		}
+		if err := x.check(); err != nil {
+			return &Error{x.doing, x.words[0], "", err}
+		}
+	}
+	return nil
 }
 
 // Reload implements rotate.Reloader.

@@ -51,7 +51,8 @@
 //
 // A file is changed by replacing it, if it is still what was read, as package edit does:
 // all but the value stays as it is, mode and owner included. Other processes must not
-// replace it in the very moment between the last look at it and that.
+// replace it in the very moment between the last look at it and that; keywrights wait for
+// each other.
 package consumer
 
 import (
@@ -100,6 +101,10 @@ var (
 type World struct {
 	Disk durable.Disk // that files are on
 	HTTP *http.Client // whose transport services are reached over; nil for one of our own
+
+	// Lock keeps other keywrights from changing files until release is called: another key
+	// may stand in the same one. With nil, nobody is kept from it.
+	Lock func(ctx context.Context) (release func() error, err error)
 
 	// Auth returns the current version of a key, by its name ENV/NAME: a service is asked
 	// in its name. It is called whenever a place is looked at or delivered to, once, as the
@@ -153,7 +158,7 @@ func (w World) place(s Spec, text string, l limits) (c rotate.Consumer, dir stri
 	case s.Fields[0].Part == "":
 		return nil, "", &SpecError{text, "it does not say which part goes to " + s.Fields[0].Name}
 	case isFile:
-		return &file{w.Disk, s.Target, format, s.Fields}, filepath.Dir(s.Target), nil
+		return &file{w, s.Target, format, s.Fields}, filepath.Dir(s.Target), nil
 	}
 	return &remote{w, s}, "", nil
 }

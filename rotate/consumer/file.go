@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/internal/edit"
 	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/secret"
@@ -17,7 +16,7 @@ const maxFile = 16 << 20
 
 // file is a .env file, JSON or YAML.
 type file struct {
-	disk   durable.Disk
+	world  World
 	path   string
 	format string
 	fields []Field
@@ -44,7 +43,7 @@ func (f *file) open(ctx context.Context, doing string) (*opened, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, f.fail(doing, "", err)
 	}
-	original, err := edit.OpenOn(f.disk, f.path, maxFile)
+	original, err := edit.OpenOn(f.world.Disk, f.path, maxFile)
 	if err != nil {
 		return nil, f.fail(doing, "", err)
 	}
@@ -79,6 +78,33 @@ func (f *file) Holds(ctx context.Context) (map[string]secret.Value, error) {
 	return held, nil
 }
 
+// lock keeps other keywrights from files.
+func (f *file) lock(ctx context.Context) (release func() error, err error) {
+	if f.world.Lock == nil {
+		return func() error { return nil }, nil
+	}
+	return f.world.Lock(ctx)
+}
+
+// Check implements rotate.Checker: a new version can be made beside the file.
+func (f *file) Check(ctx context.Context) error {
+	const doing = "try to deliver to"
+	release, err := f.lock(ctx)
+	if err != nil {
+		return f.fail(doing, "", err)
+	}
+	defer release()
+	o, err := f.open(ctx, doing)
+	if err != nil {
+		return err
+	}
+	defer o.wipe()
+	if err := o.original.Replaceable(); err != nil {
+		return f.fail(doing, "", err)
+	}
+	return nil
+}
+
 // Deliver implements rotate.Consumer. Of a key's parts it looks at those that the spec
 // names. If the file could not be replaced, it is looked at once more whether it was.
 func (f *file) Deliver(ctx context.Context, from, to map[string]secret.Value) error {
@@ -90,6 +116,11 @@ func (f *file) Deliver(ctx context.Context, from, to map[string]secret.Value) er
 			}
 		}
 	}
+	release, err := f.lock(ctx)
+	if err != nil {
+		return &rotate.Untouched{Err: f.fail(doing, "", err)}
+	}
+	defer release() // it ends with the process at the latest
 	o, err := f.open(ctx, doing)
 	if err != nil {
 		return &rotate.Untouched{Err: err}

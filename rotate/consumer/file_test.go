@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -291,4 +293,106 @@ func TestFileChangedMeanwhile(t *testing.T) {
 			t.Errorf("got %q, want %q", got, others)
 		}
 	}
+}
+
+// renames does something before a new version takes its place.
+type renames struct {
+	durable.Machine
+	do func()
+}
+
+func (r renames) Rename(from, to string) error {
+	r.do()
+	return r.Machine.Rename(from, to)
+}
+
+// TestFileTwoAtOnce: of two deliveries to one file, of different keys, each is there in the
+// end, and neither takes what the other has begun for left over.
+func TestFileTwoAtOnce(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	write(t, path, "A=a\nB=b\n")
+	one := func(v string) map[string]secret.Value { return map[string]secret.Value{"value": secret.New([]byte(v))} }
+	lock := func(ctx context.Context) (func() error, error) {
+		return durable.Lock(ctx, filepath.Join(filepath.Dir(path), "lock"))
+	}
+	open := func(disk durable.Disk, name string) rotate.Consumer {
+		c, err := World{Disk: disk, Lock: lock}.Open("env:" + path + ",value=" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	second := make(chan error, 1)
+	first := open(durable.On(renames{do: func() {
+		go func() { second <- open(durable.Disk{}, "B").Deliver(t.Context(), one("b"), one("bb")) }()
+		select {
+		case err := <-second: // it was not kept out
+			second <- err
+		case <-time.After(300 * time.Millisecond):
+		}
+	}}), "A")
+	if err := errors.Join(first.Deliver(t.Context(), one("a"), one("aa")), <-second); err != nil {
+		t.Error(err)
+	}
+	if got := read(t, path); got != "A=aa\nB=bb\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestFileLocked: what cannot be locked is not changed.
+func TestFileLocked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "file")
+	write(t, path, "A=a\nB=b\n")
+	busy := errors.New("somebody has it")
+	c, err := World{Lock: func(context.Context) (func() error, error) { return nil, busy }}.Open("env:" + path + ",id=A,secret=B")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Deliver(t.Context(), pair("a", "b"), pair("c", "d")); !errors.Is(err, busy) || !errors.As(err, new(*rotate.Untouched)) {
+		t.Error(err)
+	}
+	if got := read(t, path); got != "A=a\nB=b\n" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// closed is a directory in which nothing can be made.
+type closed struct{ durable.Machine }
+
+func (closed) CreateTemp(dir, pattern string) (durable.Handle, error) {
+	return nil, &fs.PathError{Op: "open", Path: filepath.Join(dir, pattern), Err: fs.ErrPermission}
+}
+
+// TestCheck: what a delivery would fail for is known beforehand, and looking leaves nothing.
+func TestCheck(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	write(t, path, "A=a\n")
+	here, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := filepath.Join(dir, "gone")
+	for _, c := range []struct {
+		disk durable.System
+		spec string
+		want error
+	}{
+		{durable.Machine{}, "env:" + path + ",value=A", nil},
+		{durable.Machine{}, "env:" + path + ",value=A,reload=" + here + ",ready=" + here, nil},
+		{durable.Machine{}, "command:" + here, nil},
+		{closed{}, "env:" + path + ",value=A", fs.ErrPermission},
+		{closed{}, "env:" + path + ",value=A,reload=" + here, fs.ErrPermission},
+		{durable.Machine{}, "env:" + path + ",value=B", edit.ErrAbsent},
+		{durable.Machine{}, "env:" + path + ",value=A,reload=" + gone, ErrNotStarted},
+		{durable.Machine{}, "env:" + path + ",value=A,ready=" + gone, ErrNotStarted},
+		{durable.Machine{}, "command:" + gone, ErrNotStarted},
+		{durable.Machine{}, "command:" + path, ErrNotStarted},
+	} {
+		err := opens(t, durable.On(c.disk), c.spec).(rotate.Checker).Check(t.Context())
+		if !errors.Is(err, c.want) || (err == nil) != (c.want == nil) || err != nil && !errors.As(err, new(*Error)) {
+			t.Errorf("%s: %v", c.spec, err)
+		}
+	}
+	only(t, path)
 }

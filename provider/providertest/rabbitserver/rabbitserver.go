@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
 
@@ -227,8 +228,19 @@ func (s *Server) Two(t *testing.T) provider.Credential {
 
 // Login opens a connection with nothing of ours in between.
 func (s *Server) Login(c provider.Credential) (*amqp.Connection, error) {
+	return s.LoginOver(c, func(conn net.Conn) net.Conn { return conn })
+}
+
+// LoginOver opens a connection over what over makes of one.
+func (s *Server) LoginOver(c provider.Credential, over func(net.Conn) net.Conn) (*amqp.Connection, error) {
 	u := url.URL{Scheme: "amqp", Host: net.JoinHostPort(daemon.Host, s.AMQP), User: url.UserPassword(c.ID, password(c)), Path: "/"}
-	return amqp.Dial(u.String())
+	return amqp.DialConfig(u.String(), amqp.Config{Locale: "en_US", Heartbeat: 10 * time.Second, Dial: func(network, addr string) (net.Conn, error) {
+		conn, err := amqp.DefaultDial(30*time.Second)(network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return over(conn), nil
+	}})
 }
 
 // Sessions is what the server itself says of the connections of a user; empty if there are
