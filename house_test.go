@@ -21,7 +21,7 @@ const module = "github.com/keywright/keywright"
 // docs/design.md, and almost none is ever worth adding upwards.
 var mayImport = map[string][]string{
 	".":   {"cmd"},
-	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/backup", "keystore/keychain", "internal/harden", "internal/launch", "provider", "provider/approle", "provider/aws", "provider/bearer", "provider/binance", "provider/bybit", "provider/cloudflare", "provider/deploykey", "provider/deribit", "provider/github", "provider/gitlab", "provider/guided", "provider/kucoin", "provider/local", "provider/mariadb", "provider/okta", "provider/okx", "provider/openai", "provider/postgres", "provider/rabbitmq", "provider/redis", "provider/sendgrid", "provider/sshkey", "provider/twilio", "rotate", "rotate/consumer", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/held", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
+	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/backup", "keystore/keychain", "internal/harden", "internal/launch", "provider", "provider/approle", "provider/aws", "provider/bearer", "provider/binance", "provider/bybit", "provider/cloudflare", "provider/deploykey", "provider/deribit", "provider/gcp", "provider/github", "provider/gitlab", "provider/guided", "provider/kucoin", "provider/local", "provider/mariadb", "provider/okta", "provider/okx", "provider/openai", "provider/postgres", "provider/rabbitmq", "provider/redis", "provider/sendgrid", "provider/sshkey", "provider/twilio", "rotate", "rotate/consumer", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/held", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
 
 	"scan":             {"secret"},
 	"scan/held":        {"scan", "scan/proof", "secret"},
@@ -57,6 +57,7 @@ var mayImport = map[string][]string{
 	"provider/kucoin":       {"provider", "provider/exchange", "provider/web", "secret"},
 	"provider/okx":          {"provider", "provider/exchange", "provider/web", "secret"},
 	"provider/aws":          {"provider", "provider/web", "secret"},
+	"provider/gcp":          {"provider", "provider/web", "secret"},
 	"provider/gitlab":       {"provider", "provider/web", "secret"},
 	"provider/deploykey":    {"provider", "provider/web", "secret"},
 	"provider/cloudflare":   {"provider", "provider/web", "secret"},

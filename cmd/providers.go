@@ -16,6 +16,7 @@ import (
 	"github.com/keywright/keywright/provider/cloudflare"
 	"github.com/keywright/keywright/provider/deploykey"
 	"github.com/keywright/keywright/provider/deribit"
+	"github.com/keywright/keywright/provider/gcp"
 	"github.com/keywright/keywright/provider/github"
 	"github.com/keywright/keywright/provider/gitlab"
 	"github.com/keywright/keywright/provider/guided"
@@ -43,6 +44,7 @@ func providers() []provider.Provider {
 		cloudflare.New(nil),
 		deploykey.New(nil),
 		deribit.New(nil),
+		gcp.New(nil),
 		github.New(nil),
 		gitlab.New(nil),
 		kucoin.New(nil),

@@ -38,9 +38,9 @@ func providersPage() string {
 			parts = append(parts, part.Name)
 		}
 		for way, there := range map[string]bool{
-			"alive or dead can be told": is[provider.Verifier](p), "keys can be listed": is[provider.Lister](p),
+			"alive or dead can be told": is[provider.Verifier](p) && !info.Mute, "alive can be told": info.Mute, "keys can be listed": is[provider.Lister](p),
 			"looks beforehand": is[provider.Planner](p), "an old key can be disabled first": is[provider.Disabler](p),
-			"when a key was used last is told": info.Uses,
+			"when a key was used last is told": info.Uses, "having a key is enough to end it, if it may": info.Itself,
 		} {
 			if there {
 				ways = append(ways, way)
@@ -58,6 +58,9 @@ func providersPage() string {
 		}
 		if info.Nonce {
 			row("never tried while it is in use", "a call disturbs its user")
+		}
+		if info.Mute {
+			row("never called dead", "a key that has ended is refused as others are")
 		}
 		row("a revocation", info.Revoking)
 		if l := info.Lingers; l.What != "" {

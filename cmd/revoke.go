@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/keywright/keywright/audit"
+	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/rotate"
 	"github.com/keywright/keywright/scan"
@@ -20,6 +22,7 @@ import (
 // revokeOptions are the flags of revoke, as they were typed.
 type revokeOptions struct {
 	finding string
+	params  []string
 	yes     bool
 }
 
@@ -28,7 +31,8 @@ that is nobody's key here, but that whoever finds it can use. The repository is
 scanned again for it; what is not found there any more is not revoked. That it
 is revoked can't be undone; what else the provider does, as to tell its owner,
 is said before it is asked to. 'keywright providers' lists where that can be
-done; a token of a server whose address is not known can't be revoked so.
+done. A token of a server of your own is revoked there if --param says where
+that is, as 'keywright set' takes it; never at an address that was found.
 
 A key of your own is replaced instead: keywright rotate.
 `
@@ -36,11 +40,12 @@ A key of your own is replaced instead: keywright rotate.
 func newRevoke(term *terminal, scanning scanFunc) *cobra.Command {
 	var o revokeOptions
 	c := &cobra.Command{
-		Use:     "revoke --finding FINGERPRINT [PATH]",
-		Short:   "Revoke a leaked token that a scan found",
-		Long:    revokeLong,
-		Example: "  keywright revoke --finding k1:31b2e624cf1225505688356a3797c011",
-		Args:    atMostOneArg("the path that was scanned"),
+		Use:   "revoke --finding FINGERPRINT [PATH]",
+		Short: "Revoke a leaked token that a scan found",
+		Long:  revokeLong,
+		Example: `  keywright revoke --finding k1:31b2e624cf1225505688356a3797c011
+  keywright revoke --finding k1:31b2e6… --param url=https://vault.test:8200`,
+		Args: atMostOneArg("the path that was scanned"),
 		RunE: func(c *cobra.Command, args []string) error {
 			if err := checkEmpty(c.Flags()); err != nil {
 				return err
@@ -49,6 +54,7 @@ func newRevoke(term *terminal, scanning scanFunc) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&o.finding, "finding", "", "the `FINGERPRINT` that the report names it by")
+	c.Flags().StringArrayVar(&o.params, "param", nil, "`NAME=VALUE` that its service must know: where its\nserver is (may be repeated)")
 	c.Flags().BoolVar(&o.yes, "yes", false, "do not ask")
 	return c
 }
@@ -80,7 +86,30 @@ func runRevoke(ctx context.Context, term *terminal, scanning scanFunc, o revokeO
 	if !ok {
 		return hintedError{fmt.Errorf("keywright cannot revoke a %s by having it", f.Rule.Title), f.Rule.Fix}
 	}
+	if err := place(p, &c, o.params); err != nil {
+		return err
+	}
 	return revokeFinding(ctx, term, o, f, p, c)
+}
+
+// place adds parameters that the user gives to a credential that was found.
+func place(p provider.Provider, c *provider.Credential, params []string) error {
+	info := p.Info()
+	given := keystore.Key{Params: maps.Clone(c.Params)}
+	for _, text := range params {
+		name, value, _ := strings.Cut(text, "=")
+		if value == "" || !slices.ContainsFunc(info.Params, func(p provider.Param) bool { return p.Name == name }) {
+			return usagef("docs/providers.md names those of "+info.Name, "--param: %s is not a parameter of %s, with its value", quote(text), info.Name)
+		}
+	}
+	(&details{params: params}).setParams(&given)
+	c.Params = given.Params
+	for _, param := range info.Params {
+		if param.Server && param.Required && c.Params[param.Name] == "" {
+			return hintedError{fmt.Errorf("it is a %s, and where that is accepted is not known", info.Title), "say it: --param " + param.Name + "=…, " + param.Meaning}
+		}
+	}
+	return nil
 }
 
 // possessed is a provider at which whoever has what was found can revoke it, and the
@@ -102,6 +131,9 @@ func possessed(all []provider.Provider, f *scan.Finding) (provider.Provider, pro
 func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.Finding, p provider.Provider, c provider.Credential) error {
 	v := p.(provider.Verifier)
 	again := "keywright revoke --finding " + f.Fingerprint
+	for _, text := range o.params {
+		again += " --param " + text
+	}
 	before, err := patiently(ctx, term, again, func() (provider.Probe, error) { return v.Verify(ctx, c) })
 	if err != nil {
 		return err
@@ -112,7 +144,7 @@ func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.
 	}
 	if before.State == provider.Dead {
 		fmt.Fprintf(term.out, "%s takes it for no token that is valid (%s); nothing was done\n", p.Info().Title, escaped(before.Code))
-		if others := p.Info().Others; others != "" {
+		if others := p.Info().Others; others != "" && len(o.params) == 0 {
 			fmt.Fprintln(term.out, "  it may be of", others+", which was not asked")
 		}
 		return nil
@@ -192,20 +224,22 @@ func notBefore(at time.Time, again string, err error) error {
 }
 
 // watch tries what was revoked until it was refused several times. That shows that it is
-// dead only if it was seen alive before. Again is the command that looks what it is later.
+// dead only if it was seen alive before, and never at a provider that is mute. Again is the
+// command that looks what it is later.
 func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.Credential, at provider.Info, alive bool, again string) error {
 	said, refused := "", 0
 	for end := time.Now().Add(at.Propagation + rotate.Apart(at)); ; {
 		probe, err := v.Verify(ctx, c)
 		after, _ := throttled(probe, err)
 		apart := max(rotate.Apart(at), after)
+		no := probe.State == provider.Dead || at.Mute && probe.State == provider.Unknown
 		var note string
 		switch {
 		case err != nil:
 			refused, note = 0, err.Error()
-		case probe.State == provider.Dead && !alive:
+		case no && !alive:
 			return hintedError{fmt.Errorf("it is refused now (%s), and was not seen alive before: whether it ever was this provider's is not known", probe.Code), "if it may be of another server, revoke it there"}
-		case probe.State == provider.Dead:
+		case no:
 			refused++
 			note = fmt.Sprintf("refused %d of %d times: %s", refused, rotate.Refusals, probe.Code)
 		default:
@@ -214,6 +248,9 @@ func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
+		case refused == rotate.Refusals && at.Mute:
+			fmt.Fprintf(term.out, "it is refused now: %s; others are refused so, too, and it is not called dead\n", escaped(probe.Code))
+			return nil
 		case refused == rotate.Refusals:
 			fmt.Fprintf(term.out, "it is dead: refused %d times: %s\n", rotate.Refusals, escaped(probe.Code))
 			return nil

@@ -3,6 +3,8 @@ package cmd
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -22,11 +24,12 @@ type issuer struct {
 	busy     int  // times that it wants to be left alone, each call
 	after    time.Duration
 	asked    map[string]int
+	mute     bool // it refuses what is dead as it refuses others
 	revoked  int
 }
 
 func (i *issuer) Info() provider.Info {
-	return provider.Info{Name: "issuer", Parts: []provider.Part{{Name: "token"}}, Revoking: "Its owner is told."}
+	return provider.Info{Name: "issuer", Parts: []provider.Part{{Name: "token"}}, Revoking: "Its owner is told.", Mute: i.mute}
 }
 
 // throttled reports whether a call comes too early.
@@ -50,6 +53,9 @@ func (i *issuer) Verify(context.Context, provider.Credential) (provider.Probe, e
 	}
 	if i.alive {
 		return provider.Probe{State: provider.Alive, Code: "200", Who: provider.Identity{Account: "ada"}}, nil
+	}
+	if i.mute {
+		return provider.Probe{State: provider.Unknown, Code: "401"}, nil
 	}
 	return provider.Probe{State: provider.Dead, Code: "401"}, nil
 }
@@ -84,6 +90,9 @@ func TestRevokeFinding(t *testing.T) {
 		{"alive", &issuer{alive: true}, "it is dead: refused 3 times: 401", false, 1},
 		{"dead", &issuer{}, "takes it for no token that is valid (401); nothing was done", false, 0},
 		{"never seen alive", &issuer{alive: true, coy: true}, "the provider says that it is done", true, 1},
+		{"mute", &issuer{alive: true, mute: true}, "it is refused now: 401; others are refused so, too", false, 1},
+		{"mute, and never seen alive", &issuer{mute: true}, "the provider says that it is done", true, 1},
+		{"mute, and immortal", &issuer{alive: true, mute: true, immortal: true}, "the provider says that it is done", true, 1},
 		{"weak", &issuer{alive: true, weak: true}, "alive", true, 0},
 		{"immortal", &issuer{alive: true, immortal: true}, "the provider says that it is done", true, 1},
 	} {
@@ -224,8 +233,8 @@ func TestWatch(t *testing.T) {
 func TestPossessed(t *testing.T) {
 	for rule, want := range map[string]string{
 		"github-pat": "github", "slack-bot-token": "slack", "huggingface-token": "huggingface",
-		"gitlab-pat": "gitlab", "aws-access-key": "aws",
-		"slack-webhook": "", "slack-signing-secret": "", "okta-token": "", "stripe-secret-key": "", "sendgrid-api-key": "", "vault-service-token": "", "no-such-rule": "",
+		"gitlab-pat": "gitlab", "aws-access-key": "aws", "bybit-api-secret": "bybit",
+		"slack-webhook": "", "slack-signing-secret": "", "okta-token": "okta-token", "npm-token": "npm", "stripe-secret-key": "", "sendgrid-api-key": "", "vault-service-token": "vault-token", "vault-token-legacy": "openbao-token", "no-such-rule": "",
 	} {
 		f := &scan.Finding{Rule: &scan.Rule{ID: rule, Provider: "slack"}, Secret: secret.New([]byte("xyz")), Parts: []scan.Part{{Role: "id", Redacted: "AKIA", Public: true}}}
 		p, c, ok := possessed(providers(), f)
@@ -239,6 +248,36 @@ func TestPossessed(t *testing.T) {
 		f.Secret = secret.Value{}
 		if _, _, ok := possessed(providers(), f); ok {
 			t.Errorf("%s: a finding without its secret", rule)
+		}
+	}
+}
+
+// TestPlace: where a key is accepted is said by the user, and what is no parameter is refused.
+func TestPlace(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		params []string
+		want   map[string]string
+		hint   string
+	}{
+		{"vault-token", []string{"url=https://vault.test"}, map[string]string{"url": "https://vault.test"}, ""},
+		{"vault-token", nil, nil, "say it: --param url=…, the address of the server"},
+		{"vault-token", []string{"url="}, nil, "docs/providers.md names those of vault-token"},
+		{"vault-token", []string{"host=vault.test"}, nil, "docs/providers.md names those of vault-token"},
+		{"gitlab", []string{"url=https://git.test"}, map[string]string{"url": "https://git.test", "kept": "yes"}, ""},
+		{"gitlab", nil, map[string]string{"kept": "yes"}, ""},
+		{"slack", []string{"url=https://slack.test"}, nil, "docs/providers.md names those of slack"},
+	} {
+		var cred provider.Credential
+		if c.name == "gitlab" {
+			cred.Params = map[string]string{"kept": "yes"}
+		}
+		all := providers()
+		p := all[slices.IndexFunc(all, func(p provider.Provider) bool { return p.Info().Name == c.name })]
+		err := place(p, &cred, c.params)
+		_, hint, _ := explain(err)
+		if (err != nil) != (c.hint != "") || !strings.HasPrefix(hint, c.hint) || err == nil && !maps.Equal(cred.Params, c.want) {
+			t.Errorf("%s %v: %v, %v, %q", c.name, c.params, cred.Params, err, hint)
 		}
 	}
 }

@@ -32,7 +32,7 @@ func TestUnanswered(t *testing.T) {
 			}
 		}
 	}
-	if out, err := alone("Vq8tLx2-mZr4", "set", "dev/NPM", "--provider", "npm").CombinedOutput(); err != nil {
+	if out, err := alone("Vq8tLx2-mZr4", "set", "dev/PYPI", "--provider", "pypi").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	y := newTypist(t)
@@ -40,7 +40,7 @@ func TestUnanswered(t *testing.T) {
 	y.until("it runs")
 	defer program.Process.Kill()
 
-	rotation := y.start("rotate", "dev/NPM")
+	rotation := y.start("rotate", "dev/PYPI")
 	y.until("New value: ")
 	if err := rotation.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)

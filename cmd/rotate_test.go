@@ -100,7 +100,7 @@ func TestRotationsFit(t *testing.T) {
 // TestShortGrades: each grade has a few words of its own.
 func TestShortGrades(t *testing.T) {
 	said := map[string]rotate.Grade{}
-	for _, g := range []rotate.Grade{rotate.RefusedDead, rotate.Absent, rotate.Acknowledged, rotate.Said, rotate.NoProvider, rotate.RefusedUnseen, rotate.OutOfUse, rotate.Unended} {
+	for _, g := range []rotate.Grade{rotate.RefusedDead, rotate.Absent, rotate.Acknowledged, rotate.Said, rotate.NoProvider, rotate.RefusedUnseen, rotate.OutOfUse, rotate.RefusedMute, rotate.Unended} {
 		short := shortGrade(g)
 		if other, ok := said[short]; ok || len(short) > 30 || short == string(g) {
 			t.Errorf("%s: %q, as of %q", g, short, other)

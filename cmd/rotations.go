@@ -69,6 +69,8 @@ func shortGrade(g rotate.Grade) string {
 		return "old secret replaced"
 	case rotate.RefusedUnseen:
 		return "old key refused"
+	case rotate.RefusedMute:
+		return "old key refused, not proved"
 	case rotate.OutOfUse:
 		return "old key out of use"
 	case rotate.Unended:

@@ -34,11 +34,17 @@ const (
 // addresses, and with hosts at those that are found.
 func verifiable(all []provider.Provider, hosts bool) (some []provider.Provider) {
 	for _, p := range all {
-		if (is[provider.Recognizer](p) || hosts && is[provider.HostRecognizer](p)) && is[provider.Verifier](p) {
+		if (is[provider.Recognizer](p) && !placeless(p) || hosts && is[provider.HostRecognizer](p)) && is[provider.Verifier](p) {
 			some = append(some, p)
 		}
 	}
 	return some
+}
+
+// placeless reports whether somebody has to say at which server a provider's keys are
+// accepted.
+func placeless(p provider.Provider) bool {
+	return slices.ContainsFunc(p.Info().Params, func(param provider.Param) bool { return param.Server && param.Required })
 }
 
 // verifiers are the providers that the names of --verify stand for.

@@ -57,6 +57,9 @@ type Info struct {
 	Propagation time.Duration
 	// Nonce says that a probe of a key that is in use may disturb its user.
 	Nonce bool
+	// Mute says that what is dead is refused in words that others are refused in, too: none is
+	// ever called dead.
+	Mute bool
 	// Uses says that List tells when each credential was used last, if the credential that
 	// asks may know.
 	Uses bool
@@ -177,6 +180,8 @@ type Plan struct {
 	// Needs is what the user has to bring: "a code of the authenticator".
 	Needs []string
 	Notes []string
+	// Lingers is what outlives the old one, if that is known better than in general.
+	Lingers *Lingers `json:",omitempty"`
 	// LastUsed is when the old one was used last, as far as the provider tells. To look is
 	// a use, too, if it was done with the old one.
 	LastUsed time.Time `json:",omitzero"`
@@ -219,7 +224,8 @@ type Disabler interface {
 
 // Revoker ends a credential, for good, and what was opened with it where the provider
 // can: sessions, tokens. The other is the one that goes on being used, and is not
-// touched; zero if there is none. That it is gone already is no error. Of a credential
+// touched; zero if there is none. That it is gone already is no error, except at one that is
+// mute. Of a credential
 // whose secret is not known, ID names it. One that died when the other was born may have
 // left sessions: those that began before the other's Since are ended, or all of them if
 // that is not known.

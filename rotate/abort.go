@@ -136,14 +136,14 @@ func (w *work) accepted(ctx context.Context) (result, error) {
 		return result{note: "the old key is " + string(old.State)}, nil
 	case w.Now().Before(w.j.enabled().Add(w.p.Info().Propagation)):
 		return result{until: w.Now().Add(w.apart()), note: fmt.Sprintf("the old key is %s (%s), and was just enabled", old.State, old.Code)}, nil
-	case old.State != provider.Dead:
+	case !w.refused(old):
 		return result{}, fmt.Errorf("the old key is %s (%s)", old.State, old.Code)
 	case w.j.relied(), w.j.RevokeFirst:
 		return result{}, dead
 	}
 	if w.j.New != 0 {
 		next, err := v.Verify(ctx, w.next)
-		lost := err == nil && next.State == provider.Dead
+		lost := err == nil && w.refused(next)
 		switch {
 		case w.no(askEndNew):
 			return result{}, dead

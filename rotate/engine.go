@@ -102,6 +102,9 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 			return nil, fmt.Errorf("rotate %s: %w", name, err)
 		}
 		j.Tried = []time.Time{now} // it may have been asked with the old key
+		if l := j.Plan.Lingers; l != nil {
+			j.Lingers = *l
+		}
 	}
 	if err := cmp.Or(w.mode(o), w.room()); err != nil {
 		return nil, fmt.Errorf("rotate %s: %w", name, err)

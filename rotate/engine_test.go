@@ -386,6 +386,31 @@ func (f ended) Revoke(ctx context.Context, a, c, other provider.Credential) erro
 	return fake{f.w}.Revoke(ctx, a, c, other)
 }
 
+// curt is one that refuses what is dead as it refuses others, also when that is to be ended
+// once more.
+type curt struct{ ended }
+
+func (f curt) Info() provider.Info {
+	i := f.ended.Info()
+	i.Mute = true
+	return i
+}
+
+func (f curt) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
+	p, err := f.ended.Verify(ctx, c)
+	if p.State == provider.Dead {
+		p.State = provider.Unknown
+	}
+	return p, err
+}
+
+func (f curt) Revoke(ctx context.Context, a, c, other provider.Credential) error {
+	if _, ok := f.w.alive[text(c.Parts)]; !ok {
+		return &provider.Error{Provider: "fake", Doing: "end it", Kind: provider.Forbidden}
+	}
+	return f.ended.Revoke(ctx, a, c, other)
+}
+
 // The consumers.
 
 type consumer struct {
@@ -522,7 +547,7 @@ func (w *world) check(id string) error {
 		bad("it is done, and the old key is the current one")
 	case j.Result == Aborted && now != "old":
 		bad("it was taken back, and the current key is %s", now)
-	case j.Result == Done && j.Grade != RefusedDead && (j.Grade != Said || slices.Contains(j.Steps, Step{Name: Prove})):
+	case j.Result == Done && j.Grade != RefusedDead && j.Grade != RefusedMute && (j.Grade != Said || slices.Contains(j.Steps, Step{Name: Prove})):
 		bad("the old key is dead, and the journal says %q", j.Grade)
 	case j.Result == Aborted && j.Grade != "":
 		bad("the old key lives, and the journal says %q", j.Grade)
@@ -557,6 +582,7 @@ var families = []struct {
 	{"issued, busy", func(w *world) provider.Provider { return busy{telling{lister{issuer{fake{w}}}}} }, Options{}, false},
 	{"busy, leaked", func(w *world) provider.Provider { return busy{telling{lister{issuer{fake{w}}}}} }, Options{Emergency: true}, false},
 	{"by hand, ended by having it", func(w *world) provider.Provider { return ended{guided{w}} }, Options{}, false},
+	{"by hand, ended by having it, and nobody says so", func(w *world) provider.Provider { return curt{ended{guided{w}}} }, Options{}, false},
 	{"by hand", func(w *world) provider.Provider { return guided{w} }, Options{}, false},
 	{"by hand, never tried while in use", func(w *world) provider.Provider { return counting{guided{w}} }, Options{}, false},
 	{"revoked first", func(w *world) provider.Provider { return anew{lister{issuer{fake{w}}}} }, Options{Emergency: true, RevokeFirst: true}, false},

@@ -67,6 +67,7 @@ func TestGrades(t *testing.T) {
 	}{
 		{"refused", listed, true, RefusedDead},
 		{"refused, and never seen alive", listed, false, RefusedUnseen},
+		{"refused, by one that does not say why", func(w *world) provider.Provider { return curt{ended{guided{w}}} }, true, RefusedMute},
 		{"absent from the list", func(w *world) provider.Provider { return vanishing{keeping{fake{w}}} }, true, Absent},
 		{"listed as out of use", func(w *world) provider.Provider { return keeping{fake{w}} }, true, OutOfUse},
 		{"acknowledged", func(w *world) provider.Provider { return acknowledging{unended{fake{w}}} }, true, Acknowledged},

@@ -111,6 +111,7 @@ const (
 	RefusedUnseen Grade = "refused as not valid; it was not seen alive before"
 	Absent        Grade = "absent from the provider's complete list"
 	OutOfUse      Grade = "listed by the provider as out of use"
+	RefusedMute   Grade = "refused, with the new one accepted beside it; its provider refuses others so, too"
 	Acknowledged  Grade = "the provider acknowledged its end; nobody looked"
 	Said          Grade = "somebody said that it was deleted; nobody looked"
 	NoProvider    Grade = "no provider knows it: only what it was given to does"

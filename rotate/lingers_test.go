@@ -1,6 +1,7 @@
 package rotate
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -17,6 +18,16 @@ func (l lasting) Info() provider.Info {
 	i := l.disabler.Info()
 	i.Lingers = provider.Lingers{What: "tokens that were got with it", Longest: l.longest}
 	return i
+}
+
+// knowing is one whose plan says what outlives a key.
+type knowing struct {
+	lasting
+	of provider.Lingers
+}
+
+func (k knowing) Plan(context.Context, provider.Credential, provider.Credential) (provider.Plan, error) {
+	return provider.Plan{Lingers: &k.of}, nil
 }
 
 // TestLingers: what outlives the old key is in the plan, and in the end with when it ends at
@@ -42,6 +53,19 @@ func TestLingers(t *testing.T) {
 			if j, _ = w.Journal(t.Context(), id); j.Lingers.What == "" || !j.LingersUntil.Equal(want) {
 				t.Errorf("%v: alive until %v, want %v", o, j.LingersUntil, want)
 			}
+		}
+	}
+	// A plan knows better.
+	for _, l := range []provider.Lingers{{}, {What: "batch tokens", Longest: time.Hour}} {
+		w := newWorld(t)
+		e, id := w.begun(func(w *world) provider.Provider {
+			return knowing{lasting{disabler{lister{issuer{fake{w}}}}, 0}, l}
+		}, Options{}, Revoke)
+		if err := w.drive(e, id); err != nil {
+			t.Fatal(err)
+		}
+		if j, _ := w.Journal(t.Context(), id); j.Lingers != l || j.LingersUntil.IsZero() != (l.Longest == 0) {
+			t.Errorf("%+v, until %v", j.Lingers, j.LingersUntil)
 		}
 	}
 	// Of a rotation that was taken back nothing outlives the old key.

@@ -31,6 +31,10 @@ func (w *work) parity(ctx context.Context) (result, error) {
 		return result{need: &Need{Question: question}}, nil
 	}
 	if w.j.Was == nil {
+		const question = "The new key may withdraw. Whether the old one may was not asked. Is it meant to?"
+		if next.Who.Withdraw && !w.yes(question) {
+			return result{need: &Need{Question: question}}, nil
+		}
 		return result{skipped: true, note: "the old key was not asked; of the new one: " + rights(next.Who)}, nil
 	}
 	if a, b := w.j.Was.Account, next.Who.Account; a != b && a != "" && b != "" {

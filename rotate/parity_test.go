@@ -191,7 +191,11 @@ func TestParityUnseen(t *testing.T) {
 	}
 	e, id := w.begunByHand(of, Parity)
 	o, err := e.Step(t.Context(), id, Answer{})
-	if err != nil || !strings.Contains(o.Note, "it may read, withdraw, from 192.0.2.1") {
+	if err != nil || o.Need == nil || !strings.Contains(o.Need.Question, "may withdraw") {
+		t.Fatalf("that it may withdraw is not asked about: %+v, %v", o, err)
+	}
+	o, err = e.Step(t.Context(), id, Answer{Yes: o.Need.Question})
+	if err != nil || o.Need != nil || !strings.Contains(o.Note, "it may read, withdraw, from 192.0.2.1") {
 		t.Errorf("%+v, %v", o, err)
 	}
 

@@ -19,7 +19,7 @@ func (w *work) prove(ctx context.Context) (result, error) {
 	if err != nil {
 		return w.notYet(fmt.Sprint("the old key: ", err), after(err))
 	}
-	if old.State != provider.Dead {
+	if !w.refused(old) {
 		w.j.Deaths = nil
 		return w.notYet(fmt.Sprintf("the old key is %s (%s)", old.State, old.Code), old.After)
 	}
@@ -31,11 +31,21 @@ func (w *work) prove(ctx context.Context) (result, error) {
 	if n := len(w.j.Deaths); n < Refusals {
 		return result{until: w.Now().Add(w.apart()), note: fmt.Sprintf("refused %d of %d times (%s)", n, Refusals, old.Code)}, nil
 	}
-	w.j.Grade = RefusedDead
-	if !w.j.Control { // the refusal proves less: it may always have been refused
+	switch {
+	case w.p.Info().Mute:
+		w.j.Grade = RefusedMute
+	case !w.j.Control: // the refusal proves less: it may always have been refused
 		w.j.Grade = RefusedUnseen
+	default:
+		w.j.Grade = RefusedDead
 	}
 	return result{note: "refused " + fmt.Sprint(Refusals) + " times: " + old.Code}, nil
+}
+
+// refused reports whether a key is refused as one that is dead. At a provider that is mute
+// others are, too.
+func (w *work) refused(p provider.Probe) bool {
+	return p.State == provider.Dead || w.p.Info().Mute && p.State == provider.Unknown
 }
 
 // proveAbsent looks whether the old key is gone from the provider's list. Without its id

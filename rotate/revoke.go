@@ -116,13 +116,31 @@ func (w *work) revoke(ctx context.Context) (_ result, err error) {
 	if w.j.RevokeFirst {
 		other = provider.Credential{}
 	}
-	if err := r.Revoke(ctx, w.admin, w.old, other); err != nil {
+	said, err := w.end(ctx, r, w.old, other)
+	if err != nil {
 		return result{}, err
 	}
 	if w.j.Revoked.IsZero() {
 		w.j.Revoked = w.Now().UTC()
 	}
-	return result{note: joined(used.note, "the provider says that it is done")}, nil
+	return result{note: joined(used.note, said)}, nil
+}
+
+// end has a key ended. One that has ended already, as by a process that died, is refused, and
+// a provider that is mute does not say why: that is no reason to stop, and no proof.
+func (w *work) end(ctx context.Context, r provider.Revoker, c, other provider.Credential) (said string, err error) {
+	err = r.Revoke(ctx, w.admin, c, other)
+	if err == nil {
+		return "the provider says that it is done", nil
+	}
+	v, ok := w.p.(provider.Verifier)
+	if !ok || !w.p.Info().Mute {
+		return "", err
+	}
+	if probe, looked := v.Verify(ctx, c); looked != nil || !w.refused(probe) {
+		return "", err
+	}
+	return "it may have ended before: it is refused, and the provider does not say why", nil
 }
 
 func joined(notes ...string) string {
@@ -254,5 +272,6 @@ func (w *work) revokeNew(ctx context.Context) (result, error) {
 	if err := w.begin(ctx); err != nil {
 		return result{}, err
 	}
-	return result{}, r.Revoke(ctx, w.admin, w.next, w.old)
+	said, err := w.end(ctx, r, w.next, w.old)
+	return result{note: said}, err
 }

@@ -7,6 +7,7 @@
 package approle
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,6 +26,8 @@ import (
 )
 
 const mounted = "approle"
+
+const tokens = "tokens that were got with it"
 
 // label is under what the lineage stands in the metadata of a secret id.
 const label = "keywright"
@@ -47,9 +50,11 @@ func (p *Provider) Info() provider.Info {
 			{Name: "mount", Meaning: "where the auth method is mounted", Default: mounted},
 			{Name: "namespace", Meaning: "the namespace of the auth method; none if it is not given"},
 		},
-		Admin:       "a token with the capability update on secret-id, secret-id/lookup, secret-id-accessor/lookup and secret-id-accessor/destroy of the role, and list on secret-id",
+		Admin: "a token with the capability update on secret-id, secret-id/lookup, secret-id-accessor/lookup and secret-id-accessor/destroy of the role, and list on secret-id; " +
+			"with read on the role, it is known until when tokens live; with sudo and list on auth/token/accessors, and update on auth/token/lookup-accessor and auth/token/revoke-accessor, too, " +
+			"those are ended that were got with a secret id of keywright's",
 		Propagation: 10 * time.Second, // standbys that answer reads follow in moments; no time is named
-		Lingers:     provider.Lingers{What: "tokens that were got with it, until the end that the role gives them"},
+		Lingers:     provider.Lingers{What: tokens + ", until the end that the role gives them"},
 		Sources: []string{
 			"https://openbao.org/api-docs/auth/approle/",
 			"https://openbao.org/api-docs/auth/token/",
@@ -64,14 +69,13 @@ func failed(doing string, kind provider.Kind, why string) *provider.Error {
 	return &provider.Error{Provider: "approle", Doing: doing, Kind: kind, Err: errors.New(why)}
 }
 
-// method is the path of the auth method.
-func method(at provider.Credential) string {
-	m := strings.Trim(at.Params["mount"], "/")
-	if m == "" {
-		m = mounted
-	}
-	return "auth/" + (&url.URL{Path: m}).EscapedPath()
+// mount is where the auth method is.
+func mount(at provider.Credential) string {
+	return "auth/" + cmp.Or(strings.Trim(at.Params["mount"], "/"), mounted)
 }
+
+// method is the path of the auth method.
+func method(at provider.Credential) string { return (&url.URL{Path: mount(at)}).EscapedPath() }
 
 // role is the path of the role.
 func role(doing string, at provider.Credential) (string, error) {
@@ -245,6 +249,16 @@ func (p *Provider) lookup(ctx context.Context, admin, c provider.Credential) (s 
 
 // List lists the secret ids of the role.
 func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]provider.Listed, error) {
+	ids, err := p.ids(ctx, admin, c)
+	var all []provider.Listed
+	for _, s := range ids {
+		all = append(all, provider.Listed{Identity: s.identity(), Created: s.Created})
+	}
+	return all, err
+}
+
+// ids are the secret ids of the role.
+func (p *Provider) ids(ctx context.Context, admin, c provider.Credential) ([]secretID, error) {
 	const doing = "list the secret ids"
 	at, err := role(doing, c)
 	if err != nil {
@@ -274,14 +288,14 @@ func (p *Provider) List(ctx context.Context, admin, c provider.Credential) ([]pr
 	case got.Data == nil:
 		return nil, failed(doing, provider.Unreached, "there is no list in it")
 	}
-	var all []provider.Listed
+	var all []secretID
 	for _, accessor := range got.Data.Keys {
 		s, found, err := p.lookup(ctx, admin, provider.Credential{ID: accessor, Params: c.Params})
 		if err != nil {
 			return nil, err
 		}
 		if found {
-			all = append(all, provider.Listed{Identity: s.identity(), Created: s.Created})
+			all = append(all, s)
 		}
 	}
 	return all, nil
@@ -294,32 +308,12 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if err != nil {
 		return provider.Plan{}, err
 	}
-	needs := map[string]string{
-		at + "/secret-id": "update", at + "/secret-id/lookup": "update",
-		at + "/secret-id-accessor/lookup": "update", at + "/secret-id-accessor/destroy": "update",
-	}
-	paths := slices.Sorted(maps.Keys(needs))
-	a, err := p.administer(ctx, admin, old, post(doing, "sys/capabilities-self", map[string][]string{"paths": paths}))
-	if err == nil {
-		err = a.Refusal()
-	}
-	var may map[string]json.RawMessage
-	if err == nil {
-		err = a.JSON(&may)
-	}
+	missing, err := p.missing(ctx, doing, admin, old, map[string][]string{
+		at + "/secret-id": {"update", "list"}, at + "/secret-id/lookup": {"update"},
+		at + "/secret-id-accessor/lookup": {"update"}, at + "/secret-id-accessor/destroy": {"update"},
+	})
 	if err != nil {
-		return provider.Plan{}, web.Beforehand(err)
-	}
-	var missing []string
-	for _, path := range paths {
-		var can []string
-		if err := json.Unmarshal(may[path], &can); err != nil {
-			return provider.Plan{}, failed(doing, provider.Unreached, "what came does not say what the token may do")
-		}
-		list := path != at+"/secret-id" || slices.Contains(can, "list")
-		if !slices.Contains(can, "root") && !(slices.Contains(can, needs[path]) && list) {
-			missing = append(missing, path)
-		}
+		return provider.Plan{}, err
 	}
 	if len(missing) > 0 {
 		e := failed(doing, provider.Forbidden, "the token to make changes with may not use "+strings.Join(missing, ", "))
@@ -334,7 +328,35 @@ func (p *Provider) Plan(ctx context.Context, admin, old provider.Credential) (pr
 	if s.TTL > 0 {
 		plan.Notes = append(plan.Notes, "the new one lives for "+(time.Duration(s.TTL)*time.Second).String())
 	}
-	return plan, nil
+	plan.Lingers, err = p.lingers(ctx, admin, old, s)
+	return plan, err
+}
+
+// missing are those paths at which a token has not all of the capabilities that are needed.
+func (p *Provider) missing(ctx context.Context, doing string, admin, at provider.Credential, needs map[string][]string) (missing []string, err error) {
+	paths := slices.Sorted(maps.Keys(needs))
+	a, err := p.administer(ctx, admin, at, post(doing, "sys/capabilities-self", map[string][]string{"paths": paths}))
+	if err == nil {
+		err = a.Refusal()
+	}
+	var may map[string]json.RawMessage
+	if err == nil {
+		err = a.JSON(&may)
+	}
+	if err != nil {
+		return nil, web.Beforehand(err)
+	}
+	for _, path := range paths {
+		var can []string
+		if err := json.Unmarshal(may[path], &can); err != nil {
+			return nil, failed(doing, provider.Unreached, "what came does not say what the token may do")
+		}
+		lacks := func(what string) bool { return !slices.Contains(can, what) }
+		if lacks("root") && slices.ContainsFunc(needs[path], lacks) {
+			missing = append(missing, path)
+		}
+	}
+	return missing, nil
 }
 
 // old reads the secret id that another is to be like.
@@ -400,7 +422,7 @@ func (p *Provider) Issue(ctx context.Context, admin, old provider.Credential, li
 	}, nil
 }
 
-// Revoke destroys a secret id. Tokens that were got with it live on until they end.
+// Revoke destroys a secret id, and ends the tokens that were got with it where that can be.
 func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	const doing = "destroy the secret id"
 	at, err := role(doing, c)
@@ -409,14 +431,21 @@ func (p *Provider) Revoke(ctx context.Context, admin, c, other provider.Credenti
 	}
 	s, found, err := p.lookup(ctx, admin, c)
 	switch {
-	case err != nil || !found:
+	case err != nil:
 		return err
-	case s.Accessor == other.ID:
+	case found && s.Accessor == other.ID:
 		return failed(doing, provider.Refused, "it is the one that goes on being used")
+	case found:
+		a, err := p.administer(ctx, admin, c, post(doing, at+"/secret-id-accessor/destroy", map[string]string{"secret_id_accessor": s.Accessor}))
+		if err == nil {
+			err = a.Done(http.StatusNoContent)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	a, err := p.administer(ctx, admin, c, post(doing, at+"/secret-id-accessor/destroy", map[string]string{"secret_id_accessor": s.Accessor}))
-	if err != nil {
-		return err
+	if err := p.endTokens(ctx, admin, c); err != nil {
+		return web.Afterwards("the secret id was destroyed", err)
 	}
-	return a.Done(http.StatusNoContent)
+	return nil
 }

@@ -23,19 +23,28 @@ var (
 )
 
 func TestConformance(t *testing.T) {
+	for page, ends := range map[string]bool{"approle": false, "approle, ending tokens": true} {
+		t.Run(page, func(t *testing.T) { conforms(t, page, ends) })
+	}
+}
+
+func conforms(t *testing.T, page string, ends bool) {
 	f := approletest.Serve(t, approletest.Marked)
+	f.Lists = ends
 	providertest.Provider(t, providertest.Subject{
 		Provider: approle.New(nil),
 		Admin:    f.Admin(),
 		New: func(t *testing.T) provider.Credential {
 			f.Lock()
-			f.IDs = f.IDs[max(0, len(f.IDs)-9):] // the list is read one by one
+			f.IDs = f.IDs[max(0, len(f.IDs)-9):] // the lists are read one by one
+			f.Of = map[string]approletest.Token{"another": {Path: "auth/token/create"}}
 			f.Unlock()
 			return f.Credential(f.Add())
 		},
 		Accepts:  func(t *testing.T, c provider.Credential) bool { return f.Accepts(c) },
 		DeadCode: "400 invalid role or secret ID",
 		ByID:     true,
+		Page:     page,
 		Addr:     f.Addr(),
 		At: func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
 			c.Params = approletest.Params(addr)

@@ -9,12 +9,14 @@ package bearer
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/keywright/keywright/provider"
@@ -26,25 +28,17 @@ import (
 // anybody said where it is from.
 const part = "value"
 
-// Provider is one of the services. It implements provider.Verifier, Revoker and Guide.
+// Provider is one of the services. It implements provider.Verifier, Recognizer, Revoker and
+// Guide.
 type Provider struct {
 	service
 	web web.Client
 }
 
-// recognizer is a Provider whose address is known, so that what a scan finds can be tried.
-type recognizer struct{ *Provider }
-
-// All returns the services, which use the transport of h, which may be nil. Those that
-// run at one address implement provider.Recognizer.
+// All returns the services, which use the transport of h, which may be nil.
 func All(h *http.Client) (all []provider.Provider) {
 	for _, s := range services() {
-		p := &Provider{s, web.New(s.name, h)}
-		if s.api == "" {
-			all = append(all, p)
-		} else {
-			all = append(all, recognizer{p})
-		}
+		all = append(all, &Provider{s, web.New(s.name, h)})
 	}
 	return all
 }
@@ -59,11 +53,15 @@ type service struct {
 
 	header string // that shows a token; "Authorization" if empty
 	scheme string // that stands before it
+	accept string // what is asked for; JSON if empty
 
 	whose request
 	says  identity
 	codes []web.Code // what whose says otherwise
+	mute  bool       // as of provider.Info.Mute
 
+	id      string  // a field of whose, if the call that ends a token names it so
+	list    request // of all tokens of its owner, where that alone says it
 	end     request
 	warning string // as of provider.Info.Revoking
 	delay   time.Duration
@@ -77,10 +75,9 @@ type service struct {
 type request struct {
 	method    string
 	at        string // the address, if it is another than the service's
-	path      string
-	anonymous bool // no header shows the token
-	body      func(token, client string) (kind string, body []byte)
-	client    string // the field of whose that says which client the token is of, if the body needs it
+	path      string // in which {token} stands for the token, and {id} for what the service calls it
+	anonymous bool   // no header shows the token
+	body      func(token, id string) (kind string, body []byte)
 	done      int    // the status of a good answer
 	yes       string // a field that is true in a good answer, where the status does not say it
 	says      string // a field that stands in every good answer
@@ -90,7 +87,7 @@ type request struct {
 type identity struct{ account, id, label, scopes, expires string }
 
 // object is a body in JSON with one field.
-func object(field string, list bool) func(token, client string) (string, []byte) {
+func object(field string, list bool) func(token, id string) (string, []byte) {
 	return func(token, _ string) (string, []byte) {
 		var value any = token
 		if list {
@@ -104,10 +101,10 @@ func object(field string, list bool) func(token, client string) (string, []byte)
 	}
 }
 
-func form(token, client string) (string, []byte) {
+func form(token, id string) (string, []byte) {
 	v := url.Values{"token": {token}}
-	if client != "" {
-		v.Set("client_id", client)
+	if id != "" {
+		v.Set("client_id", id)
 	}
 	return "application/x-www-form-urlencoded", []byte(v.Encode())
 }
@@ -115,17 +112,18 @@ func form(token, client string) (string, []byte) {
 // Info is what is known without asking.
 func (p *Provider) Info() provider.Info {
 	i := provider.Info{
-		Name: p.name, Title: p.title, Page: p.page, Others: p.others, Parts: []provider.Part{{Name: part}}, Itself: true,
+		Name: p.name, Title: p.title, Page: p.page, Others: p.others, Parts: []provider.Part{{Name: part}}, Itself: true, Mute: p.mute,
 		Propagation: p.delay, Revoking: p.warning, Sources: p.sources, Tested: "a fake of the documentation",
 	}
 	if p.api == "" {
-		i.Params = []provider.Param{{Name: "url", Meaning: p.param, Required: true}}
+		i.Params = []provider.Param{{Name: "url", Meaning: p.param, Required: true, Server: true}}
 	}
 	return i
 }
 
-// Recognize takes what the service's rules find, if it is a token that can be asked.
-func (p recognizer) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+// Recognize takes what the service's rules find, if it is a token that can be asked. Where
+// that runs at no address that is the same for everybody, whoever has it asked says where.
+func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
 	begins, ok := p.rules[rule]
 	token := parts["secret"]
 	if !ok || begins != nil && !slices.ContainsFunc(begins, func(b string) bool { return bytes.HasPrefix(token.Reveal(), []byte(b)) }) {
@@ -134,40 +132,32 @@ func (p recognizer) Recognize(rule string, parts map[string]secret.Value) (provi
 	return provider.Credential{Parts: map[string]secret.Value{part: token}}, true
 }
 
-// ask makes a call with a token.
-func (p *Provider) ask(ctx context.Context, doing string, r request, c provider.Credential, client string) (web.Answer, error) {
+// ask makes a call with a token, which the service may call by an id.
+func (p *Provider) ask(ctx context.Context, doing string, r request, c provider.Credential, id string) (web.Answer, error) {
 	incomplete := func(why string) (web.Answer, error) {
 		return web.Answer{}, &provider.Error{Provider: p.name, Doing: doing, Kind: provider.Incomplete, Err: errors.New(why)}
 	}
-	token, at := string(c.Part(part).Reveal()), r.at
-	if at == "" {
-		at = p.api
-	}
-	if at == "" {
-		at = c.Params["url"]
-	}
+	token := string(c.Part(part).Reveal())
+	at := cmp.Or(r.at, p.api, c.Params["url"])
 	switch {
 	case token == "":
 		return incomplete("the token itself is needed: nothing else names it")
 	case at == "":
 		return incomplete("the parameter url is missing: " + p.param)
 	}
-	h := http.Header{"Accept": {"application/json"}}
+	h := http.Header{"Accept": {cmp.Or(p.accept, "application/json")}}
 	if !r.anonymous {
-		name := p.header
-		if name == "" {
-			name = "Authorization"
-		}
-		h.Set(name, p.scheme+token)
+		h.Set(cmp.Or(p.header, "Authorization"), p.scheme+token)
 	}
 	var body []byte
 	if r.body != nil {
 		var kind string
-		kind, body = r.body(token, client)
+		kind, body = r.body(token, id)
 		h.Set("Content-Type", kind)
 		defer clear(body)
 	}
-	return p.web.Do(ctx, web.Call{Doing: doing, Method: r.method, URL: at, Path: r.path, Header: h, Body: body})
+	path := strings.NewReplacer("{token}", url.PathEscape(token), "{id}", url.PathEscape(id)).Replace(r.path)
+	return p.web.Do(ctx, web.Call{Doing: doing, Method: r.method, URL: at, Path: path, Header: h, Body: body})
 }
 
 // Verify asks whose a token is.
@@ -186,7 +176,8 @@ func (p *Provider) verify(ctx context.Context, c provider.Credential) (provider.
 		return probe, said, err
 	}
 	probe.State, probe.Who = provider.Alive, p.says.of(said)
-	if a.Status != p.whose.done || probe.Who.Account+probe.Who.ID+probe.Who.Label == "" || p.whose.yes != "" && said.Text(p.whose.yes) != "true" {
+	nobody := probe.Who.Account+probe.Who.ID+probe.Who.Label == "" && !said.Has(p.whose.says)
+	if a.Status != p.whose.done || nobody || p.whose.yes != "" && said.Text(p.whose.yes) != "true" {
 		return provider.Probe{}, nil, a.Failure(provider.Malformed, "", errors.New("it does not say whose it is"))
 	}
 	return probe, said, nil
@@ -202,25 +193,16 @@ func (i identity) of(s web.Said) provider.Identity {
 
 // Revoke ends a token with itself. It cannot be undone. That a token has ended already is
 // known by what the service says of it.
-func (p *Provider) Revoke(ctx context.Context, _, c, _ provider.Credential) error {
-	client := ""
-	if p.end.client != "" {
-		probe, said, err := p.verify(ctx, c)
-		switch {
-		case err != nil:
-			return web.Beforehand(err)
-		case probe.State == provider.Dead:
-			return nil
-		case !probe.State.Lives():
-			kind := provider.Refused
-			if probe.State == provider.Throttled {
-				kind = provider.Busy
-			}
-			return &provider.Error{Provider: p.name, Doing: "ask which client the token is of", Kind: kind, Code: probe.Code, After: probe.After}
-		}
-		client = said.Text(p.end.client)
+func (p *Provider) Revoke(ctx context.Context, admin, c, _ provider.Credential) error {
+	const doing = "revoke the token"
+	if _, err := provider.Acting(p, doing, admin, c); err != nil {
+		return err
 	}
-	a, err := p.ask(ctx, "revoke the token", p.end, c, client)
+	id, gone, err := p.called(ctx, c)
+	if err != nil || gone {
+		return err
+	}
+	a, err := p.ask(ctx, doing, p.end, c, id)
 	if err != nil {
 		return err
 	}
@@ -233,6 +215,76 @@ func (p *Provider) Revoke(ctx context.Context, _, c, _ provider.Credential) erro
 		return nil
 	}
 	return refusal
+}
+
+// called is what the service calls a token, if the call that ends it says that; gone, that the
+// token has ended already. Nothing is changed.
+func (p *Provider) called(ctx context.Context, c provider.Credential) (id string, gone bool, err error) {
+	if p.id == "" {
+		return "", false, nil
+	}
+	const doing = "ask what the token is called"
+	probe, said, err := p.verify(ctx, c)
+	switch {
+	case err != nil:
+		return "", false, web.Beforehand(err)
+	case probe.State == provider.Dead:
+		return "", true, nil
+	case probe.State == provider.Throttled:
+		return "", false, &provider.Error{Provider: p.name, Doing: doing, Kind: provider.Busy, Code: probe.Code, After: probe.After}
+	case p.list.path != "":
+		id, err = p.listed(ctx, doing, c)
+		return id, false, err
+	case !probe.State.Lives():
+		return "", false, &provider.Error{Provider: p.name, Doing: doing, Kind: provider.Refused, Code: probe.Code}
+	}
+	return said.Text(p.id), false, nil
+}
+
+// listed finds a token in the list of its owner's. The others are none of our business.
+func (p *Provider) listed(ctx context.Context, doing string, c provider.Credential) (id string, err error) {
+	a, err := p.ask(ctx, doing, p.list, c, "")
+	if err == nil {
+		err = a.Refusal()
+	}
+	var all []struct {
+		ID    string
+		Token struct {
+			Value web.Secret `json:"token"`
+		} `json:"access_token"`
+	}
+	if err == nil {
+		err = a.JSON(&all)
+	}
+	if err != nil {
+		return "", web.Beforehand(err)
+	}
+	token := c.Part(part).Reveal()
+	for _, one := range all {
+		switch {
+		case one.ID == "" || !shows(one.Token.Value.Reveal(), token):
+		case id != "":
+			return "", a.Failure(provider.Refused, "", errors.New("several tokens in the list look like it"))
+		default:
+			id = one.ID
+		}
+	}
+	if id == "" {
+		return "", a.Failure(provider.Refused, "", errors.New("it is not in the list of its owner's tokens"))
+	}
+	return id, nil
+}
+
+// shows reports whether what a list shows of a token is this one: all of it, or a beginning and
+// an end with asterisks between that hide the rest, and enough of both to tell it from others.
+func shows(listed, token []byte) bool {
+	const hidden, told = "**********", 6
+	before, after, part := bytes.Cut(listed, []byte(hidden))
+	if !part {
+		return len(listed) > 0 && bytes.Equal(listed, token)
+	}
+	own := len(bytes.TrimPrefix(before, []byte("HRKU-AA"))) + len(after)
+	return own >= told && len(before)+len(after) < len(token) && bytes.HasPrefix(token, before) && bytes.HasSuffix(token, after)
 }
 
 // ended is the error of an answer that does not say that the token was revoked.

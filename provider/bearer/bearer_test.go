@@ -182,7 +182,7 @@ func TestRevokeRefusals(t *testing.T) {
 		t.Run(fmt.Sprint(c.status), func(t *testing.T) {
 			each(t, func(t *testing.T, f *fake, p provider.Provider, one provider.Credential) {
 				f.answer = func(w http.ResponseWriter, r *http.Request) bool {
-					if r.Method+" "+r.URL.Path != f.end || f.end == f.whose {
+					if !f.ends(r.Method+" "+r.URL.Path, marked) || f.end == f.whose {
 						return false
 					}
 					w.WriteHeader(c.status)
@@ -192,6 +192,53 @@ func TestRevokeRefusals(t *testing.T) {
 				quiet(t, p.(provider.Revoker).Revoke(t.Context(), one, one, provider.Credential{}), c.kind)
 			})
 		})
+	}
+}
+
+// TestListed: of a list, the token that shows itself in it is taken, and none that could be
+// another.
+func TestListed(t *testing.T) {
+	twin := marked[:4] + "of another kind" + marked[6:]
+	for _, c := range contracts() {
+		if c.list == "" {
+			continue
+		}
+		for _, tt := range []struct {
+			name   string
+			masked int
+			live   []string // besides
+			absent bool
+			kind   provider.Kind // empty if it is ended
+		}{
+			{"whole", -1, []string{"HRKU-AAother", twin}, false, ""},
+			{"in part", 4, []string{"HRKU-AAother"}, false, ""},
+			{"in too small a part", 2, nil, false, provider.Refused},
+			{"in part, as another", 4, []string{twin}, false, provider.Refused},
+			{"not", -1, []string{"HRKU-AAother"}, true, provider.Refused},
+		} {
+			t.Run(tt.name, func(t *testing.T) {
+				f, addr := serve(t, c)
+				f.masked, f.tokens[marked], f.unlisted = tt.masked, true, tt.absent
+				for _, token := range tt.live {
+					f.tokens[token] = true
+				}
+				p, one := at(t, c.name, addr), c.credential(marked)
+				err := p.(provider.Revoker).Revoke(t.Context(), one, one, provider.Credential{})
+				if tt.kind != "" {
+					quiet(t, err, tt.kind)
+				} else if err != nil {
+					t.Error(err)
+				}
+				if f.tokens[marked] != (tt.kind != "") {
+					t.Errorf("it is alive: %v", f.tokens[marked])
+				}
+				for _, token := range tt.live {
+					if !f.tokens[token] {
+						t.Errorf("%s was ended", token)
+					}
+				}
+			})
+		}
 	}
 }
 
@@ -222,22 +269,22 @@ func TestRecognize(t *testing.T) {
 	for _, r := range rules.All() {
 		known[r.ID] = true
 	}
-	recognized := map[string][]string{
-		"buildkite-token": {"bkua_"}, "digitalocean-token": {"dop_v1_", "doo_v1_"}, "doppler-token": {"dp.st.", "dp.pt."}, "fastly-token": {""},
-		"huggingface-token": {"hf_"}, "huggingface-organization-token": {"api_org_"}, "slack-bot-token": {"xoxb-"}, "slack-user-token": {"xoxp-"},
-		"slack-legacy-token": {"xoxa-"}, "twitch-chat-password": {""}, "vercel-token": {"vcp_"}, "vercel-token-legacy": {""},
+	recognized := map[string][]string{ // by whom, and how they may begin
+		"buildkite-token": {"buildkite", "bkua_"}, "crates-io-token": {"cratesio", "cio"}, "digitalocean-token": {"digitalocean", "dop_v1_", "doo_v1_"},
+		"doppler-token": {"doppler", "dp.st.", "dp.pt."}, "fastly-token": {"fastly", ""}, "heroku-token": {"heroku", "HRKU-AA"}, "heroku-api-key": {"heroku", ""},
+		"huggingface-token": {"huggingface", "hf_"}, "huggingface-organization-token": {"huggingface", "api_org_"}, "npm-token": {"npm", "npm_"},
+		"okta-token": {"okta-token", "00"}, "perplexity-api-key": {"perplexity", "pplx-"},
+		"slack-bot-token": {"slack", "xoxb-"}, "slack-user-token": {"slack", "xoxp-"}, "slack-legacy-token": {"slack", "xoxa-"},
+		"twitch-chat-password": {"twitch", ""}, "vault-service-token": {"vault-token", "hvs."}, "vault-token-legacy": {"openbao-token", "s."},
+		"vercel-token": {"vercel", "vcp_"}, "vercel-token-legacy": {"vercel", ""},
 	}
 	others := map[string][]string{
 		"buildkite-token": {"bkct_"}, "digitalocean-token": {"dor_v1_"}, "doppler-token": {"dp.scim."}, "vercel-token": {"vck_", "vcr_"},
-		"slack-webhook": {""}, "slack-signing-secret": {""}, "twitch-secret": {""}, "okta-token": {""}, "crates-io-token": {""}, "github-pat": {"ghp_"},
+		"slack-webhook": {""}, "slack-signing-secret": {""}, "twitch-secret": {""}, "vault-batch-token": {"hvb."}, "github-pat": {"ghp_"},
 	}
 	takes := func(rule, begin string) (by []string) {
 		for _, p := range bearer.All(nil) {
-			r, ok := p.(provider.Recognizer)
-			if !ok {
-				continue
-			}
-			c, ok := r.Recognize(rule, map[string]secret.Value{"secret": secret.New([]byte(begin + marked))})
+			c, ok := p.(provider.Recognizer).Recognize(rule, map[string]secret.Value{"secret": secret.New([]byte(begin + marked))})
 			if ok {
 				by = append(by, p.Info().Name)
 				if string(c.Part("value").Reveal()) != begin+marked || len(c.Params) > 0 {
@@ -248,8 +295,8 @@ func TestRecognize(t *testing.T) {
 		return by
 	}
 	for rule, begins := range recognized {
-		for _, b := range begins {
-			if by := takes(rule, b); len(by) != 1 || !strings.HasPrefix(rule, by[0]) || !known[rule] {
+		for _, b := range begins[1:] {
+			if by := takes(rule, b); !slices.Equal(by, begins[:1]) || !known[rule] {
 				t.Errorf("%s %s is taken by %v", rule, b, by)
 			}
 		}
@@ -266,9 +313,8 @@ func TestRecognize(t *testing.T) {
 // TestAddress: where the address is a parameter, nothing is asked without.
 func TestAddress(t *testing.T) {
 	each(t, func(t *testing.T, f *fake, p provider.Provider, c provider.Credential) {
-		_, takes := p.(provider.Recognizer)
-		if takes != (f.url == "") || (len(p.Info().Params) > 0) != (f.url != "") {
-			t.Errorf("recognizes: %v, parameters: %v", takes, p.Info().Params)
+		if (len(p.Info().Params) > 0) != (f.url != "") {
+			t.Errorf("parameters: %v", p.Info().Params)
 		}
 		if f.url == "" {
 			return

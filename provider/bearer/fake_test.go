@@ -1,6 +1,7 @@
 package bearer_test
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -27,6 +28,8 @@ type contract struct {
 
 	host, whose    string // "GET /me"
 	header, scheme string
+	accept         string // what is to be asked for; anything if empty
+	list           string // the call that lists the tokens of everybody here
 	live           string // the answer about a token that is alive
 	dead           int
 	deadly         string // the answer about one that has ended
@@ -34,7 +37,7 @@ type contract struct {
 	wrongCode      string // what is made of that, where it does not mean dead
 	code           string // what is made of deadly
 
-	endHost, end string
+	endHost, end string                                                     // with {token} and {id} for the token's
 	shows        func(r *http.Request, body string) (token string, ok bool) // nil if it is as for whose
 	done         int
 	ended        string
@@ -55,6 +58,16 @@ func inJSON(field string) func(*http.Request, string) (string, bool) {
 		}
 		text, ok := b[field].(string)
 		return text, ok
+	}
+}
+
+// inBoth is a token in the body, and in the header.
+func inBoth(field string) func(*http.Request, string) (string, bool) {
+	return func(r *http.Request, body string) (string, bool) {
+		bearer := r.Header.Get("Authorization")
+		r.Header.Del("Authorization")
+		token, ok := inJSON(field)(r, body)
+		return token, ok && bearer == "Bearer "+token
 	}
 }
 
@@ -101,16 +114,36 @@ func contracts() []contract {
 			end: "DELETE /tokens/self", done: 204, gone: 401,
 			who: provider.Identity{Account: "4y5K5trZocEAQYkesWlk7M", ID: "5Yo3XXnrQpjc20u0ybrf2g", Label: "ci", Scopes: []string{"purge_all"}, Expires: newYear},
 		}, {
+			name: "heroku", host: "api.heroku.com", whose: "GET /account", scheme: "Bearer ", accept: "application/vnd.heroku+json; version=3",
+			live: `{"id":"01234567","email":"ada@example.com","name":"Ada"}`,
+			dead: 401, deadly: `{"id":"unauthorized","message":"Invalid credentials provided."}`, code: "401 unauthorized",
+			list: "GET /oauth/authorizations",
+			end:  "DELETE /oauth/authorizations/{id}", done: 200, ended: `{"id":"1","description":"ci"}`, gone: 401, who: provider.Identity{Account: "ada@example.com"},
+		}, {
 			name: "huggingface", host: "huggingface.co", whose: "GET /api/whoami-v2", scheme: "Bearer ",
 			live: `{"type":"user","name":"ada","auth":{"type":"access_token","accessToken":{"displayName":"ci","role":"read"},"expiresAt":"2027-01-02T15:04:05.000Z"}}`,
 			dead: 401, deadly: `{"error":"Invalid credentials in Authorization header"}`, code: "401 Invalid credentials in Authorization header",
 			end: "POST /api/credentials/revoke", shows: inJSON("credentials"), done: 202, gone: 202,
 			who: provider.Identity{Account: "ada", Label: "ci", Scopes: []string{"read"}, Expires: newYear},
 		}, {
+			name: "npm", url: "https://npm.example", host: "npm.example", whose: "GET /-/whoami", scheme: "Bearer ",
+			live: `{"username":"ada"}`, dead: 401, deadly: `{"error":"whatever it says"}`, code: "401",
+			end: "DELETE /-/user/token/{token}", done: 200, ended: `{}`, gone: 401, who: provider.Identity{Account: "ada"},
+		}, {
 			name: "okta-token", url: "https://acme.okta.com", host: "acme.okta.com", whose: "GET /api/v1/users/me", scheme: "SSWS ",
 			live: `{"id":"00u1","status":"ACTIVE","profile":{"login":"ada@example.com"}}`,
 			dead: 401, deadly: `{"errorCode":"E0000011","errorSummary":"Invalid token provided","errorCauses":[]}`, code: "401 E0000011",
 			end: "DELETE /api/v1/api-tokens/current", done: 204, gone: 401, who: provider.Identity{Account: "ada@example.com"},
+		}, {
+			name: "openbao-token", url: "https://bao.example", host: "bao.example", whose: "GET /v1/auth/token/lookup-self", header: "X-Vault-Token",
+			live: `{"data":{"accessor":"8609694a","display_name":"token-ci","entity_id":"","expire_time":"2027-01-02T15:04:05.000Z","policies":["default","ci"]}}`,
+			dead: 403, deadly: `{"errors":["permission denied"]}`, code: "403",
+			end: "POST /v1/auth/token/revoke-self", done: 204, gone: 403,
+			who: provider.Identity{ID: "8609694a", Label: "token-ci", Scopes: []string{"ci", "default"}, Expires: newYear},
+		}, {
+			name: "perplexity", host: "api.perplexity.ai", whose: "GET /v1/async/sonar", scheme: "Bearer ",
+			live: `{"requests":[],"next_token":null}`, dead: 401, deadly: `<html><center><h1>401 Authorization Required</h1></center></html>`, code: "401",
+			end: "POST /revoke_auth_token", shows: inBoth("auth_token"), done: 200, gone: 401,
 		}, {
 			name: "slack", host: "slack.com", whose: "POST /api/auth.test", scheme: "Bearer ",
 			live: `{"ok":true,"url":"https://acme.slack.com/","team":"Acme","user":"bot","team_id":"T12345678","user_id":"W12345678"}`,
@@ -142,10 +175,12 @@ func contracts() []contract {
 // fake keeps a contract. What it says in refusals repeats the token.
 type fake struct {
 	contract
-	mu     sync.Mutex
-	tokens map[string]bool // whether they are alive
-	asked  []string
-	answer func(http.ResponseWriter, *http.Request) bool
+	mu       sync.Mutex
+	tokens   map[string]bool // whether they are alive
+	asked    []string
+	unlisted bool // the list has not the token that asks
+	masked   int  // how much of each end of a token the list shows; all of it if negative
+	answer   func(http.ResponseWriter, *http.Request) bool
 }
 
 // serve starts a fake, and returns the address that it listens on.
@@ -156,7 +191,7 @@ func serve(t *testing.T, c contract) (*fake, string) {
 	if c.endHost == "" {
 		c.endHost = c.host
 	}
-	f := &fake{contract: c, tokens: map[string]bool{}}
+	f := &fake{contract: c, tokens: map[string]bool{}, masked: -1}
 	s := httptest.NewServer(providertest.Recorded(t, f))
 	t.Cleanup(s.Close)
 	return f, strings.TrimPrefix(s.URL, "http://")
@@ -187,7 +222,7 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		say(f.dead, f.deadly)
 	}
 	switch {
-	case r.UserAgent() != "keywright" || r.URL.RawQuery != "":
+	case r.UserAgent() != "keywright" || r.URL.RawQuery != "" || f.accept != "" && r.Header.Get("Accept") != f.accept:
 		say(400, `{"message":"who are you?"}`)
 	case call == f.whose && r.Host == f.host && len(b) == 0:
 		if !ok || !f.tokens[token] {
@@ -195,7 +230,13 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		say(200, f.live)
-	case call == f.end && r.Host == f.endHost:
+	case call == f.list && r.Host == f.host:
+		if !ok || !f.tokens[token] {
+			refuse()
+			return
+		}
+		io.WriteString(w, f.listed(token))
+	case f.ends(call, token) && r.Host == f.endHost:
 		if f.shows != nil {
 			token, ok = f.shows(r, string(b))
 		} else {
@@ -220,18 +261,37 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// detour leads every call to one address.
-type detour string
+// ends reports whether a call is the one that ends a token.
+func (f *fake) ends(call, token string) bool {
+	return strings.NewReplacer("{token}", token, "{id}", named(token)).Replace(f.end) == call
+}
 
-func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Host, r.URL.Scheme, r.URL.Host = r.URL.Host, "http", string(d)
-	return (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+// named is what a token is called.
+func named(token string) string { return fmt.Sprintf("id-%x", sha256.Sum256([]byte(token)))[:12] }
+
+// listed is the list of all tokens that are alive, as it is shown to one.
+func (f *fake) listed(to string) string {
+	all := []map[string]any{{"id": "a-client-without-one", "access_token": nil}}
+	for token, alive := range f.tokens {
+		if alive && !(f.unlisted && token == to) {
+			all = append(all, map[string]any{"id": named(token), "access_token": map[string]string{"id": "other", "token": f.shown(token)}})
+		}
+	}
+	b, _ := json.Marshal(all)
+	return string(b)
+}
+
+// shown is what the list shows of a token.
+func (f *fake) shown(token string) string {
+	if f.masked < 0 {
+		return token
+	}
+	return token[:f.masked] + "**********" + token[len(token)-f.masked:]
 }
 
 // at is the provider of a name, with all calls led to an address.
 func at(t *testing.T, name, addr string) provider.Provider {
-	for _, p := range bearer.All(&http.Client{Transport: detour(addr)}) {
+	for _, p := range bearer.All(&http.Client{Transport: providertest.Detour(addr)}) {
 		if p.Info().Name == name {
 			return p
 		}

@@ -8,14 +8,11 @@ import (
 	"github.com/keywright/keywright/provider/web"
 )
 
-// Left out, for now: OpenBao answers a dead token and one that may not look at itself with
-// the same words, so that none could be proved dead; Perplexity has no call that asks for
-// nothing and costs nothing; Heroku would have to be asked for a list with the secrets of
-// other tokens; npm lets nobody end a token who does not log in with two factors.
-
 // services are the rows, in the order of their names.
 func services() []service {
-	return []service{buildkite(), crates(), digitalocean(), doppler(), fastly(), huggingface(), okta(), slack(), twitch(), vault(), vercel()}
+	return []service{
+		buildkite(), crates(), digitalocean(), doppler(), fastly(), heroku(), huggingface(), npm(), okta(), openbao(), perplexity(), slack(), twitch(), vault(), vercel(),
+	}
 }
 
 func buildkite() service {
@@ -40,7 +37,7 @@ func buildkite() service {
 // may do; one that is no more fails there.
 func crates() service {
 	return service{
-		name: "cratesio", title: "crates.io API token", param: "the address of the registry's web API: api in the config.json of its index",
+		name: "cratesio", title: "crates.io API token", rules: map[string][]string{"crates-io-token": nil}, param: "the address of the registry's web API: api in the config.json of its index",
 		whose: request{method: http.MethodGet, path: "/api/v1/me", done: http.StatusOK},
 		says:  identity{account: "user.login"},
 		codes: []web.Code{
@@ -111,6 +108,32 @@ func fastly() service {
 	}
 }
 
+// heroku names a token by the id of its authorization, which the list of all of them tells,
+// as for Heroku's own command line. That may show only a part of each token.
+func heroku() service {
+	const page = "https://dashboard.heroku.com/account/applications"
+	return service{
+		name: "heroku", title: "Heroku API token", page: page, api: "https://api.heroku.com",
+		rules: map[string][]string{"heroku-token": nil, "heroku-api-key": nil}, scheme: "Bearer ", accept: "application/vnd.heroku+json; version=3",
+		whose: request{method: http.MethodGet, path: "/account", done: http.StatusOK},
+		says:  identity{account: "email"},
+		codes: []web.Code{
+			{Status: 401, Field: "id", Words: []string{"unauthorized"}, State: provider.Dead},
+			{Status: 403, Field: "id", Words: []string{"forbidden"}, State: provider.Unknown}, // a token that may not look, and an account that is locked
+		},
+		id:      "id",
+		list:    request{method: http.MethodGet, path: "/oauth/authorizations"},
+		end:     request{method: http.MethodDelete, path: "/oauth/authorizations/{id}", done: http.StatusOK, says: "id"},
+		warning: "keywright has the tokens of the account listed, to find out which it is. One that may not list them, and one of a login (heroku login by SSO), cannot end itself.",
+		steps: provider.Steps{
+			IssueAt:  page,
+			Issue:    []string{"Under “Authorizations”, choose “Create authorization”, a description that says where it is used, and an expiration. With fewer rights: heroku authorizations:create --scope, with the scopes of the old one.", "Copy it: it is shown once."},
+			RevokeAt: page, Revoke: []string{"Under “Authorizations”, choose “Revoke” beside the old one."},
+		},
+		sources: []string{"https://devcenter.heroku.com/articles/platform-api-reference#oauth-authorization", "https://devcenter.heroku.com/articles/oauth", "https://github.com/heroku/heroku-go", "https://github.com/heroku/heroku-cli-command/blob/main/src/login.ts"},
+	}
+}
+
 func huggingface() service {
 	const page = "https://huggingface.co/settings/tokens"
 	return service{
@@ -131,9 +154,35 @@ func huggingface() service {
 	}
 }
 
+// npm ends a token as logging out does. What a registry says of one that has ended is written
+// down nowhere, and there are registries of many makers.
+func npm() service {
+	const docs = "https://docs.npmjs.com/"
+	return service{
+		name: "npm", title: "npm access token", page: docs + "about-access-tokens",
+		param: "the address of the registry, as npm config get registry says it",
+		rules: map[string][]string{"npm-token": nil}, scheme: "Bearer ", mute: true,
+		whose:   request{method: http.MethodGet, path: "/-/whoami", done: http.StatusOK},
+		says:    identity{account: "username"},
+		end:     request{method: http.MethodDelete, path: "/-/user/token/{token}", done: http.StatusOK},
+		warning: "A registry may want its owner to log in for this; then it is deleted on the registry's page.",
+		delay:   time.Hour, // “in some cases”
+		steps: provider.Steps{
+			IssueAt: docs + "creating-and-viewing-access-tokens",
+			Issue: []string{
+				"Better, publish without a token: set up trusted publishing for the package.",
+				"On npm's site, under your picture, Access Tokens, choose “Generate New Token”: granular, for the packages and scopes that need it, read-only if it only installs, with an expiration and the addresses that it is used from.",
+				"Copy it: it is shown once.",
+			},
+			RevokeAt: docs + "revoking-access-tokens", Revoke: []string{"On the same page, delete the old token; or, after logging in: npm token revoke ID."},
+		},
+		sources: []string{docs + "about-access-tokens", docs + "creating-and-viewing-access-tokens", docs + "revoking-access-tokens", docs + "cli/v11/commands/npm-logout", "https://github.com/npm/cli/blob/latest/lib/commands/logout.js"},
+	}
+}
+
 func okta() service {
 	return service{
-		name: "okta-token", title: "Okta API token (SSWS)", param: "the address of the organization: https://example.okta.com", scheme: "SSWS ",
+		name: "okta-token", title: "Okta API token (SSWS)", rules: map[string][]string{"okta-token": nil}, param: "the address of the organization: https://example.okta.com", scheme: "SSWS ",
 		whose:   request{method: http.MethodGet, path: "/api/v1/users/me", done: http.StatusOK},
 		says:    identity{account: "profile.login"},
 		codes:   []web.Code{{Status: 401, Field: "errorCode", Words: []string{"E0000011"}, State: provider.Dead}},
@@ -144,6 +193,39 @@ func okta() service {
 			Revoke: []string{"In the Admin Console, under Security, API, Tokens, choose “Revoke” beside the old token."},
 		},
 		sources: []string{"https://developer.okta.com/docs/reference/error-codes/", "https://developer.okta.com/docs/guides/create-an-api-token/main/", "https://github.com/okta/okta-management-openapi-spec"},
+	}
+}
+
+// openbao says “permission denied” of a token that has ended, as of one that may not look at
+// itself. So do the versions of Vault that do not say “invalid token”.
+func openbao() service {
+	s := vault()
+	s.name, s.title, s.param = "openbao-token", "OpenBao token", "the address of the server, as https://bao.example.com:8200; it may be an old Vault, too"
+	s.rules = map[string][]string{"vault-token-legacy": nil}
+	s.codes, s.mute = nil, true
+	s.steps = provider.Steps{
+		Issue:  []string{"With a token that may: bao token create, with the -policy of the old one, no more, and its -period or -ttl.", "Better, let what uses it log in by an auth method of its own.", "Copy it: it is shown once."},
+		Revoke: []string{"bao token revoke -accessor, with the accessor of the old one."},
+	}
+	s.sources = []string{"https://openbao.org/api-docs/auth/token/", "https://openbao.org/docs/concepts/tokens/", "https://github.com/openbao/openbao/blob/main/internal/vault/request_handling.go"}
+	return s
+}
+
+// perplexity refuses a key that is none with a page, as a proxy does.
+func perplexity() service {
+	const page = "https://console.perplexity.ai"
+	return service{
+		name: "perplexity", title: "Perplexity API key", page: page, api: "https://api.perplexity.ai",
+		rules: map[string][]string{"perplexity-api-key": nil}, scheme: "Bearer ", mute: true,
+		whose: request{method: http.MethodGet, path: "/v1/async/sonar", done: http.StatusOK, says: "requests"},
+		end:   request{method: http.MethodPost, path: "/revoke_auth_token", body: object("auth_token", false), done: http.StatusOK},
+		delay: time.Minute, // nothing is said of it
+		steps: provider.Steps{
+			IssueAt:  page,
+			Issue:    []string{"Choose the API group of the old key, “API Keys”, and generate one with a name that says where it is used.", "Copy it: it is shown once."},
+			RevokeAt: page, Revoke: []string{"Under “API Keys”, delete the old key."},
+		},
+		sources: []string{"https://docs.perplexity.ai/docs/admin/api-key-management", "https://docs.perplexity.ai/api-reference/revoke-auth-token-post", "https://docs.perplexity.ai/api-reference/async-sonar-get"},
 	}
 }
 
@@ -182,7 +264,8 @@ func twitch() service {
 		whose: request{method: http.MethodGet, path: "/oauth2/validate", done: http.StatusOK},
 		says:  identity{account: "login", label: "client_id", scopes: "scopes"},
 		codes: []web.Code{{Status: 401, Field: "message", Words: []string{"invalid access token"}, State: provider.Dead}},
-		end:   request{method: http.MethodPost, path: "/oauth2/revoke", anonymous: true, body: form, client: "client_id", done: http.StatusOK},
+		id:    "client_id",
+		end:   request{method: http.MethodPost, path: "/oauth2/revoke", anonymous: true, body: form, done: http.StatusOK},
 		steps: provider.Steps{
 			IssueAt:  "https://dev.twitch.tv/console/apps",
 			Issue:    []string{"Let the application that the old token is of ask its user for authorization again, with the same scopes; give the new token without “oauth:”."},
@@ -192,11 +275,12 @@ func twitch() service {
 	}
 }
 
-// vault says of a token that has ended, or never was, that it is not valid. Old versions say
-// the same of one that may not look at itself, which is no death.
+// vault says of a token that has ended, or never was, that it is not valid. Versions that do
+// not are asked as OpenBao is.
 func vault() service {
 	return service{
-		name: "vault-token", title: "HashiCorp Vault token", param: "the address of the server, as https://vault.example.com:8200; OpenBao and old versions of Vault do not say that a token has ended", header: "X-Vault-Token",
+		name: "vault-token", title: "HashiCorp Vault token", param: "the address of the server, as https://vault.example.com:8200; for an old one, which does not say “invalid token” of one that has ended, take openbao-token", header: "X-Vault-Token",
+		rules:   map[string][]string{"vault-service-token": nil},
 		whose:   request{method: http.MethodGet, path: "/v1/auth/token/lookup-self", done: http.StatusOK},
 		says:    identity{id: "data.accessor", label: "data.display_name", scopes: "data.policies", expires: "data.expire_time"},
 		codes:   []web.Code{{Status: 403, Field: "errors.0", Words: []string{"2 errors occurred:*invalid token\n\n"}, State: provider.Dead}},

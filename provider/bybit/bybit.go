@@ -62,6 +62,8 @@ func (p *Provider) Info() provider.Info {
 			{Name: "subaccount", Meaning: "the UID of the sub-account; the key is asked if it is not given"},
 		},
 		Admin:       "a key of the master account with one of the rights Account Transfer, Subaccount Transfer and Withdrawal",
+		Itself:      true,
+		Revoking:    "A key with none of the rights Account Transfer, Subaccount Transfer and Withdrawal may not delete itself.",
 		Propagation: 10 * time.Second, // a deleted key is said to be dead at once; of a new one nothing is said
 		Sources: []string{
 			"https://bybit-exchange.github.io/docs/v5/guide",

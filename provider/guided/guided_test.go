@@ -104,15 +104,6 @@ func (f *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// detour leads every call to one address.
-type detour string
-
-func (d detour) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Host, r.URL.Scheme, r.URL.Host = r.URL.Host, "http", string(d)
-	return (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
-}
-
 func named(t *testing.T, name string, all []provider.Provider) provider.Provider {
 	i := slices.IndexFunc(all, func(p provider.Provider) bool { return p.Info().Name == name })
 	if i < 0 {
@@ -122,7 +113,7 @@ func named(t *testing.T, name string, all []provider.Provider) provider.Provider
 }
 
 func at(t *testing.T, name, addr string) provider.Provider {
-	return named(t, name, guided.All(&http.Client{Transport: detour(addr)}))
+	return named(t, name, guided.All(&http.Client{Transport: providertest.Detour(addr)}))
 }
 
 func credential(parts map[string]string) provider.Credential {

@@ -11,11 +11,11 @@ import (
 
 // No call is made for the other rows. Of Coinbase and Bitfinex because there are no
 // published vectors that a signature could be checked against; of CoinGecko because it
-// answers a key of another plan and one that is none alike; of npm, PyPI and Token Metrics
-// because no document says what a dead key is answered.
+// answers a key of another plan and one that is none alike; of PyPI and Token Metrics because
+// no document says what a dead key is answered.
 
 func services() []service {
-	return []service{bitfinex(), coinbase(), coingecko(), coinmarketcap(), etherscan(), npm(), pypi(), stripe(), tokenmetrics()}
+	return []service{bitfinex(), coinbase(), coingecko(), coinmarketcap(), etherscan(), pypi(), stripe(), tokenmetrics()}
 }
 
 func bitfinex() service {
@@ -101,23 +101,6 @@ func etherscan() service {
 			RevokeAt: page, Revoke: []string{"Choose “Edit” beside the old key, then “Delete”."},
 		}),
 		sources: []string{"https://docs.etherscan.io/api-reference/endpoint/getapilimit", "https://docs.etherscan.io/resources/common-error-messages", "https://docs.etherscan.io/set-up-your-api-key"},
-	}
-}
-
-func npm() service {
-	const docs = "https://docs.npmjs.com/"
-	return service{
-		name: "npm", title: "npm access token", page: docs + "about-access-tokens",
-		steps: always(provider.Steps{
-			IssueAt: docs + "creating-and-viewing-access-tokens",
-			Issue: []string{
-				"Better, publish without a token: set up trusted publishing for the package.",
-				"On npm's site, under your picture, Access Tokens, choose “Generate New Token”: granular, for the packages and scopes that need it, read-only if it only installs, with an expiration and the addresses that it is used from.",
-				"Copy it: it is shown once.",
-			},
-			RevokeAt: docs + "revoking-access-tokens", Revoke: []string{"On the same page, delete the old token; or, after logging in: npm token revoke ID."},
-		}),
-		sources: []string{docs + "about-access-tokens", docs + "creating-and-viewing-access-tokens", docs + "revoking-access-tokens"},
 	}
 }
 

@@ -313,7 +313,7 @@ func (s Subject) steps(t *testing.T, n int, name string) (all []step) {
 		case reads(name):
 			st.phase = name
 		case strings.HasPrefix(phase, "after"):
-		case a.method != http.MethodGet && a.method != "LIST" && !slices.Contains(looks, a):
+		case a.method != http.MethodGet && a.method != "LIST" && !slices.Contains(looks, a) && !s.looks(a):
 			st.phase, phase = name, "after "+name
 		}
 		if once := st.phase + " " + a.String(); !seen[once] {
@@ -322,6 +322,12 @@ func (s Subject) steps(t *testing.T, n int, name string) (all []step) {
 		}
 	}
 	return all
+}
+
+// looks reports whether a request is one that is known to look only.
+func (s Subject) looks(a asked) bool {
+	path, _, _ := strings.Cut(a.what, " ")
+	return slices.Contains(s.Looks, a.method+" "+path)
 }
 
 // twice reports whether a change was asked for more than once.

@@ -37,11 +37,16 @@ func (s Subject) lives(t *testing.T, p provider.Provider, c provider.Credential)
 	}
 }
 
-// dead fails unless a provider says that a credential is dead, by its code for that.
+// dead fails unless a provider says that a credential is dead, by its code for that. One that
+// is mute says by that code that nothing is known.
 func (s Subject) dead(t *testing.T, p provider.Provider, c provider.Credential) {
 	t.Helper()
+	want := provider.Dead
+	if p.Info().Mute {
+		want = provider.Unknown
+	}
 	probe, asked := s.probe(t, p, c)
-	if asked && (probe.State != provider.Dead || probe.Code != s.DeadCode) {
+	if asked && (probe.State != want || probe.Code != s.DeadCode) {
 		t.Errorf("a dead one is %q (%s)", probe.State, probe.Code)
 	}
 }
@@ -91,6 +96,24 @@ func (s Subject) check(t *testing.T, doing string, err error, secrets ...provide
 		t.Errorf("%s: %v", doing, err)
 		s.checkError(t, doing, err, secrets...)
 	}
+}
+
+// gone fails if a credential could not be revoked. That it is gone already is no error, unless
+// the provider does not say so.
+func (s Subject) gone(t *testing.T, already bool, err error, secrets ...provider.Credential) {
+	t.Helper()
+	if already && s.refusedAgain(err) {
+		s.checkError(t, "revoke", err, secrets...)
+		return
+	}
+	s.check(t, "revoke", err, secrets...)
+}
+
+// refusedAgain reports whether an error is what a provider that is mute makes of revoking what
+// is gone.
+func (s Subject) refusedAgain(err error) bool {
+	e := new(provider.Error)
+	return s.Provider.Info().Mute && errors.As(err, &e) && (e.Kind == provider.Forbidden || e.Kind == provider.Refused)
 }
 
 // checkError fails if an error is none that a provider may return, or shows a secret.

@@ -88,6 +88,16 @@ func note(t *testing.T, dir string, r *http.Request) {
 	}
 }
 
+// Detour leads every call to one address, whatever host it is for, and is a transport.
+type Detour string
+
+// RoundTrip makes a call over HTTP. The server sees the host that it was for.
+func (d Detour) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.Host, r.URL.Scheme, r.URL.Host = r.URL.Host, "http", string(d)
+	return (&http.Transport{DisableKeepAlives: true}).RoundTrip(r)
+}
+
 // Addr is where the fake listens.
 func (s *HTTP) Addr() string { return strings.TrimPrefix(s.URL, "http://") }
 

@@ -47,6 +47,9 @@ func (s Said) Texts(path string) (all []string) {
 	return all
 }
 
+// Has reports whether there is a field, whatever it holds.
+func (s Said) Has(path string) bool { at := s.field(path); return at != nil && string(at) != "null" }
+
 func (s Said) field(path string) json.RawMessage {
 	at := json.RawMessage(s)
 	for step := range strings.SplitSeq(path, ".") {

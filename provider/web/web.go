@@ -34,6 +34,9 @@ const (
 	latest   = 24 * time.Hour   // that a server is believed to want to be left alone for
 )
 
+// ErrLong is in the error of a call whose answer is longer than what is read.
+var ErrLong = fmt.Errorf("the answer is longer than %d bytes", longest)
+
 // Client makes calls to one provider. It may be used concurrently.
 type Client struct {
 	Provider string       // named in errors
@@ -164,7 +167,7 @@ func (c Client) Send(req *http.Request, doing string) (*http.Response, error) {
 		return fail(provider.Unclear, words(ctx, err))
 	}
 	if len(body) > longest {
-		return fail(provider.Malformed, fmt.Errorf("the answer is longer than %d bytes", longest))
+		return fail(provider.Malformed, ErrLong)
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil

@@ -5,6 +5,7 @@ package approletest
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
@@ -22,12 +23,23 @@ type Fake struct {
 	*providertest.HTTP
 	IDs    []*ID                    // the first is called old
 	Tokens map[string]bool          // of logins
+	Of     map[string]Token         // those that are listed, by their accessors
+	Role   map[string]any           // what the role says of itself
+	Lists  bool                     // the admin may see all tokens, and end them
 	Denied map[string]bool          // paths
+	Broken string                   // a path that fails
 	Batch  bool                     // tokens of logins cannot be revoked
 	From   string                   // the address that calls come from
 	Text   func(what string) string // makes what is secret: admin, old, new1, token2
 
 	made int
+}
+
+// Token is what is known of a token by its accessor.
+type Token struct {
+	Name string // as in Tokens; another is of somebody else
+	Path string
+	Meta map[string]string
 }
 
 // ID is a secret id.
@@ -61,7 +73,8 @@ func Serve(t *testing.T, text func(what string) string) *Fake {
 
 // Reset makes the fake what it was in the beginning.
 func (f *Fake) Reset() {
-	f.made, f.Tokens, f.Denied = 0, map[string]bool{}, map[string]bool{}
+	f.made, f.Tokens, f.Denied, f.Of, f.Lists = 0, map[string]bool{}, map[string]bool{}, map[string]Token{}, false
+	f.Role = map[string]any{"token_ttl": 1200, "token_max_ttl": 7200, "token_explicit_max_ttl": 0, "token_period": 0, "token_type": "service", "bind_secret_id": true}
 	f.IDs = []*ID{{
 		Accessor: "old", Secret: f.Text("old"), CIDRs: []string{"192.0.2.0/24"}, Tokens: []string{"192.0.2.7/32"}, Metadata: map[string]string{"team": "ops"}, TTL: 3600,
 	}}
@@ -119,6 +132,8 @@ func (f *Fake) serve(w http.ResponseWriter, r *http.Request) {
 	token := r.Header.Get("X-Vault-Token")
 	path := strings.TrimPrefix(r.URL.Path, "/v1/")
 	switch {
+	case f.Broken != "" && path == f.Broken:
+		fail(500, "internal error")
 	case r.Header.Get("X-Vault-Namespace") != space:
 		fail(404, "no handler for route")
 	case r.URL.Path == Mount+"/login":
@@ -137,23 +152,47 @@ func (f *Fake) serve(w http.ResponseWriter, r *http.Request) {
 		f.made++
 		name := f.Text(fmt.Sprint("token", f.made))
 		f.Tokens[name] = true
-		answer(w, 200, map[string]any{"auth": map[string]any{"client_token": name, "token_policies": []string{"read", "default"}, "metadata": map[string]string{"role_name": "app"}}})
+		meta := map[string]string{}
+		maps.Copy(meta, f.IDs[i].Metadata)
+		meta["role_name"] = "app"
+		if !f.Batch {
+			f.Of[fmt.Sprint("accessor", f.made)] = Token{name, strings.TrimPrefix(Mount, "/v1/") + "/login", meta}
+		}
+		answer(w, 200, map[string]any{"auth": map[string]any{"client_token": name, "token_policies": []string{"read", "default"}, "metadata": meta}})
 	case path == "auth/token/revoke-self" && f.Batch:
 		fail(400, "batch tokens cannot be revoked")
 	case path == "auth/token/revoke-self" && f.Tokens[token]:
 		delete(f.Tokens, token)
+		maps.DeleteFunc(f.Of, func(_ string, t Token) bool { return t.Name == token })
 		w.WriteHeader(204)
 	case token != f.Text("admin"), f.Denied[path]:
 		fail(403, "permission denied")
 	case path == "sys/capabilities-self":
 		got := map[string]any{}
 		for _, p := range body["paths"].([]any) {
-			got[p.(string)] = []string{"create", "update", "list"}
-			if f.Denied[p.(string)] {
+			got[p.(string)] = []string{"create", "update", "list", "sudo"}
+			if f.Denied[p.(string)] || !f.Lists && strings.HasPrefix(p.(string), "auth/token/") {
 				got[p.(string)] = []string{"deny"}
 			}
 		}
 		answer(w, 200, got)
+	case strings.HasPrefix(path, "auth/token/") && !f.Lists:
+		fail(403, "permission denied")
+	case path == "auth/token/accessors" && r.FormValue("list") == "true":
+		answer(w, 200, map[string]any{"data": map[string]any{"keys": slices.Sorted(maps.Keys(f.Of))}})
+	case path == "auth/token/lookup-accessor":
+		one, ok := f.Of[text("accessor")]
+		if !ok {
+			fail(400, "invalid accessor")
+			return
+		}
+		answer(w, 200, map[string]any{"data": map[string]any{"accessor": text("accessor"), "id": "", "path": one.Path, "meta": one.Meta}})
+	case path == "auth/token/revoke-accessor":
+		delete(f.Tokens, f.Of[text("accessor")].Name)
+		delete(f.Of, text("accessor"))
+		w.WriteHeader(204)
+	case path == Role && r.Method == http.MethodGet:
+		answer(w, 200, map[string]any{"data": f.Role})
 	case !strings.HasPrefix(path, Role+"/"):
 		fail(404, "no handler for route")
 	default:
