@@ -131,8 +131,8 @@ func possessed(all []provider.Provider, f *scan.Finding) (provider.Provider, pro
 func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.Finding, p provider.Provider, c provider.Credential) error {
 	v := p.(provider.Verifier)
 	again := "keywright revoke --finding " + f.Fingerprint
-	for _, param := range o.params {
-		again += " --param " + param
+	for _, text := range o.params {
+		again += " --param " + text
 	}
 	before, err := patiently(ctx, term, again, func() (provider.Probe, error) { return v.Verify(ctx, c) })
 	if err != nil {
@@ -230,9 +230,9 @@ func watch(ctx context.Context, term *terminal, v provider.Verifier, c provider.
 	said, refused := "", 0
 	for end := time.Now().Add(at.Propagation + rotate.Apart(at)); ; {
 		probe, err := v.Verify(ctx, c)
-		no := probe.State == provider.Dead || at.Mute && probe.State == provider.Unknown
 		after, _ := throttled(probe, err)
 		apart := max(rotate.Apart(at), after)
+		no := probe.State == provider.Dead || at.Mute && probe.State == provider.Unknown
 		var note string
 		switch {
 		case err != nil:

@@ -21,10 +21,10 @@ type issuer struct {
 	immortal bool
 	coy      bool // it does not say whether it is alive
 	weak     bool // it may not end itself
-	mute     bool // it refuses what is dead as it refuses others
 	busy     int  // times that it wants to be left alone, each call
 	after    time.Duration
 	asked    map[string]int
+	mute     bool // it refuses what is dead as it refuses others
 	revoked  int
 }
 

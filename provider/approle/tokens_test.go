@@ -83,16 +83,16 @@ func TestTokensEnd(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := approletest.Serve(t, approletest.Marked)
-			p := approle.New(nil)
+			p, lineage := approle.New(nil), provider.Lineage{Rotation: "20260102-0123abcd"}
 			f.Lists, f.IDs[0].Metadata["keywright"] = c.may, "keywright-0"
 			old := f.Credential(f.IDs[0])
-			next, err := p.Issue(t.Context(), f.Admin(), old, provider.Lineage{Rotation: "1"})
+			next, err := p.Issue(t.Context(), f.Admin(), old, lineage)
 			if err != nil {
 				t.Fatal(err)
 			}
 			maps.Copy(f.Of, others)
 			f.Of["old"] = approletest.Token{Path: login, Meta: map[string]string{"role_name": "app", "keywright": "keywright-0"}}
-			f.Of["new"] = approletest.Token{Path: login, Meta: map[string]string{"role_name": "app", "keywright": "keywright-1"}}
+			f.Of["new"] = approletest.Token{Path: login, Meta: map[string]string{"role_name": "app", "keywright": lineage.String()}}
 			if c.broken != "" {
 				f.Broken = c.broken
 				providertest.Quiet(t, p.Revoke(t.Context(), f.Admin(), old, next), provider.Unclear)
