@@ -162,7 +162,7 @@ func (p *Provider) lineage(ctx context.Context, admin, c provider.Credential, ac
 	var token struct {
 		Errors []string
 		Data   struct {
-			Path string            `json:"path"` // where it was got
+			Path string            `json:"path"` // where it was got, perhaps behind the namespace
 			Meta map[string]string `json:"meta"`
 		}
 	}
@@ -178,7 +178,7 @@ func (p *Provider) lineage(ctx context.Context, admin, c provider.Credential, ac
 		return "", refusal
 	case token.Data.Path == "":
 		return "", a.Failure(provider.Malformed, "", errors.New("it does not say where the token was got"))
-	case token.Data.Path != mount(c)+"/login" || !strings.EqualFold(token.Data.Meta["role_name"], c.Params["role"]):
+	case !strings.HasSuffix("/"+token.Data.Path, "/"+mount(c)+"/login") || !strings.EqualFold(token.Data.Meta["role_name"], c.Params["role"]):
 		return "", nil
 	}
 	return token.Data.Meta[label], nil
