@@ -161,10 +161,10 @@ func TestPrompts(t *testing.T) {
 			t.Fatalf("protect %s: exit %d", env, code)
 		}
 	}
-	npm := y.start("set", "dev/NPM", "--provider", "npm")
-	y.until("dev/NPM: ")
+	pypi := y.start("set", "dev/PYPI", "--provider", "pypi")
+	y.until("dev/PYPI: ")
 	y.types("one line\n")
-	if code := y.ended(npm); code != 0 {
+	if code := y.ended(pypi); code != 0 {
 		t.Fatalf("set: exit %d", code)
 	}
 	for _, c := range []struct {
@@ -176,7 +176,7 @@ func TestPrompts(t *testing.T) {
 		{[]string{"set", "dev/B"}, "dev/B: ", "half a val\x03", 130, "interrupted", "half"},
 		{[]string{"rm", "dev/A"}, "[y/N] ", "y\x03", 130, "interrupted", "removed"},
 		{[]string{"rotate", "prod/A"}, "Reason (empty: no): ", "friday\x03", 130, "interrupted", "no such key"},
-		{[]string{"rotate", "dev/NPM"}, "New value: ", "half a val\x03", 130, "hint: keywright rotate resume ", "half"},
+		{[]string{"rotate", "dev/PYPI"}, "New value: ", "half a val\x03", 130, "hint: keywright rotate resume ", "half"},
 		{[]string{"set", "dev/B"}, "dev/B: ", "first line\nsecond line\nthird line\n", 2, "<FILE", "second"},
 	} {
 		cmd := y.start(c.args...)
