@@ -30,6 +30,9 @@ const (
 
 // do does the step that is to be done.
 func (w *work) do(ctx context.Context) (result, error) {
+	if r, err := w.administer(ctx); err != nil || r.need != nil {
+		return r, err
+	}
 	switch step := w.j.Step(); step.Name {
 	case Preflight:
 		return w.preflight(ctx)
@@ -309,7 +312,8 @@ func Apart(i provider.Info) time.Duration { return max(pause, i.Propagation/prob
 
 // deliver gives a consumer what is in to, and reads it back.
 func (w *work) deliver(ctx context.Context, spec string, from, to map[string]secret.Value) (result, error) {
-	if w.left(spec) {
+	spec, ok := w.where(spec)
+	if !ok {
 		return result{skipped: true, note: leftOut}, nil
 	}
 	c, err := w.Consumer(w.j.Key, spec)
@@ -337,10 +341,9 @@ func (w *work) deliver(ctx context.Context, spec string, from, to map[string]sec
 // leftOut is said of a place that was a consumer when the rotation was begun.
 const leftOut = "passed over: it is no consumer of the key any more, and has what it has"
 
-func (w *work) left(spec string) bool { return !slices.Contains(w.key.Consumers, spec) }
-
 func (w *work) reload(ctx context.Context, spec string) (result, error) {
-	if w.left(spec) {
+	spec, ok := w.where(spec)
+	if !ok {
 		return result{skipped: true, note: leftOut}, nil
 	}
 	c, err := w.Consumer(w.j.Key, spec)
