@@ -97,7 +97,7 @@ func runOrphans(ctx context.Context, term *terminal, args []string, end bool) er
 	if len(orphans)+unread == 0 {
 		fmt.Fprintln(term.out, "no orphan is there")
 	}
-	if err := listOrphans(term, orphans, others, time.Now()); err != nil {
+	if err := listOrphans(term, engine.Origin, orphans, others, time.Now()); err != nil {
 		return err
 	}
 	switch {
@@ -172,7 +172,7 @@ func (k *keyring) orphans(ctx context.Context, engine *rotate.Engine, catalog *k
 // notTold stands for a time that a provider does not tell.
 const notTold = "not told"
 
-func listOrphans(term *terminal, orphans, others []orphan, now time.Time) error {
+func listOrphans(term *terminal, here string, orphans, others []orphan, now time.Time) error {
 	table := func(title string, all []orphan) error {
 		rows := [][]string{{title, "AGE", "LAST USED", "LABEL", "ID"}}
 		for _, o := range all {
@@ -204,7 +204,7 @@ func listOrphans(term *terminal, orphans, others []orphan, now time.Time) error 
 		return nil
 	}
 	fmt.Fprintln(term.out)
-	term.print("", "Issued by other installations of keywright, which know whether it is in use:")
+	term.print("", "Issued by other installations than this one, "+here+", which know whether it is in use:")
 	return table("BESIDE", others)
 }
 

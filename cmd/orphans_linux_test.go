@@ -131,7 +131,7 @@ func TestOrphans(t *testing.T) {
 		"dev/GL     3 d  not told   keywright-20260202-00000002  2\n",
 		"dev/GL     3 d  5 h ago    keywright-20260303-00000003  3\n",
 		"→ keywright rotate orphans dev/GL --delete\n")
-	says(out, "\n\nIssued by other installations of keywright, which know whether it is in use:\n",
+	says(out, "\n\nIssued by other installations than this one, ", ", which know whether it is in\nuse:\n",
 		"BESIDE  AGE  LAST USED  LABEL                             ID\n",
 		"dev/GL  3 d  not told   keywright-3b2k-20260606-00000006  6\n")
 	if n := strings.Count(out, "dev/GL  "); n != 3 {
