@@ -65,6 +65,21 @@ func providers() []provider.Provider {
 	return all
 }
 
+// administers reports whether changes at one provider can be made with a key of another, as
+// far as both are known.
+func administers(admin, at string) bool {
+	known := func(name string) (provider.Info, bool) {
+		i := slices.IndexFunc(providers(), func(p provider.Provider) bool { return p.Info().Name == name })
+		if i < 0 {
+			return provider.Info{}, false
+		}
+		return providers()[i].Info(), true
+	}
+	with, knowsWith := known(admin)
+	info, knows := known(at)
+	return !knowsWith || !knows || with.Name == info.Name || slices.Contains(info.Admins, with.Name)
+}
+
 // partsAt are the parts that keys of a provider have; one if it is not known.
 func partsAt(name string) (parts []string) {
 	for _, p := range providers() {

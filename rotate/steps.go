@@ -30,6 +30,9 @@ const (
 
 // do does the step that is to be done.
 func (w *work) do(ctx context.Context) (result, error) {
+	if r, err := w.administer(ctx); err != nil || r.need != nil {
+		return r, err
+	}
 	switch step := w.j.Step(); step.Name {
 	case Preflight:
 		return w.preflight(ctx)
@@ -314,7 +317,8 @@ func Apart(i provider.Info) time.Duration { return max(pause, i.Propagation/prob
 
 // deliver gives a consumer what is in to, and reads it back.
 func (w *work) deliver(ctx context.Context, spec string, from, to map[string]secret.Value) (result, error) {
-	if w.left(spec) {
+	spec, ok := w.where(spec)
+	if !ok {
 		return result{skipped: true, note: leftOut}, nil
 	}
 	c, err := w.Consumer(w.j.Key, spec)
@@ -339,8 +343,8 @@ func (w *work) deliver(ctx context.Context, spec string, from, to map[string]sec
 	return result{}, nil
 }
 
-// join lets places that became consumers of the key since the rotation began get the new one,
-// too: behind the others, or now if these have it.
+// join lets places that became consumers of the key since the rotation began, or have become
+// so again, get the new one, too: behind the others, or now if these have it.
 func (w *work) join() error {
 	if w.j.Taking {
 		return nil
@@ -353,7 +357,7 @@ func (w *work) join() error {
 	}
 	at = max(at, w.j.Next)
 	for _, spec := range w.key.Consumers {
-		if slices.Contains(w.j.Steps, Step{Deliver, spec}) {
+		if w.reaches(w.Place(spec)) {
 			continue
 		}
 		c, err := w.Consumer(w.j.Key, spec)
@@ -370,13 +374,22 @@ func (w *work) join() error {
 	return nil
 }
 
+// reaches reports whether a place is delivered to, or will be.
+func (w *work) reaches(place string) bool {
+	for i, s := range w.j.Steps {
+		if s.Name == Deliver && w.Place(s.Consumer) == place && (i >= w.j.Next || w.j.ended(s)) {
+			return true
+		}
+	}
+	return false
+}
+
 // leftOut is said of a place that was a consumer when the rotation was begun.
 const leftOut = "passed over: it is no consumer of the key any more, and has what it has"
 
-func (w *work) left(spec string) bool { return !slices.Contains(w.key.Consumers, spec) }
-
 func (w *work) reload(ctx context.Context, spec string) (result, error) {
-	if w.left(spec) {
+	spec, ok := w.where(spec)
+	if !ok {
 		return result{skipped: true, note: leftOut}, nil
 	}
 	c, err := w.Consumer(w.j.Key, spec)
