@@ -160,6 +160,18 @@ func (k *keyring) put(ctx context.Context, verb string, known *keystore.Key, par
 	return stored, err
 }
 
+// putAll stores versions of several keys, all of them or none, and puts that on record
+// before.
+func (k *keyring) putAll(ctx context.Context, list []keystore.NewVersion, entries ...audit.Entry) error {
+	if len(list) == 0 {
+		return nil
+	}
+	return k.do(ctx, func() error {
+		_, err := k.PutAll(ctx, actor(), list...)
+		return err
+	}, entries...)
+}
+
 // try returns what a change of a key would, without one.
 func try(edit func(*keystore.Key) error, known *keystore.Key) error {
 	key := *known
