@@ -42,7 +42,9 @@ func keysDir() (string, error) {
 	if dir := os.Getenv(envHome); dir != "" {
 		return dir, nil
 	}
-	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" && runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
+	// One that is not absolute is to be ignored:
+	// https://specifications.freedesktop.org/basedir-spec/latest/#basics
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) && runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
 		return filepath.Join(dir, "keywright"), nil
 	}
 	if runtime.GOOS == "windows" {
