@@ -364,6 +364,15 @@ func TestPutAllCosts(t *testing.T) {
 	}
 }
 
+// A value may be as large as is said, whatever it is packed with.
+func TestLargestValue(t *testing.T) {
+	s := newTestStore(t)
+	value := strings.Repeat("x", MaxValue)
+	if err := s.put("prod/A", value); err != nil || s.value("prod/A", Current) != value {
+		t.Errorf("not stored: %v", err)
+	}
+}
+
 // What was replaced is removed once: storing the twentieth version asks no more of the
 // backend than storing the third, and nothing is left over.
 func TestReplacingCosts(t *testing.T) {
