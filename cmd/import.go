@@ -437,8 +437,23 @@ func (p *importPlan) atLine(err error) error {
 	return err
 }
 
+var errChangedSince = errors.New("somebody else has stored it meanwhile")
+
+// asKnown refuses to replace what was not there when it was looked at.
+func (t take) asKnown(k *keystore.Key) error {
+	now, _ := k.Version(keystore.Current)
+	then, _ := t.known.Version(keystore.Current)
+	if now.Item != then.Item {
+		return errChangedSince
+	}
+	return nil
+}
+
 // describe is what else is known of a key then.
 func (t take) describe(k *keystore.Key) error {
+	if err := t.asKnown(k); err != nil {
+		return err
+	}
 	k.Expires = time.Time{} // that was the old version's
 	k.Provider = cmp.Or(k.Provider, t.provider)
 	for i, part := range k.Parts {

@@ -72,7 +72,10 @@ func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string
 		}
 		granted := storing("import", t.known)
 		granted.Reason = t.reason
-		list = append(list, keystore.NewVersion{Name: to, Parts: k.Parts, Edit: likeThat(*k.Key)})
+		list = append(list, keystore.NewVersion{Name: to, Parts: k.Parts, Edit: func(key *keystore.Key) error {
+			copyKnown(key, k.Key)
+			return t.asKnown(key)
+		}})
 		entries = append(entries, use("import", k.Key, keystore.Current), granted)
 	}
 	if err := keys.putAll(ctx, list, entries...); err != nil {
@@ -86,13 +89,10 @@ func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string
 	return nil
 }
 
-// likeThat gives a key what is known of another.
-func likeThat(known keystore.Key) func(*keystore.Key) error {
-	return func(key *keystore.Key) error {
-		key.Provider, key.Params, key.PublicID = known.Provider, known.Params, known.PublicID
-		key.Owner, key.Description, key.Scopes, key.Tags = known.Owner, known.Description, known.Scopes, known.Tags
-		key.Expires, key.RotateEvery, key.Parts, key.Use = known.Expires, known.RotateEvery, known.Parts, known.Use
-		key.Forbidden, key.RequireIPs = known.Forbidden, known.RequireIPs
-		return nil
-	}
+// copyKnown gives a key what is known of another.
+func copyKnown(key, known *keystore.Key) {
+	key.Provider, key.Params, key.PublicID = known.Provider, known.Params, known.PublicID
+	key.Owner, key.Description, key.Scopes, key.Tags = known.Owner, known.Description, known.Scopes, known.Tags
+	key.Expires, key.RotateEvery, key.Parts, key.Use = known.Expires, known.RotateEvery, known.Parts, known.Use
+	key.Forbidden, key.RequireIPs = known.Forbidden, known.RequireIPs
 }
