@@ -47,7 +47,7 @@ func (d *details) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&d.rotateEvery, "rotate-every", "", "replace it every so many `DAYS`: 90d")
 	f.StringSliceVar(&d.scopes, "scopes", nil, "what it may do, `LIST`")
 	f.StringSliceVar(&d.tags, "tags", nil, "`LIST` of words to find it by")
-	f.StringArrayVar(&d.variables, "variable", nil, "`PART=NAME`, a variable for a part (may be repeated)")
+	f.StringArrayVar(&d.variables, "variable", nil, "`PART=NAME`, a variable for a part, or PART=none\n(may be repeated)")
 	f.StringArrayVar(&d.params, "param", nil, "`NAME=VALUE` that the service must know, or NAME= to\nforget it (may be repeated)")
 	f.StringVar(&d.admin, "admin", "", "`KEY` that it is changed with; itself for none")
 	f.StringArrayVar(&d.consumers, "consumer", nil, "`SPEC` of a place that new versions are delivered to,\nin place of those before (may be repeated)")
@@ -168,6 +168,10 @@ func (d *details) setVariables(k *keystore.Key) error {
 		part, name, ok := strings.Cut(v, "=")
 		i := slices.IndexFunc(k.Parts, func(p keystore.Part) bool { return p.Name == part })
 		switch {
+		case ok && i >= 0 && name == none:
+			name = ""
+		case len(withoutOurs([]string{name})) == 0:
+			return usagef("choose another", "--variable: variables that begin with KEYWRIGHT_ are taken from programs")
 		case !ok || !isVariable(name):
 			return usagef("for example: --variable secret=BINANCE_SECRET", "--variable: %s is not PART=NAME", quote(v))
 		case i < 0:
