@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"context"
+	"strings"
 	"testing"
 
 	"github.com/keywright/keywright/provider"
@@ -35,4 +36,29 @@ func (t told) Guide(c provider.Credential) provider.Steps {
 	s := t.guided.Guide(c)
 	s.Issue, s.Revoke = []string{"Make one."}, []string{"Delete the old one."}
 	return s
+}
+
+// TestAskAccount: a key of another account is not taken. Of one that may do less, and whose
+// account is not told for that, it is said.
+func TestAskAccount(t *testing.T) {
+	for _, c := range []struct {
+		was, is string
+		note    string // empty if it is taken, and nothing is said
+		taken   bool
+	}{
+		{"acct_1", "acct_1", "", true},
+		{"acct_1", "acct_2", "that is of the account acct_2, the old one of acct_1", false},
+		{"acct_1", "", "of which account it is was not told", true},
+		{"", "acct_2", "", true},
+	} {
+		w := newWorld(t)
+		w.answer = &provider.Probe{State: provider.Alive, Who: provider.Identity{Account: c.was}}
+		e, id := w.begun(func(w *world) provider.Provider { return guided{w} }, Options{}, Ask)
+		w.alive["other"] = ""
+		w.answer = &provider.Probe{State: provider.Narrow, Who: provider.Identity{Account: c.is}}
+		o, err := e.Step(t.Context(), id, Answer{Parts: parts("other")})
+		if err != nil || (o.Need == nil) != c.taken || !strings.Contains(o.Note, c.note) || c.note == "" && strings.Contains(o.Note, "account") {
+			t.Errorf("%+v: %+v, %v", c, o, err)
+		}
+	}
 }

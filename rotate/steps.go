@@ -236,7 +236,7 @@ func (w *work) ask(ctx context.Context) (result, error) {
 	if equal(key, w.answer.Parts, w.old.Parts) {
 		return result{need: &Need{Steps: steps, Parts: names}, note: "that is the old one"}, nil
 	}
-	next := provider.Credential{Parts: w.answer.Parts, Params: w.key.Params}
+	next, note := provider.Credential{Parts: w.answer.Parts, Params: w.key.Params}, ""
 	if v, ok := w.p.(provider.Verifier); ok {
 		probe, err := v.Verify(ctx, next)
 		switch {
@@ -245,13 +245,17 @@ func (w *work) ask(ctx context.Context) (result, error) {
 		case !probe.State.Lives():
 			return result{need: &Need{Steps: steps, Parts: names}, note: "what was given is " + string(probe.State)}, nil
 		}
-		w.j.NewID = probe.Who.ID
-		if was := w.j.Was; was != nil && was.Account != probe.Who.Account {
-			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", probe.Who.Account, was.Account)}, nil
+		switch was, is := w.j.Was, probe.Who.Account; {
+		case was == nil || was.Account == "" || was.Account == is:
+		case is == "":
+			note = "; of which account it is was not told"
+		default:
+			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", is, was.Account)}, nil
 		}
+		w.j.NewID = probe.Who.ID
 	}
 	w.j.New = w.key.Next
-	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
+	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New) + note}, nil
 }
 
 // tryOld tries the old key while it is to be alive, and notes when.
