@@ -239,18 +239,20 @@ func (w *work) ask(ctx context.Context) (result, error) {
 	next, note := provider.Credential{Parts: w.answer.Parts, Params: w.key.Params}, ""
 	if v, ok := w.p.(provider.Verifier); ok {
 		probe, err := v.Verify(ctx, next)
+		was, known := w.j.Was, (*provider.Error)(nil)
 		switch {
-		case err != nil:
-			return result{}, err
-		case !probe.State.Lives():
+		case errors.As(err, &known) && (known.Kind == provider.Incomplete || known.Kind == provider.Refused):
+			return result{need: &Need{Steps: steps, Parts: names}, note: err.Error()}, nil
+		case err != nil: // it may have been shown once: it is kept, and tried again before it is used
+			note = "; it could not be tried yet: " + err.Error()
+		case probe.State == provider.Dead, probe.State == provider.Elsewhere:
 			return result{need: &Need{Steps: steps, Parts: names}, note: "what was given is " + string(probe.State)}, nil
-		}
-		switch was, is := w.j.Was, probe.Who.Account; {
-		case was == nil || was.Account == "" || was.Account == is:
-		case is == "":
+		case !probe.State.Lives():
+			note = "; it could not be tried yet: " + string(probe.State)
+		case was != nil && was.Account != "" && probe.Who.Account == "":
 			note = "; of which account it is was not told"
-		default:
-			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", is, was.Account)}, nil
+		case was != nil && was.Account != "" && was.Account != probe.Who.Account:
+			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", probe.Who.Account, was.Account)}, nil
 		}
 		w.j.NewID = probe.Who.ID
 	}
