@@ -63,6 +63,9 @@ func newRotate(term *terminal) *cobra.Command {
 			if err := checkEmpty(c.Flags()); err != nil {
 				return err
 			}
+			if c.Flags().Changed("within") && !o.due {
+				return usagef("for example: keywright rotate --due --within 7d", "--within goes with --due")
+			}
 			return runRotate(c.Context(), term, o, args)
 		},
 	}
