@@ -450,7 +450,7 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 		case !o.Until.IsZero():
 			wait := time.Until(o.Until)
 			if wait > shortWait {
-				fmt.Fprintf(k.term.out, "rotation %s goes on at %s: keywright rotate resume %s\n", id, moment(o.Until), id)
+				fmt.Fprintf(k.term.out, "rotation %s goes on at %s\n→ keywright rotate resume %s\n", id, moment(o.Until), id)
 				return nil
 			}
 			select {
