@@ -244,22 +244,28 @@ func (w *work) ask(ctx context.Context) (result, error) {
 	if equal(key, w.answer.Parts, w.old.Parts) {
 		return result{need: &Need{Steps: steps, Parts: names}, note: "that is the old one"}, nil
 	}
-	next := provider.Credential{Parts: w.answer.Parts, Params: w.key.Params}
+	next, note := provider.Credential{Parts: w.answer.Parts, Params: w.key.Params}, ""
 	if v, ok := w.p.(provider.Verifier); ok {
 		probe, err := v.Verify(ctx, next)
+		was, known := w.j.Was, (*provider.Error)(nil)
 		switch {
-		case err != nil:
-			return result{}, err
-		case !probe.State.Lives():
+		case errors.As(err, &known) && (known.Kind == provider.Incomplete || known.Kind == provider.Refused):
+			return result{need: &Need{Steps: steps, Parts: names}, note: err.Error()}, nil
+		case err != nil: // it may have been shown once: it is kept, and tried again before it is used
+			note = "; it could not be tried yet: " + err.Error()
+		case probe.State == provider.Dead, probe.State == provider.Elsewhere:
 			return result{need: &Need{Steps: steps, Parts: names}, note: "what was given is " + string(probe.State)}, nil
-		}
-		w.j.NewID = probe.Who.ID
-		if was := w.j.Was; was != nil && was.Account != probe.Who.Account {
+		case !probe.State.Lives():
+			note = "; it could not be tried yet: " + string(probe.State)
+		case was != nil && was.Account != "" && probe.Who.Account == "":
+			note = "; of which account it is was not told"
+		case was != nil && was.Account != "" && was.Account != probe.Who.Account:
 			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", probe.Who.Account, was.Account)}, nil
 		}
+		w.j.NewID = probe.Who.ID
 	}
 	w.j.New = w.key.Next
-	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
+	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New) + note}, nil
 }
 
 // tryOld tries the old key while it is to be alive, and notes when.
