@@ -36,11 +36,11 @@ var mariaDB = dialect{
 	name: "mariadb",
 	check: func(version string) error {
 		if !strings.Contains(version, "MariaDB") {
-			return &refusal{text: "this is MySQL, which differs in what a rotation needs", hint: "let the key's provider be mysql"}
+			return &refusal{text: "this is MySQL, which differs in what a rotation needs", hint: "let the key's provider be mysql (keywright edit --provider)"}
 		}
 		return nil
 	},
-	hint: "MariaDB's users log in by " + native + " or " + ed25519 + "; if this is MySQL, let the key's provider be mysql",
+	hint: "MariaDB's users log in by " + native + " or " + ed25519 + "; if this is MySQL, let the key's provider be mysql (keywright edit --provider)",
 }
 
 // Info implements provider.Provider.

@@ -2,8 +2,11 @@ package mysql
 
 import (
 	"context"
+	"crypto/pbkdf2"
 	"crypto/rand"
 	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"regexp"
@@ -36,7 +39,7 @@ var mySQL = dialect{
 	name: "mysql",
 	check: func(version string) error {
 		if strings.Contains(version, "MariaDB") {
-			return &refusal{text: "this is MariaDB, where no user has two passwords", hint: "let the key's provider be mariadb"}
+			return &refusal{text: "this is MariaDB, where no user has two passwords", hint: "let the key's provider be mariadb (keywright edit --provider)"}
 		}
 		if !recent(version) {
 			return &refusal{text: "this is " + version + ": MySQL keeps two passwords of a user from 8.0.14 on"}
@@ -44,7 +47,7 @@ var mySQL = dialect{
 		return nil
 	},
 	socket: true,
-	hint:   "MySQL's users log in over TLS (with sslmode verify-full, and sslrootcert), or by its Unix socket; by " + sha2 + ", or " + native,
+	hint:   "MySQL's users log in over TLS (sslmode verify-full, and sslrootcert) or by its Unix socket, and by " + sha2 + " or " + native,
 }
 
 // recent reports whether a server has dual passwords.
@@ -63,7 +66,7 @@ func (MySQL) Info() provider.Info {
 		Params: []provider.Param{
 			{Name: host, Meaning: "the server's name or address, or the path of its Unix socket", Required: true, Server: true},
 			{Name: port, Meaning: "the server's port", Default: "3306", Server: true},
-			{Name: sslMode, Meaning: "verify-full, or disable for a server on this machine, where users of " + native + " alone are let in then", Default: server.VerifyFull},
+			{Name: sslMode, Meaning: "verify-full, or disable for users of " + native + " on this machine", Default: server.VerifyFull},
 			{Name: sslRoots, Meaning: "a file with the certificates that the server's is signed with, instead of the system's"},
 		},
 		Admin: "a user with CREATE USER, CONNECTION_ADMIN and PROCESS, and SELECT on mysql.*; SYSTEM_USER, too, if the key's user has it",
@@ -74,7 +77,7 @@ func (MySQL) Info() provider.Info {
 			"https://dev.mysql.com/doc/mysql-errors/9.7/en/server-error-reference.html",
 			"https://dev.mysql.com/worklog/task/?id=11540",
 		},
-		Tested: "MySQL 9.7; users of " + native + ", which has none, were not run",
+		Tested: "MySQL 9.7, which has no users of " + native,
 	}
 }
 
@@ -104,6 +107,7 @@ type account struct {
 	secondary  string // that of the one that was retained; empty if none was
 	wrong      int    // passwords after which it is blocked; 0 if it never is
 	factors    bool   // a password is not enough
+	form       string // of new hashes, if the method is sha2
 }
 
 func (a account) String() string { return a.user + "@" + a.host }
@@ -118,8 +122,16 @@ func (s *session) dual(ctx context.Context, user string) (all []account, err err
 	if err != nil {
 		return nil, forbidden(err, "GRANT SELECT ON mysql.* TO "+s.user)
 	}
+	form := "CRYPT5" // servers before 9.7 know no other
+	set, err := s.query(ctx, "SHOW VARIABLES LIKE 'caching_sha2_password_storage_format'")
+	if err != nil {
+		return nil, err
+	}
+	if len(set) == 1 && len(set[0]) == 2 {
+		form = set[0][1]
+	}
 	for _, r := range rows {
-		a := account{user: user, host: r[0], method: r[1], factors: r[5] != "0"}
+		a := account{user: user, host: r[0], method: r[1], factors: r[5] != "0", form: forms[form]}
 		for i, to := range map[int]*string{2: &a.primary, 3: &a.secondary} {
 			b, err := hex.DecodeString(r[i])
 			if err != nil {
@@ -137,16 +149,30 @@ func (s *session) dual(ctx context.Context, user string) (all []account, err err
 	return all, nil
 }
 
-// crypted is how caching_sha2_password keeps a password: thousands of rounds in three hex
-// digits, twenty bytes of salt, and a digest.
-var crypted = regexp.MustCompile(`(?s)^\$A\$([0-9A-F]{3})\$(.{20})([./0-9A-Za-z]{43})$`)
+// crypted is how caching_sha2_password keeps a password: a form, thousands of rounds in
+// three hex digits, twenty bytes of salt, and a digest.
+var crypted = regexp.MustCompile(`(?s)^\$([AB])\$([0-9A-F]{3})\$(.{20}).+$`)
+
+// forms are those of hashes, by the names that a server has for what it prefers. It may let
+// nobody work whose password is kept in another.
+var forms = map[string]string{"CRYPT5": "A", "PBKDF2_SHA512": "B"}
 
 // thousands is how many thousand rounds a hash made here has, which are the fewest: what is
 // hashed cannot be guessed.
 const thousands = 5
 
-func sha2Hash(password secret.Value, thousands int, salt string) string {
-	return fmt.Sprintf("$A$%03X$%s%s", thousands, salt, crypt.KeySHACrypt(sha256.New, password.Reveal(), []byte(salt), thousands*1000))
+func sha2Hash(form string, password secret.Value, thousands int, salt string) string {
+	var digest string
+	if form == "A" {
+		digest = string(crypt.KeySHACrypt(sha256.New, password.Reveal(), []byte(salt), thousands*1000))
+	} else {
+		key, err := pbkdf2.Key(sha512.New, string(password.Reveal()), []byte(salt), thousands*1000, sha512.Size)
+		if err != nil {
+			panic(err) // its length is one that there is
+		}
+		digest = base64.StdEncoding.EncodeToString(key)
+	}
+	return fmt.Sprintf("$%s$%03X$%s%s", form, thousands, salt, digest)
 }
 
 // hash is how an account may keep a password.
@@ -154,7 +180,7 @@ func (a account) hash(password secret.Value) string {
 	if a.method == native {
 		return nativeHash(password)
 	}
-	return sha2Hash(password, thousands, rand.Text()[:20])
+	return sha2Hash(a.form, password, thousands, rand.Text()[:20])
 }
 
 // is reports whether a hash of an account's is that of a password.
@@ -169,8 +195,8 @@ func (a account) is(hash string, password secret.Value) bool {
 	if m == nil {
 		return false
 	}
-	n, _ := strconv.ParseUint(m[1], 16, 16)
-	return hash == sha2Hash(password, int(n), m[2])
+	n, _ := strconv.ParseUint(m[2], 16, 16)
+	return hash == sha2Hash(m[1], password, int(n), m[3])
 }
 
 // usable refuses an account that logs in by other means than a password of ours.
@@ -182,7 +208,7 @@ func (a account) usable() error {
 		return &refusal{text: fmt.Sprintf("%s logs in by %s", a, a.method), hint: "one of " + sha2 + " and " + native + " is what a new password can be set for"}
 	case a.primary == "":
 		return &refusal{text: a.String() + " has no password"}
-	case a.method == sha2 && !crypted.MatchString(a.primary):
+	case a.method == sha2 && (a.form == "" || !crypted.MatchString(a.primary)):
 		return &refusal{text: fmt.Sprintf("the password of %s is kept in a form that is not known here", a)}
 	}
 	return nil

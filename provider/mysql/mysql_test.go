@@ -28,6 +28,7 @@ func TestMySQL(t *testing.T) {
 		{"again", testDualAgain},
 		{"several hosts", testDualSeveralHosts},
 		{"keeps what it has", testDualKeeps},
+		{"another form of hashes", testDualForms},
 		{"another has come", testDualAnotherHasCome},
 		{"no room", testDualNoRoom},
 		{"by itself", testDualByItself},
@@ -222,6 +223,35 @@ func testDualKeeps(t *testing.T, s *mysqlserver.Server) {
 	}
 	if show() != before {
 		t.Errorf("%s: it was %s", show(), before)
+	}
+}
+
+// A server that would have whoever logs in change a password that is kept in another form is
+// given the form that it wants.
+func testDualForms(t *testing.T, s *mysqlserver.Server) {
+	if len(s.Do(t, "SHOW VARIABLES LIKE 'caching_sha2_password_storage_format'")) == 0 {
+		t.Skip("this MySQL knows one form")
+	}
+	p := mysql.MySQL{}
+	old := s.One(t)
+	defer s.Do(t, "SET GLOBAL caching_sha2_password_storage_format = DEFAULT;\nSET GLOBAL caching_sha2_password_enforce_storage_format = DEFAULT")
+	s.Do(t, "SET GLOBAL caching_sha2_password_storage_format = 'PBKDF2_SHA512'")
+	c := next(t, s, old) // from one to the other
+	if err := p.Revoke(t.Context(), s.Admin, old, c); err != nil {
+		t.Fatal(err)
+	}
+	s.Do(t, "ALTER USER kwadmin@'%' IDENTIFIED BY '"+reveal(s.Admin)+"', boss@'%' IDENTIFIED BY '"+s.Boss+"';\nSET GLOBAL caching_sha2_password_enforce_storage_format = ON")
+	d := next(t, s, c)
+	for _, c := range []provider.Credential{c, d} {
+		if probe := must(p.Verify(t.Context(), c))(t); probe.State != provider.Alive {
+			t.Error(probe)
+		}
+	}
+	if err := p.Revoke(t.Context(), s.Admin, d, c); err != nil {
+		t.Fatal(err)
+	}
+	if !s.Accepts(t, c) || s.Accepts(t, d) {
+		t.Error("the server accepts the wrong one")
 	}
 }
 
