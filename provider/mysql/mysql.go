@@ -99,8 +99,8 @@ func (MySQL) Make(_ context.Context, old provider.Credential) (provider.Credenti
 // sha2 is the method to log in by that a user has if none is named.
 const sha2 = "caching_sha2_password"
 
-// account is an account: a user's name, and from where it may come.
-type account struct {
+// dual is an account, a user's name and from where it may come, with its two passwords.
+type dual struct {
 	user, host string
 	method     string // to log in by
 	primary    string // the server's hash of the password; empty if it has none
@@ -110,10 +110,10 @@ type account struct {
 	form       string // of new hashes, if the method is sha2
 }
 
-func (a account) String() string { return a.user + "@" + a.host }
+func (a dual) String() string { return a.user + "@" + a.host }
 
-// dual are all accounts of a user's, by their hosts.
-func (s *session) dual(ctx context.Context, user string) (all []account, err error) {
+// duals are all accounts of a user's, by their hosts.
+func (s *session) duals(ctx context.Context, user string) (all []dual, err error) {
 	rows, err := s.query(ctx, `SELECT Host, plugin, HEX(authentication_string),
 		HEX(User_attributes->>'$.additional_password'),
 		User_attributes->>'$.Password_locking.failed_login_attempts',
@@ -131,7 +131,7 @@ func (s *session) dual(ctx context.Context, user string) (all []account, err err
 		form = set[0][1]
 	}
 	for _, r := range rows {
-		a := account{user: user, host: r[0], method: r[1], factors: r[5] != "0", form: forms[form]}
+		a := dual{user: user, host: r[0], method: r[1], factors: r[5] != "0", form: forms[form]}
 		for i, to := range map[int]*string{2: &a.primary, 3: &a.secondary} {
 			b, err := hex.DecodeString(r[i])
 			if err != nil {
@@ -176,7 +176,7 @@ func sha2Hash(form string, password secret.Value, thousands int, salt string) st
 }
 
 // hash is how an account may keep a password.
-func (a account) hash(password secret.Value) string {
+func (a dual) hash(password secret.Value) string {
 	if a.method == native {
 		return nativeHash(password)
 	}
@@ -184,7 +184,7 @@ func (a account) hash(password secret.Value) string {
 }
 
 // is reports whether a hash of an account's is that of a password.
-func (a account) is(hash string, password secret.Value) bool {
+func (a dual) is(hash string, password secret.Value) bool {
 	if password.IsZero() || hash == "" {
 		return false
 	}
@@ -200,7 +200,7 @@ func (a account) is(hash string, password secret.Value) bool {
 }
 
 // usable refuses an account that logs in by other means than a password of ours.
-func (a account) usable() error {
+func (a dual) usable() error {
 	switch {
 	case a.factors:
 		return &refusal{text: a.String() + " needs more than a password to log in"}
@@ -216,7 +216,7 @@ func (a account) usable() error {
 
 // room refuses an account that would lose a password that is not the old one if another
 // was set and the old one retained.
-func (a account) room(old secret.Value) error {
+func (a dual) room(old secret.Value) error {
 	switch first, second := a.is(a.primary, old), a.is(a.secondary, old); {
 	case first && (second || a.secondary == ""):
 		return nil
@@ -247,7 +247,7 @@ func (p MySQL) Plan(ctx context.Context, admin, old provider.Credential) (provid
 	}
 	plan := provider.Plan{Notes: []string{"all sessions of " + who + " are ended when the old password is discarded, as the server does not say with which one they were opened"}}
 	err = mySQL.within(ctx, doing, as, func(ctx context.Context, s *session) error {
-		all, err := s.dual(ctx, who)
+		all, err := s.duals(ctx, who)
 		if err != nil {
 			return err
 		}
@@ -324,7 +324,7 @@ func (p MySQL) Apply(ctx context.Context, admin, old, next provider.Credential) 
 		return err
 	}
 	return mySQL.within(ctx, doing, as, func(ctx context.Context, s *session) error {
-		all, err := s.dual(ctx, who)
+		all, err := s.duals(ctx, who)
 		if err != nil {
 			return err
 		}
@@ -363,7 +363,7 @@ func (p MySQL) Revoke(ctx context.Context, admin, c, _ provider.Credential) erro
 		return err
 	}
 	return mySQL.within(ctx, doing, as, func(ctx context.Context, s *session) error {
-		all, err := s.dual(ctx, who)
+		all, err := s.duals(ctx, who)
 		if err != nil {
 			return err
 		}
@@ -400,7 +400,7 @@ type change struct {
 	args  []string
 }
 
-func (c *change) add(a account, what string, args ...string) {
+func (c *change) add(a dual, what string, args ...string) {
 	c.parts = append(c.parts, "?@? "+what)
 	c.args = append(append(c.args, a.user, a.host), args...)
 }

@@ -48,8 +48,8 @@ func prepare(t *testing.T, way func(s *Server) map[string]string) *Server {
 	return s
 }
 
-// start starts a server that was prepared, and makes its admin, who may change what mysql.*
-// says, and has a right that the two kinds write differently.
+// start starts a server that was prepared, and makes its admin. The right to end sessions is
+// called otherwise by the other kind.
 func (s *Server) start(t *testing.T, ends string, args ...string) {
 	t.Helper()
 	args = append(args, "--bind-address="+daemon.Host, "--socket="+s.Path("socket"), "--pid-file="+s.Path("pid"), "--init-file="+s.Path("init.sql"),
