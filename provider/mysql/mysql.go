@@ -46,8 +46,8 @@ var mySQL = dialect{
 		}
 		return nil
 	},
-	socket: true,
-	hint:   "MySQL's users log in over TLS (sslmode verify-full, and sslrootcert) or by its Unix socket, and by " + sha2 + " or " + native,
+	itself: true,
+	hint:   "MySQL's users log in over TLS (sslmode verify-full, or verify-ca with the server's ca.pem as sslrootcert) or by its Unix socket, and by " + sha2 + " or " + native,
 }
 
 // recent reports whether a server has dual passwords.
@@ -66,7 +66,7 @@ func (MySQL) Info() provider.Info {
 		Params: []provider.Param{
 			{Name: host, Meaning: "the server's name or address, or the path of its Unix socket", Required: true, Server: true},
 			{Name: port, Meaning: "the server's port", Default: "3306", Server: true},
-			{Name: sslMode, Meaning: "verify-full, or disable for users of " + native + " on this machine", Default: server.VerifyFull},
+			{Name: sslMode, Meaning: "verify-full; verify-ca for a certificate that the server has made itself, with its ca.pem as sslrootcert; or disable for users of " + native + " on this machine", Default: server.VerifyFull},
 			{Name: sslRoots, Meaning: "a file with the certificates that the server's is signed with, instead of the system's"},
 		},
 		Admin: "a user with CREATE USER, CONNECTION_ADMIN and PROCESS, and SELECT on mysql.*; SYSTEM_USER, too, if the key's user has it",

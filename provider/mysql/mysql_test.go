@@ -365,6 +365,7 @@ func testDualPlan(t *testing.T, s *mysqlserver.Server) {
 		{name: "read-only", sql: "SET GLOBAL read_only = 1", reset: "SET GLOBAL read_only = 0", kind: provider.Refused, want: "name the primary"},
 		{name: "another mode", params: map[string]string{"sslmode": "prefer"}, kind: provider.Incomplete, want: "prefer"},
 		{name: "not its certificate", params: map[string]string{"sslrootcert": ""}, kind: provider.Unreached, want: "certificate"},
+		{name: "anybody's certificate", params: map[string]string{"sslmode": "verify-ca", "sslrootcert": ""}, kind: provider.Incomplete, want: "needs sslrootcert"},
 		{name: "without TLS", params: map[string]string{"sslmode": "disable"}, kind: provider.Refused, want: "Unix socket"},
 		{name: "a socket", params: map[string]string{"host": s.Path("socket")}},
 	} {
@@ -444,7 +445,7 @@ func testDualStates(t *testing.T, s *mysqlserver.Server) {
 
 // The password is told over TLS, or at a Unix socket.
 func testDualWays(t *testing.T, s *mysqlserver.Server) {
-	for name, params := range map[string]map[string]string{"TLS": nil, "a socket": {"host": s.Path("socket"), "sslrootcert": ""}} {
+	for name, params := range map[string]map[string]string{"TLS": nil, "its own roots": {"sslmode": "verify-ca"}, "a socket": {"host": s.Path("socket"), "sslrootcert": ""}} {
 		cred := s.One(t)
 		maps.Copy(cred.Params, params)
 		wrong := providertest.Wrong(cred, "password")

@@ -35,8 +35,9 @@ type dialect struct {
 	name string
 	// check refuses one that is of another kind, or too old.
 	check func(version string) error
-	// socket says that the password itself may be asked for at a Unix socket.
-	socket bool
+	// itself says that the password itself is asked for where a connection is protected:
+	// at a Unix socket, or over TLS with the certificate that a server makes itself.
+	itself bool
 	hint   string // for one that asks for it elsewhere, or by a method that is not known
 }
 
@@ -132,7 +133,12 @@ func (d dialect) configure(c provider.Credential, asked *bool) (*mysql.Config, e
 		return nil, err
 	}
 	config := mysql.NewConfig()
-	if config.TLS, err = server.Secure(to, c.Params[sslMode], c.Params[sslRoots]); err != nil {
+	if d.itself && c.Params[sslMode] == server.VerifyCA && !filepath.IsAbs(to) {
+		config.TLS, err = server.Signed(c.Params[sslRoots])
+	} else {
+		config.TLS, err = server.Secure(to, c.Params[sslMode], c.Params[sslRoots])
+	}
+	if err != nil {
 		return nil, err
 	}
 	config.User, config.Passwd = provider.User(c), string(c.Part(password).Reveal())
@@ -145,7 +151,7 @@ func (d dialect) configure(c provider.Credential, asked *bool) (*mysql.Config, e
 	config.CheckConnLiveness = false
 	config.WriteTimeout = server.Dialing
 	dialer := server.Dialer(c, config.TLS)
-	plain := config.TLS == nil && !(d.socket && config.Net == "unix")
+	plain := config.TLS == nil && !(d.itself && config.Net == "unix")
 	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
 		conn, err := dialer.DialContext(ctx, network, address)
 		if err != nil {
