@@ -18,6 +18,7 @@ import (
 
 // TestMariaDB starts the server that all the tests share.
 func TestMariaDB(t *testing.T) {
+	t.Parallel()
 	s := mysqlserver.StartMariaDB(t)
 	for _, test := range []struct {
 		name string

@@ -17,6 +17,7 @@ import (
 
 // TestMySQL starts the server that all the tests share.
 func TestMySQL(t *testing.T) {
+	t.Parallel() // with MariaDB's: both wait for most of the time
 	s := mysqlserver.StartMySQL(t)
 	for _, test := range []struct {
 		name string
