@@ -359,6 +359,7 @@ func testDualPlan(t *testing.T, s *mysqlserver.Server) {
 		{name: "a user of the system's", sql: "GRANT SYSTEM_USER ON *.* TO U", kind: provider.Forbidden, want: "lacks SYSTEM_USER"},
 		{name: "the user is not there", sql: "DROP USER U", kind: provider.Refused, want: "no user USER"},
 		{name: "another method", sql: "ALTER USER U IDENTIFIED WITH sha256_password BY 'x'", kind: provider.Refused, want: "logs in by sha256_password"},
+		{name: "two factors", sql: "INSTALL PLUGIN auth_socket SONAME 'auth_socket.so';\nALTER USER U ADD 2 FACTOR IDENTIFIED WITH auth_socket", kind: provider.Refused, want: "more than a password"},
 		{name: "no password", sql: "ALTER USER U IDENTIFIED BY ''", kind: provider.Refused, want: "has no password"},
 		{name: "two passwords", sql: "CREATE USER USER@localhost IDENTIFIED BY 'x'", kind: provider.Refused, want: "USER@localhost has another password"},
 		{name: "blocked soon", sql: "ALTER USER U FAILED_LOGIN_ATTEMPTS 2 PASSWORD_LOCK_TIME 1", kind: provider.Refused, want: "FAILED_LOGIN_ATTEMPTS 3"},
