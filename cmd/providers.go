@@ -22,7 +22,7 @@ import (
 	"github.com/keywright/keywright/provider/guided"
 	"github.com/keywright/keywright/provider/kucoin"
 	"github.com/keywright/keywright/provider/local"
-	"github.com/keywright/keywright/provider/mariadb"
+	"github.com/keywright/keywright/provider/mysql"
 	"github.com/keywright/keywright/provider/okta"
 	"github.com/keywright/keywright/provider/okx"
 	"github.com/keywright/keywright/provider/openai"
@@ -49,7 +49,8 @@ func providers() []provider.Provider {
 		gitlab.New(nil),
 		kucoin.New(nil),
 		local.Provider{},
-		mariadb.Provider{},
+		mysql.MariaDB{},
+		mysql.MySQL{},
 		okta.New(nil),
 		okx.New(nil),
 		openai.New(nil),
