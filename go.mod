@@ -17,6 +17,7 @@ require (
 	github.com/charmbracelet/x/ansi v0.8.0
 	github.com/decred/dcrd/dcrec/secp256k1/v4 v4.4.1
 	github.com/dustin/go-humanize v1.0.1
+	github.com/go-crypt/x v0.4.17
 	github.com/go-git/go-git/v5 v5.19.3
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/godbus/dbus/v5 v5.2.2

@@ -21,7 +21,7 @@ const module = "github.com/keywright/keywright"
 // docs/design.md, and almost none is ever worth adding upwards.
 var mayImport = map[string][]string{
 	".":   {"cmd"},
-	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/backup", "keystore/keychain", "internal/harden", "internal/launch", "provider", "provider/approle", "provider/aws", "provider/bearer", "provider/binance", "provider/bybit", "provider/cloudflare", "provider/deploykey", "provider/deribit", "provider/gcp", "provider/github", "provider/gitlab", "provider/guided", "provider/kucoin", "provider/local", "provider/mariadb", "provider/okta", "provider/okx", "provider/openai", "provider/postgres", "provider/rabbitmq", "provider/redis", "provider/sendgrid", "provider/sshkey", "provider/twilio", "rotate", "rotate/consumer", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/held", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
+	"cmd": {"internal/edit", "audit", "config", "keystore", "keystore/agefile", "keystore/backup", "keystore/keychain", "internal/harden", "internal/launch", "provider", "provider/approle", "provider/aws", "provider/bearer", "provider/binance", "provider/bybit", "provider/cloudflare", "provider/deploykey", "provider/deribit", "provider/gcp", "provider/github", "provider/gitlab", "provider/guided", "provider/kucoin", "provider/local", "provider/mysql", "provider/okta", "provider/okx", "provider/openai", "provider/postgres", "provider/rabbitmq", "provider/redis", "provider/sendgrid", "provider/sshkey", "provider/twilio", "rotate", "rotate/consumer", "scan", "scan/cache", "scan/files", "scan/gitrepo", "scan/held", "scan/match", "scan/pipeline", "scan/report", "scan/rules", "secret", "internal/durable"},
 
 	"scan":             {"secret"},
 	"scan/held":        {"scan", "scan/proof", "secret"},
@@ -45,7 +45,7 @@ var mayImport = map[string][]string{
 
 	"provider":              {"secret"},
 	"provider/local":        {"provider", "secret"},
-	"provider/mariadb":      {"provider", "provider/server", "secret"},
+	"provider/mysql":        {"provider", "provider/server", "secret"},
 	"provider/postgres":     {"provider", "provider/server", "secret"},
 	"provider/rabbitmq":     {"provider", "provider/server", "provider/web", "secret"},
 	"provider/redis":        {"provider", "provider/server", "secret"},
@@ -84,13 +84,13 @@ var mayImport = map[string][]string{
 
 	"rotate/consumer/consumertest": {"provider", "rotate", "secret"},
 	// Servers that tests start, and fakes of some.
-	"provider/approle/approletest":        {"provider", "provider/providertest", "secret"},
-	"provider/providertest/daemon":        {},
-	"provider/providertest/mariadbserver": {"provider", "provider/providertest/daemon", "secret"},
-	"provider/providertest/pgserver":      {"provider/providertest/daemon"},
-	"provider/providertest/rabbitserver":  {"provider", "provider/providertest/daemon", "secret"},
-	"provider/providertest/redisserver":   {"provider", "provider/providertest/daemon", "secret"},
-	"provider/providertest/sshserver":     {"provider", "provider/providertest/daemon", "secret"},
+	"provider/approle/approletest":       {"provider", "provider/providertest", "secret"},
+	"provider/providertest/daemon":       {},
+	"provider/providertest/mysqlserver":  {"provider", "provider/providertest/daemon", "secret"},
+	"provider/providertest/pgserver":     {"provider/providertest/daemon"},
+	"provider/providertest/rabbitserver": {"provider", "provider/providertest/daemon", "secret"},
+	"provider/providertest/redisserver":  {"provider", "provider/providertest/daemon", "secret"},
+	"provider/providertest/sshserver":    {"provider", "provider/providertest/daemon", "secret"},
 
 	"config":                       {"scan", "secret", "internal/durable"},
 	"secret":                       {},

@@ -67,6 +67,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -149,6 +150,20 @@ func (l *Log) Append(ctx context.Context, entries ...Entry) (first int64, err er
 		return 0, fmt.Errorf("append to audit log %s: %w", l.disk, err)
 	}
 	return first, nil
+}
+
+// Writable reports what keeps the files of the log from being written, and changes nothing.
+func (l *Log) Writable() error {
+	for _, name := range []string{entriesFile, hashesFile} {
+		switch f, err := l.disk.edit(name); {
+		case errors.Is(err, fs.ErrNotExist): // it is made by the first Append
+		case err != nil:
+			return fmt.Errorf("append to audit log %s: %w", l.disk, err)
+		default:
+			f.Close()
+		}
+	}
+	return nil
 }
 
 // locked calls f while the log is locked.

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -576,5 +577,24 @@ func TestNewerSchema(t *testing.T) {
 		if _, err := decodeEntry([]byte(bad)); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
+	}
+}
+
+// readOnly is a disk that files cannot be written on.
+type readOnly struct{ disk }
+
+func (readOnly) edit(string) (editable, error) { return nil, fs.ErrPermission }
+
+func TestWritable(t *testing.T) {
+	l, _, _ := build(t, 1)
+	if err := l.Writable(); err != nil {
+		t.Error(err)
+	}
+	if err := Open(t.TempDir(), &memory{}).Writable(); err != nil {
+		t.Errorf("of no log: %v", err)
+	}
+	l.disk = readOnly{l.disk}
+	if err := l.Writable(); !errors.Is(err, fs.ErrPermission) {
+		t.Error(err)
 	}
 }

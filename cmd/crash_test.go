@@ -83,7 +83,7 @@ func verbs(dir string) []verb {
 		{args: []string{"edit", "prod/A", "--owner", "Bea"}},
 		{args: []string{"generate", "prod/B", "--kind", "hex"}},
 		{args: []string{"mv", "prod/B", "dev/C"}},
-		{args: []string{"import", "dev", file("env")}, many: true},
+		{args: []string{"import", "dev", file("env")}},
 		{args: []string{"get", "prod/A"}},
 		{args: []string{"backup", file("keys.backup"), "--passphrase-file", file("phrase")}},
 		{args: []string{"rm", "--yes", "dev/C"}},

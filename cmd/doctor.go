@@ -175,6 +175,10 @@ func (d *doctor) audit(ctx context.Context, keys *keyring) error {
 		return err
 	default:
 		d.say("the audit log has %s, all as written", entries(r.Size))
+		if err := keys.log.Writable(); err != nil {
+			_, hint, _ := explain(err)
+			d.complain(hint, "the audit log cannot be written: %v", bare(err))
+		}
 		if text := setBack(r); text != "" {
 			d.say("%s", text)
 		}

@@ -47,7 +47,7 @@ func (d *details) addFlags(f *pflag.FlagSet) {
 	f.StringVar(&d.rotateEvery, "rotate-every", "", "replace it every so many `DAYS`: 90d")
 	f.StringSliceVar(&d.scopes, "scopes", nil, "what it may do, `LIST`")
 	f.StringSliceVar(&d.tags, "tags", nil, "`LIST` of words to find it by")
-	f.StringArrayVar(&d.variables, "variable", nil, "`PART=NAME`, a variable for a part (may be repeated)")
+	f.StringArrayVar(&d.variables, "variable", nil, "`PART=NAME`, a variable for a part, or PART=none\n(may be repeated)")
 	f.StringArrayVar(&d.params, "param", nil, "`NAME=VALUE` that the service must know, or NAME= to\nforget it (may be repeated)")
 	f.StringVar(&d.admin, "admin", "", "`KEY` that it is changed with; itself for none")
 	f.StringArrayVar(&d.consumers, "consumer", nil, "`SPEC` of a place that new versions are delivered to,\nin place of those before (may be repeated)")
@@ -168,6 +168,10 @@ func (d *details) setVariables(k *keystore.Key) error {
 		part, name, ok := strings.Cut(v, "=")
 		i := slices.IndexFunc(k.Parts, func(p keystore.Part) bool { return p.Name == part })
 		switch {
+		case ok && i >= 0 && name == none:
+			name = ""
+		case len(withoutOurs([]string{name})) == 0:
+			return usagef("choose another", "--variable: variables that begin with KEYWRIGHT_ are taken from programs")
 		case !ok || !isVariable(name):
 			return usagef("for example: --variable secret=BINANCE_SECRET", "--variable: %s is not PART=NAME", quote(v))
 		case i < 0:
@@ -358,7 +362,14 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 	if err != nil {
 		return err
 	}
-	if err := try(change, key); err != nil {
+	var changed keystore.Key
+	if err := try(func(k *keystore.Key) error { defer func() { changed = *k }(); return change(k) }, key); err != nil {
+		return &keystore.KeyError{Doing: "change", Name: name, Err: err}
+	}
+	if err := keys.usable(ctx, d, name, changed.Provider); err != nil {
+		return err
+	}
+	if err := keys.delivered(ctx, key, &changed); err != nil {
 		return &keystore.KeyError{Doing: "change", Name: name, Err: err}
 	}
 	if d.elsewhere() {
@@ -378,6 +389,35 @@ func runEdit(ctx context.Context, term *terminal, d *details, arg, reason string
 	return nil
 }
 
+// delivered is an error if a consumer of a key that is being rotated would be reached at
+// another address: what its rotation did there would be looked for elsewhere.
+func (k *keyring) delivered(ctx context.Context, key, changed *keystore.Key) error {
+	if key.Rotation == "" || slices.Equal(key.Consumers, changed.Consumers) {
+		return nil
+	}
+	catalog, err := k.Catalog(ctx)
+	if err != nil {
+		return err
+	}
+	address := func(spec string) string {
+		n, _ := keystore.ParseName(consumer.Auth(spec)) // what is no name names no key
+		with, ok := catalog.Find(n)
+		if !ok {
+			return ""
+		}
+		return consumer.Address(with.Params)
+	}
+	for _, spec := range changed.Consumers {
+		place := consumer.Place(spec)
+		before := slices.IndexFunc(key.Consumers, func(s string) bool { return consumer.Place(s) == place })
+		if before < 0 || address(key.Consumers[before]) == "" || address(spec) == address(key.Consumers[before]) {
+			continue
+		}
+		return hintedError{fmt.Errorf("%s would be at another address: %w: %s", spec, keystore.ErrRotating, key.Rotation), "name it when that is over: keywright rotate resume " + key.Rotation}
+	}
+	return nil
+}
+
 // elsewhere reports whether the flags say who is shown a key, or where new versions go: a
 // provider is asked with it at the address of a parameter.
 func (d *details) elsewhere() bool {
@@ -387,9 +427,6 @@ func (d *details) elsewhere() bool {
 // permitElsewhere asks before a key of a protected environment goes to other places, and
 // before a key of one is used for those. A new key goes nowhere yet.
 func (k *keyring) permitElsewhere(ctx context.Context, verb string, name keystore.Name, d *details, reason string, isNew bool) error {
-	if err := k.administers(ctx, d.admin, name); err != nil {
-		return err
-	}
 	var list []request
 	add := func(of keystore.Name, what string) {
 		i := slices.IndexFunc(list, func(r request) bool { return r.env == of.Env })
@@ -431,18 +468,36 @@ func (k *keyring) permitElsewhere(ctx context.Context, verb string, name keystor
 	return k.append(ctx, entries...)
 }
 
-// administers is an error if the key that another one is to be changed with is not there.
-func (k *keyring) administers(ctx context.Context, admin string, name keystore.Name) error {
-	n, err := keystore.ParseName(admin)
-	if err != nil || n == name { // none, or itself
-		return nil
-	}
+// usable is an error if a key that the flags name, for another to be changed or delivered
+// with, is not there, or is of a provider that makes no such changes. At is the provider of
+// the other one.
+func (k *keyring) usable(ctx context.Context, d *details, name keystore.Name, at string) error {
 	catalog, err := k.Catalog(ctx)
 	if err != nil {
 		return err
 	}
-	if _, ok := catalog.Find(n); !ok {
-		return hintedError{fmt.Errorf("--admin %s: %w", n, keystore.ErrNoKey), "store it first: keywright set " + n.String() + "; 'keywright ls' names the keys there are"}
+	find := func(flag, text string) (*keystore.Key, error) {
+		n, err := keystore.ParseName(text)
+		if err != nil || n == name { // none, or itself
+			return nil, nil
+		}
+		key, ok := catalog.Find(n)
+		if !ok {
+			return nil, hintedError{fmt.Errorf("%s: %w", flag, keystore.ErrNoKey), "store it first: keywright set " + n.String() + "; 'keywright ls' names the keys there are"}
+		}
+		return key, nil
+	}
+	admin, err := find("--admin "+d.admin, d.admin)
+	if err != nil {
+		return err
+	}
+	if admin != nil && !administers(admin.Provider, at) {
+		return usagef("'keywright providers' says what changes are made with", "--admin %s: it is a key of %s, and %s is one of %s", admin.Name, admin.Provider, name, at)
+	}
+	for _, spec := range d.consumers {
+		if _, err := find("--consumer "+spec, consumer.Auth(spec)); err != nil {
+			return err
+		}
 	}
 	return nil
 }

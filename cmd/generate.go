@@ -122,13 +122,17 @@ func runGenerate(ctx context.Context, term *terminal, o generateOptions, arg str
 		return err
 	}
 	known, exists := catalog.Find(name)
+	if !exists {
+		known = &keystore.Key{Name: name, Parts: []keystore.Part{{Name: keystore.SinglePart}}}
+	}
+	set(&known.Provider, o.provider)
+	if err := keys.usable(ctx, &o.details, name, known.Provider); err != nil {
+		return err
+	}
 	if o.elsewhere() {
 		if err := keys.permitElsewhere(ctx, "generate", name, &o.details, "", !exists); err != nil {
 			return err
 		}
-	}
-	if !exists {
-		known = &keystore.Key{Name: name, Parts: []keystore.Part{{Name: keystore.SinglePart}}}
 	}
 	key, err := keys.put(ctx, "generate", known, keystore.Parts{keystore.SinglePart: value}, func(k *keystore.Key) error {
 		k.Expires = time.Time{} // that was the old version's

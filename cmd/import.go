@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/internal/edit"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
@@ -391,17 +392,23 @@ func equalParts(a, b keystore.Parts) bool {
 	return maps.EqualFunc(a, b, func(v, w secret.Value) bool { return v.Digest(key) == w.Digest(key) })
 }
 
-// store stores what is to be, and reads it back.
+// store stores what is to be, all of it or nothing, and reads it back.
 func (p *importPlan) store(ctx context.Context, keys *keyring) error {
-	for _, t := range p.takes {
-		if err := t.store(ctx, keys); err != nil {
-			return hintedError{fmt.Errorf("line %d: %w", t.line, err), fmt.Sprintf("%s stored before that; the file is as it was; try again", wereKeys(p.stored))}
-		}
-		p.stored++
-	}
 	if len(p.takes) == 0 {
 		return nil
 	}
+	var list []keystore.NewVersion
+	var entries []audit.Entry
+	for _, t := range p.takes {
+		list = append(list, keystore.NewVersion{Name: t.name, Parts: t.parts, Edit: t.describe})
+		granted := storing("import", t.known)
+		granted.Reason = t.reason
+		entries = append(entries, granted)
+	}
+	if err := keys.putAll(ctx, list, entries...); err != nil {
+		return hintedError{p.atLine(err), "nothing was stored; the file is as it was; try again"}
+	}
+	p.stored = len(p.takes)
 	held, err := keys.Select(ctx, func(k *keystore.Key) bool {
 		return slices.ContainsFunc(p.takes, func(t take) bool { return t.name == k.Name })
 	})
@@ -418,26 +425,41 @@ func (p *importPlan) store(ctx context.Context, keys *keyring) error {
 	return nil
 }
 
-func wereKeys(n int) string {
-	if n == 1 {
-		return "1 key was"
+// atLine says of an error where the key that it is about comes from.
+func (p *importPlan) atLine(err error) error {
+	var known *keystore.KeyError
+	if !errors.As(err, &known) {
+		return err
 	}
-	return plural(n, "key") + " were"
+	if i := slices.IndexFunc(p.takes, func(t take) bool { return t.name == known.Name }); i >= 0 {
+		return fmt.Errorf("line %d: %w", p.takes[i].line, err)
+	}
+	return err
 }
 
-func (t take) store(ctx context.Context, keys *keyring) error {
-	before := keys.reason
-	defer func() { keys.reason = before }()
-	keys.reason = t.reason
-	_, err := keys.put(ctx, "import", t.known, t.parts, func(k *keystore.Key) error {
-		k.Expires = time.Time{} // that was the old version's
-		k.Provider = cmp.Or(k.Provider, t.provider)
-		for i, part := range k.Parts {
-			k.Parts[i].Variable = cmp.Or(part.Variable, t.variables[part.Name])
-		}
-		return nil
-	})
-	return err
+var errChangedSince = errors.New("somebody else has stored it meanwhile")
+
+// asKnown refuses to replace what was not there when it was looked at.
+func (t take) asKnown(k *keystore.Key) error {
+	now, _ := k.Version(keystore.Current)
+	then, _ := t.known.Version(keystore.Current)
+	if now.Item != then.Item {
+		return errChangedSince
+	}
+	return nil
+}
+
+// describe is what else is known of a key then.
+func (t take) describe(k *keystore.Key) error {
+	if err := t.asKnown(k); err != nil {
+		return err
+	}
+	k.Expires = time.Time{} // that was the old version's
+	k.Provider = cmp.Or(k.Provider, t.provider)
+	for i, part := range k.Parts {
+		k.Parts[i].Variable = cmp.Or(part.Variable, t.variables[part.Name])
+	}
+	return nil
 }
 
 // readSmall reads a file of which a person has written each line; doing says for what.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/keystore"
 )
 
@@ -42,6 +43,8 @@ func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string
 	}
 	p := &importPlan{}
 	left := 0
+	var list []keystore.NewVersion
+	var entries []audit.Entry
 	for _, k := range from {
 		to := keystore.Name{Env: env, Key: k.Key.Name.Key}
 		old, exists := there[to.Key]
@@ -69,13 +72,16 @@ func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string
 		}
 		granted := storing("import", t.known)
 		granted.Reason = t.reason
-		store := func() error { return keys.copyTo(ctx, to, k) }
-		if err := keys.do(ctx, store, use("import", k.Key, keystore.Current), granted); err != nil {
-			fmt.Fprintf(keys.term.err, "keywright: %s stored before that\n", wereKeys(p.stored))
-			return err
-		}
-		p.stored++
+		list = append(list, keystore.NewVersion{Name: to, Parts: k.Parts, Edit: func(key *keystore.Key) error {
+			copyKnown(key, k.Key)
+			return t.asKnown(key)
+		}})
+		entries = append(entries, use("import", k.Key, keystore.Current), granted)
 	}
+	if err := keys.putAll(ctx, list, entries...); err != nil {
+		return err
+	}
+	p.stored = len(list)
 	fmt.Fprintf(keys.term.err, "keywright: stored %s in %s%s\n", plural(p.stored, "key"), env, p.unchanged())
 	if left > 0 {
 		return outcome(exitIncomplete)
@@ -83,15 +89,10 @@ func (o importOptions) importFrom(ctx context.Context, keys *keyring, env string
 	return nil
 }
 
-// copyTo stores a key under another name, as a version of its own.
-func (k *keyring) copyTo(ctx context.Context, to keystore.Name, from keystore.Opened) error {
-	_, err := k.Put(ctx, actor(), to, from.Parts, func(key *keystore.Key) error {
-		known := *from.Key
-		key.Provider, key.Params, key.PublicID = known.Provider, known.Params, known.PublicID
-		key.Owner, key.Description, key.Scopes, key.Tags = known.Owner, known.Description, known.Scopes, known.Tags
-		key.Expires, key.RotateEvery, key.Parts, key.Use = known.Expires, known.RotateEvery, known.Parts, known.Use
-		key.Forbidden, key.RequireIPs = known.Forbidden, known.RequireIPs
-		return nil
-	})
-	return err
+// copyKnown gives a key what is known of another.
+func copyKnown(key, known *keystore.Key) {
+	key.Provider, key.Params, key.PublicID = known.Provider, known.Params, known.PublicID
+	key.Owner, key.Description, key.Scopes, key.Tags = known.Owner, known.Description, known.Scopes, known.Tags
+	key.Expires, key.RotateEvery, key.Parts, key.Use = known.Expires, known.RotateEvery, known.Parts, known.Use
+	key.Forbidden, key.RequireIPs = known.Forbidden, known.RequireIPs
 }

@@ -83,6 +83,53 @@ func TestImportRewriteOfAChangedFile(t *testing.T) {
 	}
 }
 
+// Two writers: what somebody else stores after it was looked at is left alone, as what was
+// there before, and no reference to it takes the place of another value.
+func TestImportLeavesAlone(t *testing.T) {
+	for name, run := range map[string]func(*keyring, string) error{
+		"a file": func(k *keyring, path string) error {
+			return importOptions{rewrite: true}.importFile(t.Context(), k, "dev", path)
+		},
+		"a file, to replace": func(k *keyring, path string) error {
+			return importOptions{rewrite: true, replace: true}.importFile(t.Context(), k, "dev", path)
+		},
+		"an environment": func(k *keyring, _ string) error {
+			return importOptions{from: "test"}.importFrom(t.Context(), k, "dev")
+		},
+	} {
+		keys, items, _ := memoryKeys(t)
+		path := filepath.Join(t.TempDir(), ".env")
+		if err := os.WriteFile(path, []byte("A=one\nB=two\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		put := func(env, value string) error {
+			_, err := keys.Put(t.Context(), "x", keystore.Name{Env: env, Key: "A"}, keystore.Parts{keystore.SinglePart: secretOf(value)}, nil)
+			return err
+		}
+		if err := put("test", "one"); err != nil {
+			t.Fatal(err)
+		}
+		items.SetHook(func(_ context.Context, m keystoretest.Moment) error {
+			if m.Name == audit.HeadItem && m.Op == keystoretest.Put && m.After { // it is on record
+				items.SetHook(nil)
+				return put("dev", "else")
+			}
+			return nil
+		})
+		err := run(keys, path)
+		if text, _ := os.ReadFile(path); !errors.Is(err, errChangedSince) || string(text) != "A=one\nB=two\n" {
+			t.Errorf("%s: %q, %v", name, text, err)
+		}
+		catalog, err := keys.Catalog(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if k, ok := catalog.Find(keystore.Name{Env: "dev", Key: "A"}); !ok || k.LastNumber != 1 {
+			t.Errorf("%s: %v", name, k)
+		}
+	}
+}
+
 // Two writers: what is read back is not what was stored.
 func TestImportReadsBack(t *testing.T) {
 	keys, items, _ := memoryKeys(t)

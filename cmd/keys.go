@@ -42,7 +42,9 @@ func keysDir() (string, error) {
 	if dir := os.Getenv(envHome); dir != "" {
 		return dir, nil
 	}
-	if dir := os.Getenv("XDG_DATA_HOME"); dir != "" && runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
+	// One that is not absolute is to be ignored:
+	// https://specifications.freedesktop.org/basedir-spec/latest/#basics
+	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) && runtime.GOOS != "windows" && runtime.GOOS != "darwin" {
 		return filepath.Join(dir, "keywright"), nil
 	}
 	if runtime.GOOS == "windows" {
@@ -160,6 +162,18 @@ func (k *keyring) put(ctx context.Context, verb string, known *keystore.Key, par
 		return err
 	}, storing(verb, known))
 	return stored, err
+}
+
+// putAll stores versions of several keys, all of them or none, and puts that on record
+// before.
+func (k *keyring) putAll(ctx context.Context, list []keystore.NewVersion, entries ...audit.Entry) error {
+	if len(list) == 0 {
+		return nil
+	}
+	return k.do(ctx, func() error {
+		_, err := k.PutAll(ctx, actor(), list...)
+		return err
+	}, entries...)
 }
 
 // try returns what a change of a key would, without one.

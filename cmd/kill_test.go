@@ -197,7 +197,7 @@ func generating(name string) change {
 
 // importing imports a file of the values given for names, NAME=VALUE.
 func importing(env, file string, lines ...string) change {
-	return change{verb{args: []string{"import", env, file, "--replace"}, many: true}, func(h holdings) bool {
+	return change{verb{args: []string{"import", env, file, "--replace"}}, func(h holdings) bool {
 		for _, line := range lines {
 			name, value, _ := strings.Cut(line, "=")
 			if h[env+"/"+name].current != value { // else it has it already

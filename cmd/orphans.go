@@ -17,17 +17,14 @@ import (
 )
 
 const orphansLong = `Lists keys that were issued at providers for keys here, and that belong to
-nothing: no key and no open rotation has them. They are what is left of a
-rotation that could not clean up, or of one whose journal is lost. Providers
-that list their keys are asked, with the key or with the one that changes it.
+nothing: no key and no open rotation has them. They are left of a rotation that
+could not clean up, or whose journal is lost. It ends with 1 if there are any.
 
 With --delete those of one key are deleted there, each after a yes, or only the
 one whose ID is given. That cannot be undone. What is in use is never deleted,
-nor what a rotation that is open has made. It ends with 1 if orphans are left.
-
-The label of a key says which installation of keywright issued it. What others
-issued is listed apart, and is never deleted from here: their keywright knows
-whether it is in use. 'keywright rotate show ID' there says more of it.
+nor what a rotation that is open has made. A key's label says which installation
+of keywright issued it: what others issued is listed apart, and is never deleted
+from here.
 `
 
 const orphansExample = `  keywright rotate orphans
@@ -97,7 +94,7 @@ func runOrphans(ctx context.Context, term *terminal, args []string, end bool) er
 	if len(orphans)+unread == 0 {
 		fmt.Fprintln(term.out, "no orphan is there")
 	}
-	if err := listOrphans(term, orphans, others, time.Now()); err != nil {
+	if err := listOrphans(term, engine.Origin, orphans, others, time.Now()); err != nil {
 		return err
 	}
 	switch {
@@ -172,7 +169,7 @@ func (k *keyring) orphans(ctx context.Context, engine *rotate.Engine, catalog *k
 // notTold stands for a time that a provider does not tell.
 const notTold = "not told"
 
-func listOrphans(term *terminal, orphans, others []orphan, now time.Time) error {
+func listOrphans(term *terminal, here string, orphans, others []orphan, now time.Time) error {
 	table := func(title string, all []orphan) error {
 		rows := [][]string{{title, "AGE", "LAST USED", "LABEL", "ID"}}
 		for _, o := range all {
@@ -204,7 +201,7 @@ func listOrphans(term *terminal, orphans, others []orphan, now time.Time) error 
 		return nil
 	}
 	fmt.Fprintln(term.out)
-	term.print("", "Issued by other installations of keywright, which know whether it is in use:")
+	term.print("", "Issued by other installations than this one, "+here+", which know whether it is in use:")
 	return table("BESIDE", others)
 }
 

@@ -131,7 +131,7 @@ func TestOrphans(t *testing.T) {
 		"dev/GL     3 d  not told   keywright-20260202-00000002  2\n",
 		"dev/GL     3 d  5 h ago    keywright-20260303-00000003  3\n",
 		"→ keywright rotate orphans dev/GL --delete\n")
-	says(out, "\n\nIssued by other installations of keywright, which know whether it is in use:\n",
+	says(out, "\n\nIssued by other installations than this one, ", ", which know whether it is in\nuse:\n",
 		"BESIDE  AGE  LAST USED  LABEL                             ID\n",
 		"dev/GL  3 d  not told   keywright-3b2k-20260606-00000006  6\n")
 	if n := strings.Count(out, "dev/GL  "); n != 3 {
@@ -234,4 +234,48 @@ func TestBesideOthers(t *testing.T) {
 	if code := y.ended(cmd); code != exitOK {
 		t.Errorf("exit %d", code)
 	}
+}
+
+// TestOtherAdmin: a rotation whose admin key was removed says what to do about it, and goes
+// on with another one; it is not made its own admin.
+func TestOtherAdmin(t *testing.T) {
+	inVerb(t)
+	dir, _ := useAgefile(t)
+	s := &tokens{name: map[int]string{1: "bot"}}
+	server := httptest.NewServer(s)
+	defer server.Close()
+	alone := func(stdin string, code int, args ...string) string {
+		t.Helper()
+		return unattended(t, stdin, code, args...)
+	}
+	says := func(out, want string) {
+		t.Helper()
+		if !strings.Contains(out, want) {
+			t.Errorf("no %q in:\n%s", want, out)
+		}
+	}
+	env := dir + "/one.env"
+	if err := os.WriteFile(env, []byte("TOKEN=somebody\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	alone("the-admin-token", 0, "set", "dev/ADMIN")
+	alone("the-own-token", 0, "set", "dev/GL", "--provider", "gitlab", "--param", "url="+server.URL, "--param", "project=7", "--admin", "dev/ADMIN", "--consumer", "env:"+env+",TOKEN")
+	alone("", exitFailed, "rotate", "dev/GL")
+	alone("", 0, "rm", "dev/ADMIN", "--yes", "--force", "--reason", "gone")
+	if err := os.WriteFile(env, []byte("TOKEN=the-own-token\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out := alone("", exitFailed, "rotate", "resume")
+	says(out, "rotate dev/GL: preflight: the key to make changes with: rotate dev/ADMIN: there is no such key\n")
+	says(out, "hint: store dev/ADMIN again, or name another: keywright edit dev/GL --admin ENV/NAME; then keywright rotate resume ")
+	says(alone("", exitFailed, "edit", "dev/GL", "--admin", "dev/GL"), "the key that it is changed with has to stay: it is being rotated")
+	says(alone("", exitFailed, "edit", "dev/GL", "--admin", "dev/SECOND"), "there is no such key")
+	alone("the-admin-token", 0, "set", "dev/SECOND")
+	alone("", 0, "edit", "dev/GL", "--admin", "dev/SECOND")
+	alone("", 0, "rotate", "resume")
+	if got := s.left(); !slices.Equal(got, []int{101}) {
+		t.Errorf("left are %v", got)
+	}
+	id := regexp.MustCompile(`\d{8}-[0-9a-f]{8}`).FindString(out)
+	says(alone("", 0, "rotate", "show", id), "changes are made with dev/SECOND")
 }

@@ -22,7 +22,7 @@ import (
 	"github.com/keywright/keywright/provider/guided"
 	"github.com/keywright/keywright/provider/kucoin"
 	"github.com/keywright/keywright/provider/local"
-	"github.com/keywright/keywright/provider/mariadb"
+	"github.com/keywright/keywright/provider/mysql"
 	"github.com/keywright/keywright/provider/okta"
 	"github.com/keywright/keywright/provider/okx"
 	"github.com/keywright/keywright/provider/openai"
@@ -49,7 +49,8 @@ func providers() []provider.Provider {
 		gitlab.New(nil),
 		kucoin.New(nil),
 		local.Provider{},
-		mariadb.Provider{},
+		mysql.MariaDB{},
+		mysql.MySQL{},
 		okta.New(nil),
 		okx.New(nil),
 		openai.New(nil),
@@ -63,6 +64,21 @@ func providers() []provider.Provider {
 	all = slices.Concat(all, bearer.All(nil), guided.All(nil))
 	slices.SortFunc(all, func(a, b provider.Provider) int { return strings.Compare(a.Info().Name, b.Info().Name) })
 	return all
+}
+
+// administers reports whether changes at one provider can be made with a key of another, as
+// far as both are known.
+func administers(admin, at string) bool {
+	known := func(name string) (provider.Info, bool) {
+		i := slices.IndexFunc(providers(), func(p provider.Provider) bool { return p.Info().Name == name })
+		if i < 0 {
+			return provider.Info{}, false
+		}
+		return providers()[i].Info(), true
+	}
+	with, knowsWith := known(admin)
+	info, knows := known(at)
+	return !knowsWith || !knows || with.Name == info.Name || slices.Contains(info.Admins, with.Name)
 }
 
 // partsAt are the parts that keys of a provider have; one if it is not known.

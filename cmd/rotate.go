@@ -65,6 +65,9 @@ func newRotate(term *terminal) *cobra.Command {
 			if err := checkEmpty(c.Flags()); err != nil {
 				return err
 			}
+			if c.Flags().Changed("within") && !o.due {
+				return usagef("for example: keywright rotate --due --within 7d", "--within goes with --due")
+			}
 			return runRotate(c.Context(), term, o, args)
 		},
 	}
@@ -454,7 +457,7 @@ func (k *keyring) drive(ctx context.Context, engine *rotate.Engine, id string) e
 		case !o.Until.IsZero():
 			wait := time.Until(o.Until)
 			if wait > shortWait {
-				fmt.Fprintf(k.term.out, "rotation %s goes on at %s: keywright rotate resume %s\n", id, moment(o.Until), id)
+				fmt.Fprintf(k.term.out, "rotation %s goes on at %s\n→ keywright rotate resume %s\n", id, moment(o.Until), id)
 				return nil
 			}
 			select {

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -18,6 +19,7 @@ import (
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/approle/approletest"
 	"github.com/keywright/keywright/provider/providertest/daemon"
+	"github.com/keywright/keywright/provider/providertest/mysqlserver"
 	"github.com/keywright/keywright/provider/providertest/redisserver"
 	"github.com/keywright/keywright/rotate"
 )
@@ -90,8 +92,8 @@ type mortal struct {
 	secret     string                                                     // the part that changes
 }
 
-// families are how keys are replaced where there is a server: made here, for another user;
-// and issued by the provider, in turn and in a hurry.
+// families are how keys are replaced where there is a server: made here, for another user or
+// for the same; and issued by the provider, in turn and in a hurry.
 var families = []struct {
 	name, provider string
 	args           []string
@@ -102,12 +104,7 @@ var families = []struct {
 		return func(t *testing.T) mortal {
 			key := s.Two(t)
 			return mortal{
-				admin: s.Admin(), key: key, addr: daemon.Host + ":" + s.Port, accepts: s.Accepts, secret: "password",
-				at: func(addr string, c provider.Credential) map[string]string {
-					p := maps.Clone(c.Params)
-					p["host"], p["port"], _ = net.SplitHostPort(addr)
-					return p
-				},
+				admin: s.Admin(), key: key, addr: daemon.Host + ":" + s.Port, accepts: s.Accepts, secret: "password", at: hostPort,
 				number: func(t *testing.T) (n int) {
 					users, err := redis.Strings(s.Do(t, "ACL LIST"), nil)
 					if err != nil {
@@ -123,8 +120,31 @@ var families = []struct {
 			}
 		}
 	}},
+	{"made here, two passwords", "mysql", nil, func(t *testing.T) func(*testing.T) mortal {
+		s := mysqlserver.StartMySQL(t)
+		return func(t *testing.T) mortal {
+			key := s.One(t)
+			return mortal{
+				admin: s.Admin, key: key, addr: daemon.Host + ":" + s.Port, accepts: s.Accepts, secret: "password", at: hostPort,
+				number: func(t *testing.T) int {
+					n, err := strconv.Atoi(s.Do(t, "SELECT COUNT(User) + COUNT(User_attributes->>'$.additional_password') FROM mysql.user WHERE User = '"+key.ID+"' AND account_locked = 'N'")[0])
+					if err != nil {
+						t.Fatal(err)
+					}
+					return n
+				},
+			}
+		}
+	}},
 	{"issued", "approle", nil, startRole},
 	{"issued, emergency", "approle", []string{"--emergency"}, startRole},
+}
+
+// hostPort are the parameters of a credential at another address.
+func hostPort(addr string, c provider.Credential) map[string]string {
+	p := maps.Clone(c.Params)
+	p["host"], p["port"], _ = net.SplitHostPort(addr)
+	return p
 }
 
 func startRole(*testing.T) func(*testing.T) mortal {

@@ -24,7 +24,7 @@ import (
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/providertest"
-	"github.com/keywright/keywright/provider/providertest/mariadbserver"
+	"github.com/keywright/keywright/provider/providertest/mysqlserver"
 	"github.com/keywright/keywright/provider/providertest/pgserver"
 	"github.com/keywright/keywright/provider/providertest/rabbitserver"
 	"github.com/keywright/keywright/provider/providertest/redisserver"
@@ -144,7 +144,14 @@ var sites = []struct {
 	start          func(t *testing.T) site
 }{
 	{"PostgreSQL", "postgres", startPostgres},
-	{"MariaDB", "mariadb", startMariaDB},
+	{"MariaDB", "mariadb", func(t *testing.T) site {
+		s := mysqlserver.StartMariaDB(t)
+		return mysqlSite(t, s, s.Two(t))
+	}},
+	{"MySQL", "mysql", func(t *testing.T) site {
+		s := mysqlserver.StartMySQL(t)
+		return mysqlSite(t, s, s.One(t))
+	}},
 	{"Redis, two users", "redis", func(t *testing.T) site {
 		s := redisserver.Start(t, "acl file")
 		return redisSite(s, s.Two(t))
@@ -178,22 +185,31 @@ func startPostgres(t *testing.T) site {
 	}}
 }
 
-func startMariaDB(t *testing.T) site {
-	s := mariadbserver.Start(t)
+func mysqlSite(t *testing.T, s *mysqlserver.Server, key provider.Credential) site {
 	ctx := context.WithoutCancel(t.Context())
-	return site{admin: &s.Admin, key: s.Two(t), refused: "Error 1045", log: func() string { return s.Read(t, "general.log") }, login: func(c provider.Credential) (session, error) {
-		return s.Login(ctx, part(c, "user"), part(c, "password"))
+	return site{admin: &s.Admin, key: key, refused: "Error 1045", log: func() string { return s.Read(t, "general.log") }, login: func(c provider.Credential) (session, error) {
+		login := func() (session, error) { return s.Login(ctx, part(c, "user"), part(c, "password")) }
+		return again(key, login, func(err error) bool { return mysqlserver.Code(err) == 0 })
 	}}
+}
+
+// again logs in until a server has answered. Where one user has both passwords all of its
+// sessions are ended, also one that is being opened.
+func again(key provider.Credential, login func() (session, error), silent func(error) bool) (session, error) {
+	conn, err := login()
+	for n := 0; key.Params["users"] == "" && n < 100 && err != nil && silent(err); n++ {
+		conn, err = login()
+	}
+	return conn, err
 }
 
 func redisSite(s *redisserver.Server, key provider.Credential) site {
 	admin := s.Admin()
 	return site{admin: &admin, key: key, refused: "WRONGPASS", login: func(c provider.Credential) (session, error) {
-		conn, err := s.Login(part(c, "user"), part(c, "password"))
-		for again := 0; key.Params["users"] == "" && again < 100 && err != nil && !strings.Contains(err.Error(), "WRONGPASS"); again++ {
-			conn, err = s.Login(part(c, "user"), part(c, "password")) // all connections of the one user are killed, also one that is logging in
-		}
-		return lives{func() error { _, err := conn.Do("PING"); return err }, func() error { return conn.Close() }}, err
+		return again(key, func() (session, error) {
+			conn, err := s.Login(part(c, "user"), part(c, "password"))
+			return lives{func() error { _, err := conn.Do("PING"); return err }, func() error { return conn.Close() }}, err
+		}, func(err error) bool { return !strings.Contains(err.Error(), "WRONGPASS") })
 	}}
 }
 

@@ -48,9 +48,17 @@ func (k *keyring) engine(ctx context.Context) (*rotate.Engine, error) {
 			}
 			return known[i], true
 		},
-		Consumer: func(_, spec string) (rotate.Consumer, error) {
-			return consumer.World{Disk: k.term.disk, Auth: r.credential, Lock: r.lockFiles}.Open(spec)
+		Consumer: func(key, spec string) (rotate.Consumer, error) {
+			auth := func(ctx context.Context, name string) (provider.Credential, error) {
+				c, err := r.credential(ctx, name)
+				if errors.Is(err, keystore.ErrNoKey) {
+					err = hintedError{err, "store it again: keywright set " + name + "\nor name all consumers, this one with another: keywright edit " + key + " --consumer …,auth=ENV/NAME\nthen: keywright rotate resume"}
+				}
+				return c, err
+			}
+			return consumer.World{Disk: k.term.disk, Auth: auth, Lock: r.lockFiles}.Open(spec)
 		},
+		Place:   consumer.Place,
 		Running: r.running,
 		Record:  r.recordRotation,
 		Now:     time.Now,

@@ -207,6 +207,9 @@ is for an old key that has to go before it.
 It asks at the terminal where somebody has to answer; without one it says what
 would be asked, and ends with 4. A rotation that was begun on another
 installation is refused without --take-over.
+
+If the key that changes are made with is gone, or is refused, name another one:
+keywright edit --admin.
 `
 
 func newRotateResume(term *terminal) *cobra.Command {

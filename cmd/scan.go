@@ -153,6 +153,9 @@ func complete(c *cobra.Command, flag string, values func() []string) {
 func checkEmpty(f *pflag.FlagSet) error {
 	var err error
 	f.Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "boolfunc" { // which tells no value, and takes no empty one
+			return
+		}
 		values := []string{f.Value.String()}
 		if list, ok := f.Value.(pflag.SliceValue); ok {
 			values = list.GetSlice()

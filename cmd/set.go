@@ -101,6 +101,9 @@ func runSet(ctx context.Context, term *terminal, o setOptions, arg string) error
 	if err != nil {
 		return err
 	}
+	if err := keys.usable(ctx, &o.details, name, known.Provider); err != nil {
+		return err
+	}
 	if o.elsewhere() {
 		if err := keys.permitElsewhere(ctx, "set", name, &o.details, "", len(known.Versions) == 0); err != nil {
 			return err

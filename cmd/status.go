@@ -157,6 +157,9 @@ func runStatus(ctx context.Context, term *terminal, o statusOptions, args []stri
 	r.Protected = protectedOf(catalog, now)
 	due := catalog.Due(now, time.Duration(within)*24*time.Hour)
 	r.Keys = len(catalog.Keys)
+	if o.fail && env != "" && r.Keys == 0 && !o.project { // a slip would pass for ever
+		return usagef("'keywright ls' names the keys there are", "there is no key in %s", env)
+	}
 	var notes []keystore.Due
 	if authenticated {
 		var shared []keystore.Due

@@ -12,7 +12,7 @@ import (
 
 // Items holds secrets by name: the operating system's keychain, an encrypted file, or
 // memory. Names are ASCII letters, digits, hyphens and dots, at most MaxItemName bytes.
-// Values are any bytes, none at all included, up to MaxValue.
+// Values are any bytes, none at all included, up to MaxItem.
 //
 // Methods may be called concurrently, by several processes too. What a call did that
 // returned an error is not known: it may still happen later. Errors match ErrNoItem, or
@@ -29,7 +29,8 @@ type Items interface {
 // The bounds of Items.
 const (
 	MaxItemName = 64
-	MaxValue    = 16 << 20
+	MaxItem     = MaxValue + 64<<10 // with the names of the parts
+	MaxValue    = 16 << 20          // of all parts of a key
 )
 
 // ErrNoItem says that there is no item of a name.
@@ -92,7 +93,7 @@ func TroubleOf(err error) (Trouble, bool) {
 	return Failed, false
 }
 
-// ErrTooLarge says that a value has more than MaxValue bytes.
+// ErrTooLarge says that a value has more than MaxItem bytes.
 var ErrTooLarge = errors.New("the value is too large")
 
 // ValidItem reports whether a name and a value are within the bounds of Items.
@@ -105,8 +106,8 @@ func ValidItem(name string, value secret.Value) error {
 			return fmt.Errorf("an item's name holds %q", name[i])
 		}
 	}
-	if value.Len() > MaxValue {
-		return fmt.Errorf("%w: %d bytes are more than %d", ErrTooLarge, value.Len(), MaxValue)
+	if value.Len() > MaxItem {
+		return fmt.Errorf("%w: %d bytes are more than %d", ErrTooLarge, value.Len(), MaxItem)
 	}
 	return nil
 }

@@ -229,8 +229,10 @@ func (k *Key) still() error {
 }
 
 // keeps reports whether a change of a key leaves alone what its open rotation relies on:
-// whom it asks, where, with which key, about which one. A parameter that is missing may be
-// added: the provider may have asked for it.
+// whom it asks, where, about which one. A parameter that is missing may be added: the
+// provider may have asked for it. Another key to make changes with may be named, as that may
+// be gone, or refused; that the key changes itself from then on may not, as its steps may
+// take it out of use.
 func (k *Key) keeps(next *Key) error {
 	err := k.still()
 	if err == nil {
@@ -250,7 +252,7 @@ func (k *Key) keeps(next *Key) error {
 	return cmp.Or(
 		stays("the provider", next.Provider == k.Provider),
 		stays("the id at the provider", next.PublicID == k.PublicID),
-		stays("the key that it is changed with", next.Admin == k.Admin),
+		stays("the key that it is changed with", k.Admin == "" || next.Admin != ""),
 	)
 }
 

@@ -190,57 +190,103 @@ func (s *Store) parts(ctx context.Context, v Version) (Parts, error) {
 	return parts, nil
 }
 
+// NewVersion is a version of a key that is to be stored. Edit changes what is known of the key
+// beside, which has its parts then; it may be nil, and its error is returned.
+type NewVersion struct {
+	Name  Name
+	Parts Parts
+	Edit  func(*Key) error
+}
+
 // Put stores a new version of a key, made current, and makes the key if there is none.
-// The version before it is kept as previous, the one before that goes. Edit changes
-// what is known of the key beside, which has its parts then; it may be nil, and its
-// error is returned. By is who acts.
+// The version before it is kept as previous, the one before that goes. By is who acts.
 func (s *Store) Put(ctx context.Context, by string, name Name, parts Parts, edit func(*Key) error) (*Key, error) {
-	var stored Key
-	err := s.change(ctx, by, func(t *transaction) error {
-		key, ok := t.catalog.Find(name)
-		next := Key{Name: name, Created: s.now().UTC()}
-		if ok {
-			if err := key.still(); err != nil {
-				return err
+	stored, err := s.PutAll(ctx, by, NewVersion{name, parts, edit})
+	if err != nil {
+		return nil, err
+	}
+	return &stored[0], nil
+}
+
+// PutAll is Put for several keys: all of them are stored, or none. Each is named once.
+func (s *Store) PutAll(ctx context.Context, by string, list ...NewVersion) (stored []Key, err error) {
+	err = s.change(ctx, by, func(t *transaction) error {
+		stored = nil
+		for i, n := range list {
+			next, err := t.next(n)
+			if slices.ContainsFunc(list[:i], func(o NewVersion) bool { return o.Name == n.Name }) {
+				err = ErrExists
 			}
-			next = key.clone()
-		}
-		if !fits(&next, parts) {
-			return ErrParts
-		}
-		if edit != nil {
-			if err := edit(&next); err != nil {
-				return err
+			if err != nil {
+				return &KeyError{"store", n.Name, err}
 			}
+			stored = append(stored, next)
 		}
-		next.Name = name
-		if !fits(&next, parts) {
-			return ErrParts
-		}
-		item, err := t.write(parts)
+		items, err := t.reserve(len(list))
 		if err != nil {
 			return err
 		}
-		t.retire(&next, Previous)
-		for i := range next.Versions {
-			if next.Versions[i].Stage == Current {
-				next.Versions[i].Stage = Previous
+		for i, n := range list {
+			if err := t.fill(items[i], n.Parts); err != nil {
+				return &KeyError{"store", n.Name, err}
 			}
+			if err := t.add(&stored[i], items[i], n.Parts); err != nil {
+				return &KeyError{"store", n.Name, err}
+			}
+			t.catalog.put(stored[i])
 		}
-		next.LastNumber++
-		v := Version{Number: next.LastNumber, Stage: Current, Item: item, Created: s.now().UTC(), By: by}
-		if v.Digests, err = t.digests(item, parts); err != nil {
-			return err
-		}
-		next.Versions = slices.Insert(next.Versions, 0, v)
-		t.catalog.put(next)
-		stored = next
 		return nil
 	})
-	if err != nil {
-		return nil, &KeyError{"store", name, err}
+	switch {
+	case err == nil:
+		return stored, nil
+	case errors.As(err, new(*KeyError)):
+		return nil, err
+	case len(list) == 1:
+		return nil, &KeyError{"store", list[0].Name, err}
 	}
-	return &stored, nil
+	return nil, fmt.Errorf("store %d keys: %w", len(list), err)
+}
+
+// next is a key as it will be, but for the version that is to be stored.
+func (t *transaction) next(n NewVersion) (next Key, err error) {
+	next = Key{Name: n.Name, Created: t.store.now().UTC()}
+	if key, ok := t.catalog.Find(n.Name); ok {
+		if err := key.still(); err != nil {
+			return next, err
+		}
+		next = key.clone()
+	}
+	if !fits(&next, n.Parts) {
+		return next, ErrParts
+	}
+	if n.Edit != nil {
+		if err := n.Edit(&next); err != nil {
+			return next, err
+		}
+	}
+	next.Name = n.Name
+	if !fits(&next, n.Parts) {
+		return next, ErrParts
+	}
+	return next, nil
+}
+
+// add makes an item the current version of a key.
+func (t *transaction) add(k *Key, item string, parts Parts) (err error) {
+	t.retire(k, Previous)
+	for i := range k.Versions {
+		if k.Versions[i].Stage == Current {
+			k.Versions[i].Stage = Previous
+		}
+	}
+	k.LastNumber++
+	v := Version{Number: k.LastNumber, Stage: Current, Item: item, Created: t.store.now().UTC(), By: t.by}
+	if v.Digests, err = t.digests(item, parts); err != nil {
+		return err
+	}
+	k.Versions = slices.Insert(k.Versions, 0, v)
+	return nil
 }
 
 // fits reports whether a key has just these parts. A key without any gets them.

@@ -298,6 +298,81 @@ func TestCrash(t *testing.T) {
 	}
 }
 
+// TestCrashOfSeveral is TestCrash where several keys are stored at once: all are there, or
+// none.
+func TestCrashOfSeveral(t *testing.T) {
+	a, b := Name{"prod", "A"}, Name{"prod", "B"}
+	for n, ends := 1, 0; ends < 2; n++ {
+		if n > 60 {
+			t.Fatal("it does not end")
+		}
+		s := newTestStore(t)
+		if err := s.put("prod/A", "1"); err != nil {
+			t.Fatal(err)
+		}
+		s.mem = s.mem.revive()
+		s.mem.dieAt, s.mem.after = (n+1)/2, n%2 == 0
+		dir := s.dir
+		stored, err := s.at(dir).PutAll(t.Context(), "tester", NewVersion{a, single("2"), nil}, NewVersion{b, single("3"), nil})
+		if s.mem.calls < s.mem.dieAt {
+			ends++
+		}
+		if err == nil && (len(stored) != 2 || stored[1].Name != b) {
+			t.Fatalf("stored %v", stored)
+		}
+		s.mem = s.mem.revive()
+		s.at(dir)
+		got := s.value("prod/A", Current) + s.value("prod/A", Previous) + s.value("prod/B", Current)
+		if got != "21"+"3" && (got != "1nonenone" || err == nil) {
+			t.Errorf("dead at call %d: %q, %v", (n+1)/2, got, err)
+		}
+		s.tidy()
+	}
+}
+
+// A key is named once, and what one of them is refused for is refused for all.
+func TestPutAllRefused(t *testing.T) {
+	s := newTestStore(t)
+	a := NewVersion{Name{"prod", "A"}, single("1"), nil}
+	refused := errors.New("refused")
+	for _, other := range []NewVersion{a, {Name{"prod", "B"}, nil, nil}, {Name{"prod", "B"}, single("1"), func(*Key) error { return refused }}} {
+		_, err := s.PutAll(t.Context(), "tester", a, other)
+		var known *KeyError
+		if !errors.As(err, &known) || known.Name != other.Name || s.value("prod/A", Current) != "none" {
+			t.Errorf("%s: %v; prod/A is %s", other.Name, err, s.value("prod/A", Current))
+		}
+	}
+}
+
+// What stores many keys at once asks the backend once more for each.
+func TestPutAllCosts(t *testing.T) {
+	s := newTestStore(t)
+	cost := func(env string, n int) int {
+		var list []NewVersion
+		for i := range n {
+			list = append(list, NewVersion{Name{env, fmt.Sprint("K", i)}, single("x"), nil})
+		}
+		before := s.mem.calls
+		if _, err := s.PutAll(t.Context(), "tester", list...); err != nil {
+			t.Fatal(err)
+		}
+		return s.mem.calls - before
+	}
+	cost("a", 1)
+	if few, many := cost("b", 10), cost("c", 30); many != few+20 {
+		t.Errorf("%d calls for 10 keys, %d for 30", few, many)
+	}
+}
+
+// A value may be as large as is said, whatever it is packed with.
+func TestLargestValue(t *testing.T) {
+	s := newTestStore(t)
+	value := strings.Repeat("x", MaxValue)
+	if err := s.put("prod/A", value); err != nil || s.value("prod/A", Current) != value {
+		t.Errorf("not stored: %v", err)
+	}
+}
+
 // What was replaced is removed once: storing the twentieth version asks no more of the
 // backend than storing the third, and nothing is left over.
 func TestReplacingCosts(t *testing.T) {

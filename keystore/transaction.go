@@ -143,21 +143,35 @@ func (t *transaction) retire(k *Key, stage Stage) {
 	})
 }
 
-// write stores parts as a new item. Its name is in the metadata before it is written,
-// as that of a loose one until the change is saved.
+// write stores parts as a new item.
 func (t *transaction) write(parts Parts) (item string, err error) {
-	var b [16]byte
-	rand.Read(b[:])
-	item = "key-" + hex.EncodeToString(b[:])
-	t.catalog.Loose = append(t.catalog.Loose, Loose{Item: item, Since: t.store.now().UTC()})
-	if err := t.save(t.change.Prepare); err != nil {
+	items, err := t.reserve(1)
+	if err != nil {
 		return "", err
 	}
+	return items[0], t.fill(items[0], parts)
+}
+
+// reserve chooses names for new items. They are in the metadata before any is written, as
+// those of loose ones until the change is saved.
+func (t *transaction) reserve(n int) (items []string, err error) {
+	for range n {
+		var b [16]byte
+		rand.Read(b[:])
+		item := "key-" + hex.EncodeToString(b[:])
+		items = append(items, item)
+		t.catalog.Loose = append(t.catalog.Loose, Loose{Item: item, Since: t.store.now().UTC()})
+	}
+	return items, t.save(t.change.Prepare)
+}
+
+// fill stores parts as an item that was reserved.
+func (t *transaction) fill(item string, parts Parts) error {
 	packed := parts.pack()
 	defer packed.Wipe()
 	if err := t.store.items.Put(t.ctx, item, packed); err != nil {
-		return "", err
+		return err
 	}
 	t.written = append(t.written, item)
-	return item, nil
+	return nil
 }

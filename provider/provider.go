@@ -48,6 +48,8 @@ type Info struct {
 	// Admin says what the changes are made with, another key or the credential itself, and
 	// what that must be allowed to. It is empty if the credential alone is enough.
 	Admin string // "a role that may ALTER the user's"
+	// Admins are the names of other providers whose keys changes may be made with, too.
+	Admins []string
 	// Itself says that whoever has a credential, and knows nothing else of it, may be able to
 	// end it: Revoke is asked for that with the credential as the admin.
 	Itself bool

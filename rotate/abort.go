@@ -66,7 +66,10 @@ func (j *Journal) stepsBack(p provider.Provider) (steps []Step) {
 		case s.Name == Disable && j.touched(s):
 			steps = append(steps, Step{Name: Enable})
 		case s.Name == Deliver && j.touched(s):
-			consumers = append(consumers, Step{TakeBack, s.Consumer}, Step{Reload, s.Consumer})
+			consumers = append(consumers, Step{TakeBack, s.Consumer})
+			if reload := (Step{Reload, s.Consumer}); slices.Contains(j.Steps, reload) {
+				consumers = append(consumers, reload)
+			}
 		case s.Name == Revoke: // somebody was asked to, and may have
 			tries = true
 		case s.Name == Promote && j.ended(s):

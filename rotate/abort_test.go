@@ -2,6 +2,7 @@ package rotate
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -370,5 +371,39 @@ func TestTurnedTwice(t *testing.T) {
 	}
 	if j, _ = w.Journal(t.Context(), j.ID); j.Taking || j.Step().Name != Apply || !j.interrupted() {
 		t.Errorf("it is at %s, interrupted %v", j.Step(), j.interrupted())
+	}
+}
+
+// TestAbortReloads: what has nothing to reload is not said to be reloaded.
+func TestAbortReloads(t *testing.T) {
+	w := newWorld(t)
+	e := w.engine(listed)
+	e.Consumer = func(_, spec string) (Consumer, error) {
+		if spec == "two" {
+			return struct{ Consumer }{consumer{w, spec}}, nil
+		}
+		return consumer{w, spec}, nil
+	}
+	j, err := e.New(t.Context(), "prod/DB", Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Begin(t.Context(), j); err != nil {
+		t.Fatal(err)
+	}
+	w.until(e, j.ID, Revoke)
+	if err := e.Abort(t.Context(), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	if j, err = w.Journal(t.Context(), j.ID); err != nil {
+		t.Fatal(err)
+	}
+	for spec, want := range map[string]bool{"one": true, "two": false} {
+		if slices.Contains(j.Steps, Step{Reload, spec}) != want || !slices.Contains(j.Steps, Step{TakeBack, spec}) {
+			t.Errorf("%s: %v", spec, j.Steps)
+		}
+	}
+	if err := w.drive(e, j.ID); err != nil || w.reloads != 2 {
+		t.Errorf("%v, %d reloads", err, w.reloads)
 	}
 }

@@ -90,7 +90,7 @@ func (e *Engine) New(ctx context.Context, name string, o Options) (*Journal, err
 	rand.Read(id[:])
 	now := e.Now().UTC()
 	j := &Journal{
-		ID: now.Format("20060102") + "-" + hex.EncodeToString(id[:]), Key: name, Provider: key.Provider, Opened: now,
+		ID: now.Format("20060102") + "-" + hex.EncodeToString(id[:]), Key: name, Admin: key.Admin, Provider: key.Provider, Opened: now,
 		Installation: e.Installation, Origin: e.Origin, By: e.By, Mode: Overlap, Urgent: o.Emergency, Grace: o.Grace, Old: key.Current, OldID: key.ID, OldExpires: key.Expires, Lingers: p.Info().Lingers,
 	}
 	w, err := e.work(ctx, j)
@@ -281,7 +281,7 @@ func (e *Engine) Step(ctx context.Context, id string, a Answer) (o Outcome, err 
 	}
 	w, err := e.work(ctx, j)
 	if err != nil {
-		return Outcome{}, &StepError{ID: id, Key: j.Key, Step: step, Err: err}
+		return Outcome{}, &StepError{ID: id, Key: j.Key, Step: step, Err: err, Hint: advice(err)}
 	}
 	if err := w.join(); err != nil {
 		return Outcome{}, &StepError{ID: id, Key: j.Key, Step: step, Err: err}
@@ -374,7 +374,8 @@ func (e *Engine) work(ctx context.Context, j *Journal) (*work, error) {
 	if key.Admin != "" {
 		admin, err := e.Store.Key(ctx, key.Admin)
 		if err != nil {
-			return nil, fmt.Errorf("the key to make changes with: %w", err)
+			err = fmt.Errorf("the key to make changes with: %w", err)
+			return nil, &stop{error: err, hint: "store " + key.Admin + " again, or name another: keywright edit " + j.Key + " --admin ENV/NAME; then keywright rotate resume " + j.ID}
 		}
 		parts, err := e.Store.Secrets(ctx, key.Admin, admin.Current)
 		if err != nil {
@@ -406,7 +407,7 @@ func (w *work) fail(ctx context.Context, err error) error {
 	}
 	step := w.j.Step()
 	hint := "keywright rotate resume " + w.j.ID + "; what stands: keywright rotate show " + w.j.ID
-	if do := advice(err); do != "" {
+	if do := cmp.Or(advice(err), w.otherAdmin(err)); do != "" {
 		hint = do + "; then " + hint
 	}
 	// What failed is not done again unasked: a call that was refused so may be the last of

@@ -42,6 +42,7 @@ type world struct {
 
 	key       Key
 	others    []Key
+	gone      string         // the name of a key that is not there any more
 	versions  map[int]string // secrets by version
 	current   int
 	pending   int
@@ -112,7 +113,10 @@ func text(p map[string]secret.Value) string { return string(p["value"].Reveal())
 // The store.
 
 func (w *world) Key(_ context.Context, name string) (Key, error) {
-	if name == "prod/ADMIN" || name == "prod/TWIN" {
+	if name == w.gone {
+		return Key{}, errors.New(name + ": there is no such key")
+	}
+	if name != w.key.Name {
 		return Key{Name: name, Current: 1}, nil
 	}
 	k := w.key
@@ -131,8 +135,11 @@ func (w *world) Keys(ctx context.Context) ([]Key, error) {
 }
 
 func (w *world) Secrets(_ context.Context, name string, version int) (map[string]secret.Value, error) {
-	if name == "prod/ADMIN" {
+	switch name {
+	case "prod/ADMIN":
 		return parts("admin"), nil
+	case "prod/SECOND", "prod/STRANGER":
+		return parts("secret of " + name), nil
 	}
 	if name == "prod/TWIN" { // another name for what the key was
 		return parts("old"), nil
@@ -444,6 +451,7 @@ func (w *world) engine(p func(*world) provider.Provider) *Engine {
 		Store:    w,
 		Provider: func(string) (provider.Provider, bool) { return p(w), true },
 		Consumer: func(_, spec string) (Consumer, error) { return consumer{w, spec}, nil },
+		Place:    func(spec string) string { return spec },
 		Running:  func(context.Context, string, int) ([]Process, error) { return w.running, nil },
 		Record:   func(context.Context, string, string, int, string) error { return nil },
 		Now:      func() time.Time { return w.now },

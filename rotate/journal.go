@@ -121,8 +121,9 @@ const (
 // Journal is all that is known of a rotation. It holds no secret.
 type Journal struct {
 	ID           string    `json:"id"`
-	Revision     int       `json:"revision"` // one more with each time that it is saved
-	Key          string    `json:"key"`      // ENV/NAME
+	Revision     int       `json:"revision"`        // one more with each time that it is saved
+	Key          string    `json:"key"`             // ENV/NAME
+	Admin        string    `json:"admin,omitempty"` // the key that changes are made with, as of the step that was done last
 	Provider     string    `json:"provider"`
 	Installation string    `json:"installation"`
 	Origin       string    `json:"origin,omitempty"` // the installation that began it, in the labels of what it issues; empty in older journals

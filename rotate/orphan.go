@@ -45,11 +45,15 @@ func (w *work) strays(ctx context.Context, all []provider.Listed) (result, error
 	if err != nil {
 		return result{}, err
 	}
-	var others, uses, ids []string
+	var others, uses, ids, notes []string
 	for _, c := range all {
 		l, labelled := provider.ParseLineage(c.Label)
 		switch {
-		case !labelled, c.Disabled, c.ID == w.j.OldID, belongs(c, keys, w.j.Provider), slices.Contains(w.j.Others, c.ID):
+		case c.ID == w.j.OldID:
+			if labelled && l.Installation != "" && !w.issuedHere(ctx, l) {
+				notes = append(notes, "the old key was issued by another installation, "+l.Installation+", which may replace it, too")
+			}
+		case !labelled, c.Disabled, belongs(c, keys, w.j.Provider), slices.Contains(w.j.Others, c.ID):
 		case w.issuedHere(ctx, l):
 			return result{}, &stop{error: fmt.Errorf("%s: %w", w.described(c), ErrStray), hint: "keywright rotate orphans " + w.j.Key + " --delete"}
 		default:
@@ -60,13 +64,14 @@ func (w *work) strays(ctx context.Context, all []provider.Listed) (result, error
 		}
 	}
 	if len(others) == 0 {
-		return result{}, nil
+		return result{note: joined(notes...)}, nil
 	}
 	if question := askOthers(others); !w.j.Urgent && w.j.Mode != Emergency && !w.yes(question) {
 		return result{note: strings.Join(uses, "; "), need: &Need{Question: question, Others: true}}, nil
 	}
 	w.j.Others = append(w.j.Others, ids...)
-	return result{note: joined(append([]string{"left alone, as somebody else's: " + strings.Join(others, "; ")}, uses...)...)}, nil
+	notes = append(notes, "left alone, as somebody else's: "+strings.Join(others, "; "))
+	return result{note: joined(append(notes, uses...)...)}, nil
 }
 
 // askOthers is asked of keys that other installations issued.

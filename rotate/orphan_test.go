@@ -383,6 +383,24 @@ func TestOthers(t *testing.T) {
 	}
 }
 
+// TestIssuedElsewhere: that the old key was issued by another installation is told, as that
+// may replace it, too.
+func TestIssuedElsewhere(t *testing.T) {
+	for label, want := range map[string]bool{theirs: true, ours: false, anybodys: false, "deploy": false} {
+		w := newWorld(t)
+		w.alive["old"] = label
+		e, id := w.begun(func(w *world) provider.Provider { return lister{issuer{fake{w}}} }, Options{}, Issue)
+		j, _ := w.Journal(t.Context(), id)
+		note := j.Events[len(j.Events)-1].Note
+		if strings.Contains(note, "issued by another installation, 3b2k") != want {
+			t.Errorf("%s: %q", label, note)
+		}
+		if err := w.drive(e, id); err != nil {
+			t.Errorf("%s: %v", label, err)
+		}
+	}
+}
+
 // busyOther is a list beside which a key of another installation is used all the time.
 type busyOther struct{ telling }
 

@@ -269,6 +269,9 @@ func (w *work) revokeNew(ctx context.Context) (result, error) {
 	if len(w.next.Parts) == 0 && w.next.ID == "" {
 		return result{skipped: true}, nil
 	}
+	if has, err := w.letNewGo(ctx); err != nil || has.need != nil {
+		return has, err
+	}
 	if err := w.begin(ctx); err != nil {
 		return result{}, err
 	}

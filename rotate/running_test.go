@@ -87,3 +87,36 @@ func TestRunningResumed(t *testing.T) {
 		t.Errorf("%+v, %v", out, err)
 	}
 }
+
+// TestRunningNew: before a rotation that is taken back ends the new key, who runs a program
+// with that is asked, whatever it was begun for.
+func TestRunningNew(t *testing.T) {
+	for family, at := range map[string]StepName{"issued": Revoke, "made here": Revoke, "issued, leaked": Revoke} {
+		w := newWorld(t)
+		of, o := familyOf(t, family)
+		e, id := w.begun(of, o, at)
+		j, err := w.Journal(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		started := w.now
+		e.Running = func(_ context.Context, _ string, version int) ([]Process, error) {
+			if version != j.New {
+				return nil, nil
+			}
+			return []Process{{PID: 7, Program: "./bot", Started: started}}, nil
+		}
+		if err := e.Abort(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		alive := len(w.alive)
+		w.until(e, id, RevokeNew)
+		out, err := e.Step(t.Context(), id, Answer{})
+		if err != nil || out.Need == nil || !strings.Contains(out.Need.Question, "Still running with the new key: ./bot, PID 7, since ") || len(w.alive) != alive {
+			t.Fatalf("%s: %+v, %v", family, out, err)
+		}
+		if out, err = e.Step(t.Context(), id, Answer{Yes: out.Need.Question}); err != nil || out.Need != nil || len(w.alive) != alive-1 {
+			t.Errorf("%s: %+v, %v, alive are %v", family, out, err, w.alive)
+		}
+	}
+}

@@ -30,6 +30,9 @@ const (
 
 // do does the step that is to be done.
 func (w *work) do(ctx context.Context) (result, error) {
+	if r, err := w.administer(ctx); err != nil || r.need != nil {
+		return r, err
+	}
 	switch step := w.j.Step(); step.Name {
 	case Preflight:
 		return w.preflight(ctx)
@@ -241,22 +244,28 @@ func (w *work) ask(ctx context.Context) (result, error) {
 	if equal(key, w.answer.Parts, w.old.Parts) {
 		return result{need: &Need{Steps: steps, Parts: names}, note: "that is the old one"}, nil
 	}
-	next := provider.Credential{Parts: w.answer.Parts, Params: w.key.Params}
+	next, note := provider.Credential{Parts: w.answer.Parts, Params: w.key.Params}, ""
 	if v, ok := w.p.(provider.Verifier); ok {
 		probe, err := v.Verify(ctx, next)
+		was, known := w.j.Was, (*provider.Error)(nil)
 		switch {
-		case err != nil:
-			return result{}, err
-		case !probe.State.Lives():
+		case errors.As(err, &known) && (known.Kind == provider.Incomplete || known.Kind == provider.Refused):
+			return result{need: &Need{Steps: steps, Parts: names}, note: err.Error()}, nil
+		case err != nil: // it may have been shown once: it is kept, and tried again before it is used
+			note = "; it could not be tried yet: " + err.Error()
+		case probe.State == provider.Dead, probe.State == provider.Elsewhere:
 			return result{need: &Need{Steps: steps, Parts: names}, note: "what was given is " + string(probe.State)}, nil
-		}
-		w.j.NewID = probe.Who.ID
-		if was := w.j.Was; was != nil && was.Account != probe.Who.Account {
+		case !probe.State.Lives():
+			note = "; it could not be tried yet: " + string(probe.State)
+		case was != nil && was.Account != "" && probe.Who.Account == "":
+			note = "; of which account it is was not told"
+		case was != nil && was.Account != "" && was.Account != probe.Who.Account:
 			return result{need: &Need{Steps: steps, Parts: names}, note: fmt.Sprintf("that is of the account %s, the old one of %s", probe.Who.Account, was.Account)}, nil
 		}
+		w.j.NewID = probe.Who.ID
 	}
 	w.j.New = w.key.Next
-	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New)}, nil
+	return result{change: Change{Pending: next.Parts}, note: "stored as version " + fmt.Sprint(w.j.New) + note}, nil
 }
 
 // tryOld tries the old key while it is to be alive, and notes when.
@@ -314,7 +323,8 @@ func Apart(i provider.Info) time.Duration { return max(pause, i.Propagation/prob
 
 // deliver gives a consumer what is in to, and reads it back.
 func (w *work) deliver(ctx context.Context, spec string, from, to map[string]secret.Value) (result, error) {
-	if w.left(spec) {
+	spec, ok := w.where(spec)
+	if !ok {
 		return result{skipped: true, note: leftOut}, nil
 	}
 	c, err := w.Consumer(w.j.Key, spec)
@@ -339,8 +349,8 @@ func (w *work) deliver(ctx context.Context, spec string, from, to map[string]sec
 	return result{}, nil
 }
 
-// join lets places that became consumers of the key since the rotation began get the new one,
-// too: behind the others, or now if these have it.
+// join lets places that became consumers of the key since the rotation began, or have become
+// so again, get the new one, too: behind the others, or now if these have it.
 func (w *work) join() error {
 	if w.j.Taking {
 		return nil
@@ -353,7 +363,7 @@ func (w *work) join() error {
 	}
 	at = max(at, w.j.Next)
 	for _, spec := range w.key.Consumers {
-		if slices.Contains(w.j.Steps, Step{Deliver, spec}) {
+		if w.reaches(w.Place(spec)) {
 			continue
 		}
 		c, err := w.Consumer(w.j.Key, spec)
@@ -370,13 +380,22 @@ func (w *work) join() error {
 	return nil
 }
 
+// reaches reports whether a place is delivered to, or will be.
+func (w *work) reaches(place string) bool {
+	for i, s := range w.j.Steps {
+		if s.Name == Deliver && w.Place(s.Consumer) == place && (i >= w.j.Next || w.j.ended(s)) {
+			return true
+		}
+	}
+	return false
+}
+
 // leftOut is said of a place that was a consumer when the rotation was begun.
 const leftOut = "passed over: it is no consumer of the key any more, and has what it has"
 
-func (w *work) left(spec string) bool { return !slices.Contains(w.key.Consumers, spec) }
-
 func (w *work) reload(ctx context.Context, spec string) (result, error) {
-	if w.left(spec) {
+	spec, ok := w.where(spec)
+	if !ok {
 		return result{skipped: true, note: leftOut}, nil
 	}
 	c, err := w.Consumer(w.j.Key, spec)

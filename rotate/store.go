@@ -136,7 +136,9 @@ type World struct {
 	Store    Store
 	Provider func(name string) (provider.Provider, bool)
 	Consumer func(key, spec string) (Consumer, error)
-	Running  func(ctx context.Context, key string, version int) ([]Process, error)
+	// Place is where a consumer is: what of its spec stays when it is reached in another way.
+	Place   func(spec string) string
+	Running func(ctx context.Context, key string, version int) ([]Process, error)
 	// Record puts on record what is about to be done with a key.
 	Record func(ctx context.Context, verb, key string, version int, note string) error
 	Now    func() time.Time

@@ -32,7 +32,7 @@ const (
 	sealedExt    = ".sealed"
 	filePerm     = 0o600
 
-	maxSealed = int64(len(sealedHeader) + chacha20poly1305.NonceSizeX + keystore.MaxValue + chacha20poly1305.Overhead)
+	maxSealed = int64(len(sealedHeader) + chacha20poly1305.NonceSizeX + keystore.MaxItem + chacha20poly1305.Overhead)
 
 	// staleFile is when a file that no item points to goes. Until then, a call that
 	// was given up may still make its item point to it.

@@ -237,9 +237,9 @@ func unprintable(r rune) bool { return r == utf8.RuneError || !unicode.IsPrint(r
 func tooLarge(t *testing.T, items keystore.Items) {
 	name := newName(t, items)
 	put(t, items, name, []byte("before"))
-	err := items.Put(t.Context(), name, secret.New(make([]byte, keystore.MaxValue+1)))
+	err := items.Put(t.Context(), name, secret.New(make([]byte, keystore.MaxItem+1)))
 	if trouble, _ := keystore.TroubleOf(err); trouble != keystore.Full {
-		t.Errorf("more than MaxValue: %v", err)
+		t.Errorf("more than MaxItem: %v", err)
 	}
 	expect(t, items, name, []byte("before"))
 }

@@ -49,6 +49,7 @@ func (p *Provider) Info() provider.Info {
 			{Name: "ssh", Meaning: "where keys log in: HOST:PORT", Default: loginAt},
 			{Name: "host_key", Meaning: "the fingerprint of the key of that host, SHA256:…, or several with commas; those of github.com are known"},
 		},
+		Admins:      []string{"github"},
 		Admin:       "a token of an administrator of the repository: a classic one with the scope repo, or a fine-grained one that may write Administration",
 		Propagation: 10 * time.Second, // nothing is said of it
 		Uses:        true,

@@ -40,9 +40,10 @@ const (
 	SSLRoots = "sslrootcert"
 )
 
-// The values of SSLMode.
+// The values of SSLMode, of which Secure knows the first and the last.
 const (
 	VerifyFull = "verify-full"
+	VerifyCA   = "verify-ca"
 	Disable    = "disable"
 )
 
@@ -106,6 +107,30 @@ func Verified(host, roots string) (*tls.Config, error) {
 		if !config.RootCAs.AppendCertsFromPEM(b) {
 			return nil, fmt.Errorf("%s holds no certificate in PEM form", roots)
 		}
+	}
+	return config, nil
+}
+
+// Signed is TLS with a server whose certificate is signed with one of a file of roots,
+// whatever its name: such as servers make themselves, with roots of their own.
+func Signed(roots string) (*tls.Config, error) {
+	if roots == "" {
+		return nil, errors.New("sslmode verify-ca needs sslrootcert: others have certificates of the system's, too")
+	}
+	config, err := Verified("", roots)
+	if err != nil {
+		return nil, err
+	}
+	config.InsecureSkipVerify = true // the name; the rest is verified here
+	config.VerifyConnection = func(state tls.ConnectionState) error {
+		others := x509.NewCertPool()
+		for _, c := range state.PeerCertificates[1:] {
+			others.AddCert(c)
+		}
+		if _, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{Roots: config.RootCAs, Intermediates: others}); err != nil {
+			return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+		}
+		return nil
 	}
 	return config, nil
 }

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 
 	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/providertest/daemon"
 	"github.com/keywright/keywright/provider/server"
 	"github.com/keywright/keywright/secret"
 )
@@ -89,6 +90,38 @@ func TestSecure(t *testing.T) {
 	}
 	if _, err := server.Secure("db.example.com", "", file); err == nil {
 		t.Error("it goes on without a root")
+	}
+}
+
+// TestSigned: a certificate without a name, or with another, is taken if it is signed with
+// one of the roots, and no other is.
+func TestSigned(t *testing.T) {
+	ours, others := t.TempDir(), t.TempDir()
+	daemon.Certify(t, ours, "server")
+	daemon.Certify(t, others, "server")
+	if _, err := server.Signed(""); err == nil {
+		t.Error("it goes on without roots")
+	}
+	config, err := server.Signed(filepath.Join(ours, "roots.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.ServerName = "db.example.com" // which is none of those in the certificate
+	for dir, want := range map[string]bool{ours: true, others: false} {
+		certificate, err := tls.LoadX509KeyPair(filepath.Join(dir, "server.pem"), filepath.Join(dir, "server.key"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		here, there := net.Pipe()
+		go func() {
+			_ = tls.Server(there, &tls.Config{Certificates: []tls.Certificate{certificate}}).Handshake()
+			there.Close()
+		}()
+		err = tls.Client(here, config).Handshake()
+		here.Close()
+		if no := (*tls.CertificateVerificationError)(nil); (err == nil) != want || !want && !errors.As(err, &no) {
+			t.Errorf("signed with its roots: %v: %v", want, err)
+		}
 	}
 }
 

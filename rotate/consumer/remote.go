@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/keywright/keywright/provider"
 	"github.com/keywright/keywright/provider/web"
@@ -106,6 +107,22 @@ func Auth(spec string) string {
 		return ""
 	}
 	return s.Auth
+}
+
+// Place is what of a spec says where its consumer is: not how it is reached, nor what is run
+// after a delivery. What is no spec is its own place.
+func Place(spec string) string {
+	s, err := Parse(spec)
+	if err != nil {
+		return spec
+	}
+	s.Auth, s.Reload, s.Ready = "", "", ""
+	return s.String()
+}
+
+// Address is what the parameters of a key say of where a service is that is reached with it.
+func Address(params map[string]string) string {
+	return strings.TrimSuffix(params["url"], "/") + " " + params["namespace"]
 }
 
 // Renamed is a spec after the key that its consumer may be reached with was given another

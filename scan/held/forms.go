@@ -86,9 +86,16 @@ func formsOf(value []byte) (all []spelling) {
 	small := []byte(hex.EncodeToString(value))
 	add(hexadecimal, small)
 	add(hexadecimal, bytes.ToUpper(small))
-	add(percent, percentEncode(value, "%%%02X", ""))
-	add(percent, percentEncode(value, "%%%02X", "/"))
-	add(percent, percentEncode(value, "%%%02x", ""))
+	for _, plain := range []string{
+		"-._~",                 // RFC 3986, section 2.3
+		"-._~/",                // Python's quote
+		"-._*",                 // https://url.spec.whatwg.org: URLSearchParams
+		"-._~!'()*",            // JavaScript's encodeURIComponent
+		"-._~!'()*;,/?:@&=+$#", // JavaScript's encodeURI
+	} {
+		add(percent, percentEncode(value, "%%%02X", plain))
+	}
+	add(percent, percentEncode(value, "%%%02x", "-._~"))
 	add(escaped, escape(value))
 	for shift := range 3 {
 		add(base64At0+form(shift), base64Of(value, shift, base64.RawStdEncoding))
@@ -114,11 +121,11 @@ next:
 }
 
 // percentEncode writes a value as in addresses (RFC 3986, section 2.1): a format for the
-// bytes that may not stand there, and which of these do all the same.
-func percentEncode(value []byte, format, safe string) []byte {
+// bytes that may not stand there, and which do, beside letters and digits.
+func percentEncode(value []byte, format, plain string) []byte {
 	var out []byte
 	for _, c := range value {
-		if 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte("-._~"+safe, c) >= 0 {
+		if 'a' <= c|0x20 && c|0x20 <= 'z' || '0' <= c && c <= '9' || strings.IndexByte(plain, c) >= 0 {
 			out = append(out, c)
 		} else {
 			out = fmt.Appendf(out, format, c)

@@ -73,7 +73,14 @@ var encodings = map[string]func(r *rand.Rand, value string) string{
 	"query": func(r *rand.Rand, v string) string {
 		return "?a=" + strings.ReplaceAll(url.QueryEscape(v), "+", "%20") + "&b"
 	},
-	"small hex%": func(r *rand.Rand, v string) string { return "?a=" + smallPercent(v) + "&b" },
+	"small hex%":         func(r *rand.Rand, v string) string { return "?a=" + percentBut(v, "-_.~", "%%%02x") + "&b" },
+	"encodeURIComponent": func(r *rand.Rand, v string) string { return "?a=" + percentBut(v, "-_.~!'()*", "%%%02X") + "&b" },
+	"encodeURI": func(r *rand.Rand, v string) string {
+		return "?a=" + percentBut(v, "-_.~!'()*;,/?:@&=+$#", "%%%02X") + "&b"
+	},
+	"URLSearchParams": func(r *rand.Rand, v string) string {
+		return "?a=" + percentBut(v, "-_.*", "%%%02X") + "&b"
+	},
 	"json": func(r *rand.Rand, v string) string {
 		b, _ := json.Marshal(v)
 		return string(b)
@@ -90,13 +97,14 @@ var encodings = map[string]func(r *rand.Rand, value string) string{
 	"in base64 of YAML": func(r *rand.Rand, v string) string { return wrapped(r, v, 76, "\n    ") },
 }
 
-func smallPercent(v string) string {
+// percentBut escapes all but letters, digits and what is plain.
+func percentBut(v, plain, format string) string {
 	var b strings.Builder
 	for _, c := range []byte(v) {
-		if strings.IndexByte(alnum+"-_.~", c) >= 0 {
+		if strings.IndexByte(alnum+plain, c) >= 0 {
 			b.WriteByte(c)
 		} else {
-			fmt.Fprintf(&b, "%%%02x", c)
+			fmt.Fprintf(&b, format, c)
 		}
 	}
 	return b.String()

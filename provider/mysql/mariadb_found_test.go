@@ -1,4 +1,4 @@
-package mariadb_test
+package mysql_test
 
 import (
 	"crypto/rand"
@@ -7,8 +7,8 @@ import (
 	"testing"
 
 	"github.com/keywright/keywright/provider"
-	"github.com/keywright/keywright/provider/mariadb"
-	"github.com/keywright/keywright/provider/providertest/mariadbserver"
+	"github.com/keywright/keywright/provider/mysql"
+	"github.com/keywright/keywright/provider/providertest/mysqlserver"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -17,7 +17,7 @@ func found(scheme, user, host string) (provider.Credential, bool) {
 	for role, text := range map[string]string{"scheme": scheme, "user": user, "host": host, "secret": "the-password"} {
 		parts[role] = secret.New([]byte(text))
 	}
-	return mariadb.Provider{}.RecognizeHost("database-url-password", parts)
+	return mysql.MariaDB{}.RecognizeHost("database-url-password", parts)
 }
 
 // TestRecognizeHost: an address is one of a server with a user. TLS is left out on this
@@ -34,7 +34,7 @@ func TestRecognizeHost(t *testing.T) {
 		}
 	}
 	c, _ := found("mysql", "app", "169.254.169.254")
-	_, err := mariadb.Provider{}.Verify(t.Context(), c)
+	_, err := mysql.MariaDB{}.Verify(t.Context(), c)
 	if e := (*provider.Error)(nil); !errors.As(err, &e) || e.Kind != provider.Unreached || !strings.Contains(err.Error(), "no address that is asked") {
 		t.Error(err)
 	}
@@ -43,7 +43,7 @@ func TestRecognizeHost(t *testing.T) {
 // TestVerifyFound: whoever is let in is alive. What is refused may be refused for the
 // address: it is not known.
 func TestVerifyFound(t *testing.T) {
-	s := mariadbserver.Start(t)
+	s := mysqlserver.StartMariaDB(t)
 	password := rand.Text()
 	s.Do(t, "CREATE USER app@'%' IDENTIFIED BY '"+password+"'")
 	for _, c := range []struct {
@@ -52,7 +52,7 @@ func TestVerifyFound(t *testing.T) {
 	}{{password, provider.Alive}, {rand.Text(), provider.Unknown}} {
 		tried := s.Credential("app", c.password)
 		tried.Found = true
-		probe, err := mariadb.Provider{}.Verify(t.Context(), tried)
+		probe, err := mysql.MariaDB{}.Verify(t.Context(), tried)
 		if err != nil || probe.State != c.want || c.want == provider.Unknown && !strings.HasPrefix(probe.Code, "1045") {
 			t.Errorf("%+v, %v; want %s", probe, err, c.want)
 		}

@@ -1,11 +1,9 @@
-package mariadb
+package mysql
 
 import (
 	"context"
-	"crypto/sha1"
 	"crypto/sha512"
 	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"regexp"
 	"strings"
@@ -40,14 +38,12 @@ func (a entry) usable() error {
 	return &refusal{text: fmt.Sprintf("%s logs in by %s", a, a.method), hint: "one of " + native + " and " + ed25519 + " alone is what a new password can be set for"}
 }
 
-// hash is how the server keeps a password, by an account's method. There is no salt. The
+// hash is how MariaDB keeps a password, by an account's method. There is no salt. The
 // hash is not enough to log in; for the older method it is with a login that somebody
 // listened to, which TLS prevents, and for ed25519 it is a public key.
 func (a entry) hash(password secret.Value) string {
 	if a.method == native {
-		once := sha1.Sum(password.Reveal())
-		twice := sha1.Sum(once[:])
-		return "*" + strings.ToUpper(hex.EncodeToString(twice[:]))
+		return nativeHash(password)
 	}
 	// As crypto/ed25519 makes a key of a seed, but of a seed of any length.
 	seed := sha512.Sum512(password.Reveal())
@@ -142,23 +138,3 @@ func (a *entry) read(rows [][]string) error {
 
 // quoted is a name as the server shows it.
 func quoted(name string) string { return "`" + strings.ReplaceAll(name, "`", "``") + "`" }
-
-// rights are what SHOW GRANTS says, without the name of who has them, and without the
-// hash of a password.
-func rights(grants [][]string) (all []string) {
-	for _, g := range grants {
-		what, to, found := strings.Cut(g[0], " TO `")
-		if !found {
-			what, _, _ = strings.Cut(g[0], " FOR `") // SET DEFAULT ROLE
-		}
-		for _, option := range []string{" WITH GRANT OPTION", " WITH ADMIN OPTION"} {
-			if strings.HasSuffix(to, option) {
-				what += option
-			}
-		}
-		if what = strings.TrimPrefix(what, "GRANT "); what != "USAGE ON *.*" {
-			all = append(all, what)
-		}
-	}
-	return all
-}

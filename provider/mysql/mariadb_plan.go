@@ -1,4 +1,4 @@
-package mariadb
+package mysql
 
 import (
 	"context"
@@ -12,7 +12,7 @@ import (
 
 // Plan implements provider.Planner. The server cannot be asked whether something would be
 // permitted: rights are looked up.
-func (p Provider) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
+func (p MariaDB) Plan(ctx context.Context, admin, old provider.Credential) (provider.Plan, error) {
 	from := provider.User(old)
 	doing := "look whether the password of " + from + " can be changed"
 	to, err := successor(doing, old)
@@ -28,13 +28,13 @@ func (p Provider) Plan(ctx context.Context, admin, old provider.Credential) (pro
 		plan.Outage = "from the change on, " + from + " can log in with the new password alone; sessions that are open go on until the end"
 		plan.Notes = append(plan.Notes, "all sessions of "+from+" are ended then, as the server does not say when they began")
 	}
-	err = within(ctx, doing, as, func(ctx context.Context, s *session) error {
+	err = mariaDB.within(ctx, doing, as, func(ctx context.Context, s *session) error {
 		if err := s.takes(ctx, plan.InPlace); err != nil {
 			return err
 		}
 		before, err := s.accounts(ctx, from)
 		if err == nil && (len(before) != 1 || !before[0].own) {
-			err = s.may(ctx)
+			err = s.may(ctx, "CREATE USER", "CONNECTION ADMIN", "PROCESS")
 		}
 		if err != nil {
 			return forbidden(err, "GRANT SELECT ON mysql.* TO "+s.user)
@@ -68,9 +68,9 @@ func (s *session) compare(ctx context.Context, before []entry, to string) error 
 	if err := s.alike(ctx, before, after); err != nil {
 		return err
 	}
-	rows, err := s.query(ctx, "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = ?", to)
-	if err == nil && rows[0][0] != "0" {
-		err = &refusal{text: fmt.Sprintf("%s is in use: %s sessions are open", to, rows[0][0]), hint: "its password would change; stop what uses it, or keep the key that is in use"}
+	open, _, err := s.sessions(ctx, to)
+	if err == nil && len(open) > 0 {
+		err = &refusal{text: fmt.Sprintf("%s is in use: %d sessions are open", to, len(open)), hint: "its password would change; stop what uses it, or keep the key that is in use"}
 	}
 	return err
 }
@@ -101,32 +101,6 @@ func (s *session) takes(ctx context.Context, inPlace bool) error {
 	case inPlace && wrong < fewErrors:
 		return &refusal{text: fmt.Sprintf("the server blocks a user after %d wrong passwords (max_password_errors), and trying the old one would count", wrong),
 			hint: "let two users take turns, or raise max_password_errors to " + strconv.Itoa(fewErrors)}
-	}
-	return nil
-}
-
-// may refuses an admin that lacks rights, and names them.
-func (s *session) may(ctx context.Context) error {
-	grants, err := s.query(ctx, "SHOW GRANTS")
-	if err != nil {
-		return err
-	}
-	var has []string
-	for _, r := range rights(grants) { // of its roles, too
-		if everywhere, found := strings.CutSuffix(strings.TrimSuffix(r, " WITH GRANT OPTION"), " ON *.*"); found {
-			has = append(has, strings.Split(everywhere, ", ")...)
-		}
-	}
-	var missing []string
-	for _, right := range []string{"CREATE USER", "CONNECTION ADMIN", "PROCESS"} {
-		// Servers before MariaDB 10.5 know SUPER instead.
-		if !slices.Contains(has, right) && !slices.Contains(has, "ALL PRIVILEGES") && !(right == "CONNECTION ADMIN" && slices.Contains(has, "SUPER")) {
-			missing = append(missing, right)
-		}
-	}
-	if len(missing) > 0 {
-		all := strings.Join(missing, ", ")
-		return &refusal{code: specificDenied, text: s.user + " lacks " + all, hint: "GRANT " + all + " ON *.* TO " + s.user}
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package mariadb_test
+package mysql_test
 
 import (
 	"crypto/rand"
@@ -11,17 +11,18 @@ import (
 	"testing"
 
 	"github.com/keywright/keywright/provider"
-	"github.com/keywright/keywright/provider/mariadb"
+	"github.com/keywright/keywright/provider/mysql"
 	"github.com/keywright/keywright/provider/providertest"
-	"github.com/keywright/keywright/provider/providertest/mariadbserver"
+	"github.com/keywright/keywright/provider/providertest/mysqlserver"
 )
 
 // TestMariaDB starts the server that all the tests share.
 func TestMariaDB(t *testing.T) {
-	s := mariadbserver.Start(t)
+	t.Parallel()
+	s := mysqlserver.StartMariaDB(t)
 	for _, test := range []struct {
 		name string
-		run  func(*testing.T, *mariadbserver.Server)
+		run  func(*testing.T, *mysqlserver.Server)
 	}{
 		{"conformance", testConformance},
 		{"names", testNames},
@@ -34,6 +35,7 @@ func TestMariaDB(t *testing.T) {
 		{"the server's settings", testSettings},
 		{"states", testStates},
 		{"scopes", testScopes},
+		{"the other kind", testMySQLAtMariaDB},
 	} {
 		t.Run(test.name, func(t *testing.T) { test.run(t, s) })
 	}
@@ -42,12 +44,12 @@ func TestMariaDB(t *testing.T) {
 func at(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
 	c.Params = maps.Clone(c.Params)
 	c.Params["host"], c.Params["port"], _ = net.SplitHostPort(addr)
-	return mariadb.Provider{}, c
+	return mysql.MariaDB{}, c
 }
 
-func testConformance(t *testing.T, s *mariadbserver.Server) {
+func testConformance(t *testing.T, s *mysqlserver.Server) {
 	subject := providertest.Subject{
-		Provider: mariadb.Provider{}, Admin: s.Admin, Accepts: s.Accepts, DeadCode: "1045", ByID: true,
+		Provider: mysql.MariaDB{}, Admin: s.Admin, Accepts: s.Accepts, DeadCode: "1045", ByID: true,
 		Addr: net.JoinHostPort("127.0.0.1", s.Port), At: at, Wire: true,
 	}
 	t.Run("two users", func(t *testing.T) {
@@ -75,7 +77,7 @@ func testConformance(t *testing.T, s *mariadbserver.Server) {
 		subject.Admin.Params = nil // it takes the way that the others take
 		subject.At = func(addr string, c provider.Credential) (provider.Provider, provider.Credential) {
 			if c.ID == s.Admin.ID {
-				return mariadb.Provider{}, c
+				return mysql.MariaDB{}, c
 			}
 			return at(addr, c)
 		}
@@ -84,7 +86,7 @@ func testConformance(t *testing.T, s *mariadbserver.Server) {
 }
 
 // names that would do harm if they were not quoted.
-func testNames(t *testing.T, s *mariadbserver.Server) {
+func testNames(t *testing.T, s *mysqlserver.Server) {
 	for _, name := range []string{`Up per`, `qu"ote`, `apo'strophe`, "back`tick", `per%cent?`, `x'; DROP USER kwadmin; --`, `back\slash`, `ünïcode`, `at@sign`, ` TO x`, strings.Repeat("n", 78)} {
 		t.Run(name, func(t *testing.T) {
 			old := s.Credential(name, rand.Text())
@@ -93,7 +95,7 @@ func testNames(t *testing.T, s *mariadbserver.Server) {
 			if strings.TrimSpace(name) != name {
 				delete(old.Params, "users")
 			}
-			p := mariadb.Provider{}
+			p := mysql.MariaDB{}
 			if _, err := p.Plan(t.Context(), s.Admin, old); err != nil {
 				t.Fatal(err)
 			}
@@ -122,8 +124,8 @@ func must[T any](v T, err error) func(t *testing.T) T {
 }
 
 // In place, a session goes on until the old password is revoked, and all end then.
-func testSessionsInPlace(t *testing.T, s *mariadbserver.Server) {
-	p := mariadb.Provider{}
+func testSessionsInPlace(t *testing.T, s *mysqlserver.Server) {
+	p := mysql.MariaDB{}
 	old, other := s.One(t), s.One(t)
 	before, beside := s.Connect(t, old), s.Connect(t, other)
 	next := must(p.Make(t.Context(), old))(t)
@@ -148,9 +150,9 @@ func testSessionsInPlace(t *testing.T, s *mariadbserver.Server) {
 }
 
 // A user that may do nothing else can change its own password, and be asked twice.
-func testByItself(t *testing.T, s *mariadbserver.Server) {
+func testByItself(t *testing.T, s *mysqlserver.Server) {
 	for _, method := range []string{"mysql_native_password", "ed25519"} {
-		p := mariadb.Provider{}
+		p := mysql.MariaDB{}
 		old := s.One(t)
 		s.Do(t, "ALTER USER "+old.ID+"@'%' IDENTIFIED VIA "+method+" USING PASSWORD('"+reveal(old)+"')")
 		if plan := must(p.Plan(t.Context(), old, old))(t); !plan.InPlace {
@@ -184,8 +186,8 @@ func kind(err error) provider.Kind {
 }
 
 // All accounts of a name are one user: the old password is dead from wherever it comes.
-func testSeveralHosts(t *testing.T, s *mariadbserver.Server) {
-	p := mariadb.Provider{}
+func testSeveralHosts(t *testing.T, s *mysqlserver.Server) {
+	p := mysql.MariaDB{}
 	for _, turns := range []bool{false, true} {
 		old := s.One(t)
 		names := []string{old.ID}
@@ -220,8 +222,8 @@ func testSeveralHosts(t *testing.T, s *mariadbserver.Server) {
 }
 
 // What an account must do to be let in, and how often it may, stays.
-func testKeeps(t *testing.T, s *mariadbserver.Server) {
-	p := mariadb.Provider{}
+func testKeeps(t *testing.T, s *mysqlserver.Server) {
+	p := mysql.MariaDB{}
 	old := s.Two(t)
 	other := old.ID + "_b"
 	for _, u := range []string{old.ID, other} {
@@ -244,8 +246,8 @@ func testKeeps(t *testing.T, s *mariadbserver.Server) {
 }
 
 // Who has got another password since is left alone.
-func testAnotherHasCome(t *testing.T, s *mariadbserver.Server) {
-	p := mariadb.Provider{}
+func testAnotherHasCome(t *testing.T, s *mysqlserver.Server) {
+	p := mysql.MariaDB{}
 	old := s.Two(t)
 	next := must(p.Make(t.Context(), old))(t)
 	if err := p.Apply(t.Context(), s.Admin, old, next); err != nil {
@@ -262,7 +264,7 @@ func testAnotherHasCome(t *testing.T, s *mariadbserver.Server) {
 }
 
 // state is all that the server knows of users.
-func state(t *testing.T, s *mariadbserver.Server) string {
+func state(t *testing.T, s *mysqlserver.Server) string {
 	t.Helper()
 	return strings.Join(slices.Concat(
 		s.Do(t, "SELECT CONCAT_WS(' ', Host, User, Priv) FROM mysql.global_priv ORDER BY 1"),
@@ -270,7 +272,7 @@ func state(t *testing.T, s *mariadbserver.Server) string {
 		s.Do(t, "SELECT CONCAT_WS(' ', Host, User, Db, Select_priv, Insert_priv) FROM mysql.db ORDER BY 1")), "\n")
 }
 
-func testPlan(t *testing.T, s *mariadbserver.Server) {
+func testPlan(t *testing.T, s *mysqlserver.Server) {
 	s.Do(t, "CREATE DATABASE shop;\nCREATE TABLE shop.orders (id INT, price INT);\nCREATE ROLE keepers;\nGRANT CREATE USER, CONNECTION ADMIN, PROCESS ON *.* TO keepers;\nGRANT SELECT ON mysql.* TO keepers")
 	for _, c := range []struct {
 		name   string
@@ -346,7 +348,7 @@ func testPlan(t *testing.T, s *mariadbserver.Server) {
 			}
 			admin.Params = nil
 			before := state(t, s)
-			plan, err := mariadb.Provider{}.Plan(t.Context(), admin, old)
+			plan, err := mysql.MariaDB{}.Plan(t.Context(), admin, old)
 			if state(t, s) != before {
 				t.Error("it changed something")
 			}
@@ -367,14 +369,14 @@ func testPlan(t *testing.T, s *mariadbserver.Server) {
 		old := s.Two(t)
 		s.Do(t, "ALTER USER "+old.ID+"_b@'%' IDENTIFIED BY '"+reveal(old)+"' ACCOUNT UNLOCK")
 		s.Connect(t, s.Credential(old.ID+"_b", reveal(old)))
-		if _, err := (mariadb.Provider{}).Plan(t.Context(), s.Admin, old); kind(err) != provider.Refused || !strings.Contains(err.Error(), "in use: 1 sessions") {
+		if _, err := (mysql.MariaDB{}).Plan(t.Context(), s.Admin, old); kind(err) != provider.Refused || !strings.Contains(err.Error(), "in use: 1 sessions") {
 			t.Error(err)
 		}
 	})
 }
 
 // Settings of the server that a rotation would fail at, half-way.
-func testSettings(t *testing.T, s *mariadbserver.Server) {
+func testSettings(t *testing.T, s *mysqlserver.Server) {
 	for _, c := range []struct {
 		name, set, reset, want string
 		two                    bool // so that two users may take turns all the same
@@ -387,12 +389,12 @@ func testSettings(t *testing.T, s *mariadbserver.Server) {
 			old, two := s.One(t), s.Two(t)
 			s.Do(t, c.set)
 			defer s.Do(t, c.reset)
-			_, err := mariadb.Provider{}.Plan(t.Context(), s.Admin, old)
+			_, err := mysql.MariaDB{}.Plan(t.Context(), s.Admin, old)
 			e := new(provider.Error)
 			if !errors.As(err, &e) || e.Kind != provider.Refused || !strings.Contains(e.Error()+e.Hint, c.want) {
 				t.Errorf("%v, %+v", err, e)
 			}
-			if _, err := (mariadb.Provider{}).Plan(t.Context(), s.Admin, two); (err == nil) != c.two {
+			if _, err := (mysql.MariaDB{}).Plan(t.Context(), s.Admin, two); (err == nil) != c.two {
 				t.Errorf("two that take turns: %v", err)
 			}
 		})
@@ -401,7 +403,7 @@ func testSettings(t *testing.T, s *mariadbserver.Server) {
 		old := s.One(t)
 		s.Do(t, "INSTALL SONAME 'simple_password_check';\nSET GLOBAL strict_password_validation = 0")
 		defer s.Do(t, "SET GLOBAL strict_password_validation = 1;\nUNINSTALL SONAME 'simple_password_check'")
-		p := mariadb.Provider{}
+		p := mysql.MariaDB{}
 		must(p.Plan(t.Context(), s.Admin, old))(t)
 		if err := p.Apply(t.Context(), s.Admin, old, must(p.Make(t.Context(), old))(t)); err != nil {
 			t.Error(err)
@@ -410,7 +412,7 @@ func testSettings(t *testing.T, s *mariadbserver.Server) {
 }
 
 // What the server says of a credential, and what that means.
-func testStates(t *testing.T, s *mariadbserver.Server) {
+func testStates(t *testing.T, s *mysqlserver.Server) {
 	for _, c := range []struct {
 		name   string
 		sql    string // U is the user
@@ -441,7 +443,7 @@ func testStates(t *testing.T, s *mariadbserver.Server) {
 				s.Accepts(t, providertest.Wrong(cred, "password"))
 			}
 			maps.Copy(cred.Params, c.params)
-			probe, err := mariadb.Provider{}.Verify(t.Context(), cred)
+			probe, err := mysql.MariaDB{}.Verify(t.Context(), cred)
 			t.Log(probe, err)
 			if err != nil || probe.State != c.want || !strings.HasPrefix(probe.Code, c.code) {
 				t.Errorf("%+v, %v", probe, err)
@@ -451,8 +453,8 @@ func testStates(t *testing.T, s *mariadbserver.Server) {
 }
 
 // Two that take turns have the same scopes, in which nobody's hash is.
-func testScopes(t *testing.T, s *mariadbserver.Server) {
-	p := mariadb.Provider{}
+func testScopes(t *testing.T, s *mysqlserver.Server) {
+	p := mysql.MariaDB{}
 	old := s.Two(t)
 	next := must(p.Make(t.Context(), old))(t)
 	if err := p.Apply(t.Context(), s.Admin, old, next); err != nil {
@@ -472,4 +474,16 @@ func reveal(c provider.Credential) string { return string(c.Part("password").Rev
 
 func quoted(name string) string {
 	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(name) + "'"
+}
+
+// A key that is said to be MySQL's, at a MariaDB.
+func testMySQLAtMariaDB(t *testing.T, s *mysqlserver.Server) {
+	for _, mode := range []string{"verify-full", "disable"} {
+		old := s.One(t)
+		old.Params["sslmode"], old.Params["sslrootcert"] = mode, s.Path("roots.pem")
+		_, err := mysql.MySQL{}.Plan(t.Context(), s.Admin, old)
+		if e := new(provider.Error); !errors.As(err, &e) || e.Kind != provider.Refused || !strings.Contains(e.Hint, "provider be mariadb") {
+			t.Errorf("%s: %v", mode, err)
+		}
+	}
 }

@@ -1,4 +1,4 @@
-package mariadb
+package mysql
 
 import (
 	"context"
@@ -35,11 +35,14 @@ const (
 	mustChange         = 1820
 	mustChangeLogin    = 1862
 	killed             = 1927
-	accountLocked      = 4151
+	accountLocked      = 3118 // MySQL's
+	accountLockedMaria = 4151 // MariaDB's
 )
 
-// errNonsense says that an answer cannot be one of MariaDB's.
-var errNonsense = errors.New("the answer is not one of MariaDB's")
+func locked(code uint16) bool { return code == accountLocked || code == accountLockedMaria }
+
+// errNonsense says that an answer cannot be one of the protocol's.
+var errNonsense = errors.New("the answer is not one of a server's")
 
 // errSilent is what we say ourselves.
 var errSilent = fmt.Errorf("nobody was let in nor refused within %v", server.Dialing)
@@ -49,6 +52,7 @@ type refusal struct {
 	code  uint16
 	text  string
 	hint  string
+	full  bool // there is no room for another password
 	login bool // nobody was logged in yet
 }
 
@@ -68,7 +72,7 @@ func (r *refusal) probe() provider.Probe {
 	switch {
 	case strings.HasPrefix(r.text, "ProxySQL"): // which has a list of users of its own
 		return provider.Probe{State: provider.Unknown, Code: said}
-	case r.login && (r.code == accessDenied || r.code == accountLocked):
+	case r.login && (r.code == accessDenied || locked(r.code)):
 		return provider.Probe{State: provider.Dead, Code: r.said()}
 	case r.login && (r.code == hostBlocked || r.code == hostNotPrivileged):
 		return provider.Probe{State: provider.Blocked, Code: said}
@@ -81,10 +85,13 @@ func (r *refusal) probe() provider.Probe {
 	}
 }
 
-// kind is what a refusal is to those who do not know MariaDB's codes.
+// kind is what a refusal is to those who do not know the codes.
 func (r *refusal) kind() provider.Kind {
+	if r.full {
+		return provider.NoSlot
+	}
 	switch r.code {
-	case databaseDenied, accessDenied, tableDenied, specificDenied, mustChange, mustChangeLogin, accountLocked:
+	case databaseDenied, accessDenied, tableDenied, specificDenied, mustChange, mustChangeLogin, accountLocked, accountLockedMaria:
 		return provider.Forbidden
 	case tooManyConnections, tooManyOfUser, limitReached, lockTimeout, deadlock:
 		return provider.Busy
@@ -97,11 +104,11 @@ func (r *refusal) kind() provider.Kind {
 
 // explain makes an error one that a provider may return. Nothing of the driver's is in it:
 // it quotes what a server sent.
-func explain(ctx context.Context, doing string, err error, login bool, hide func(string) string) error {
+func (d dialect) explain(ctx context.Context, doing string, err error, login bool, hide func(string) string) error {
 	if err == nil {
 		return nil
 	}
-	e := &provider.Error{Provider: name, Doing: doing, Kind: provider.Unclear}
+	e := &provider.Error{Provider: d.name, Doing: doing, Kind: provider.Unclear}
 	if login {
 		e.Kind = provider.Unreached
 	}
@@ -119,7 +126,7 @@ func explain(ctx context.Context, doing string, err error, login bool, hide func
 		e.Err = ctx.Err()
 		return e
 	case errors.Is(err, mysql.ErrCleartextPassword), errors.Is(err, mysql.ErrUnknownPlugin), errors.Is(err, mysql.ErrOldPassword):
-		no = &refusal{text: "the server asks for the password by a method that is not known here", hint: "the user must log in by " + native + " or " + ed25519}
+		no = &refusal{text: "the server asks for the password by a method that is not known here", hint: d.hint}
 	case errors.Is(err, errNonsense), errors.Is(err, mysql.ErrMalformPkt), errors.Is(err, mysql.ErrPktSync), errors.Is(err, mysql.ErrPktSyncMul), errors.Is(err, mysql.ErrOldProtocol):
 		e.Kind, err = provider.Malformed, errNonsense
 	}
@@ -140,7 +147,7 @@ func words(err error) string {
 	case errors.Is(err, errNonsense), errors.Is(err, server.ErrStillOpen), errors.Is(err, errSilent), errors.Is(err, mysql.ErrNoTLS), errors.As(err, &network), errors.As(err, &certificate):
 		return err.Error()
 	}
-	return "the connection broke off, or what came was not MariaDB's"
+	return "the connection broke off, or what came was not of the protocol"
 }
 
 // refused reports whether the server said no with a code.
@@ -157,6 +164,6 @@ func forbidden(err error, hint string) error {
 	return err
 }
 
-func incomplete(doing, what string) error {
-	return &provider.Error{Provider: name, Doing: doing, Kind: provider.Incomplete, Err: errors.New(what)}
+func (d dialect) incomplete(doing, what string) error {
+	return &provider.Error{Provider: d.name, Doing: doing, Kind: provider.Incomplete, Err: errors.New(what)}
 }

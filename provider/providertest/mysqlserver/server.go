@@ -1,5 +1,5 @@
-// Package mariadbserver starts a MariaDB for tests.
-package mariadbserver
+// Package mysqlserver starts a MariaDB or a MySQL for tests.
+package mysqlserver
 
 import (
 	"context"
@@ -7,13 +7,10 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"io/fs"
+	"maps"
 	"net"
 	"os"
-	"os/exec"
-	"os/user"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -24,78 +21,54 @@ import (
 	"github.com/keywright/keywright/secret"
 )
 
-// Server is a MariaDB that listens on loopback alone, and ends with its test.
+// Server is one that listens on loopback alone, and ends with its test.
 type Server struct {
 	Dir, Port string
 	Boss      string // the password of a user that may do everything
 	// Admin is a user without more rights than the provider asks for.
 	Admin provider.Credential
+
+	way map[string]string // to reach it, for a credential
 }
 
-// Path is that of a file in its directory.
-func (s *Server) Path(name string) string { return filepath.Join(s.Dir, name) }
-
-// Start starts a server, and skips the test where none is installed.
-func Start(t *testing.T) *Server {
+// prepare makes the directory of a server.
+func prepare(t *testing.T, way func(s *Server) map[string]string) *Server {
 	t.Helper()
-	program := daemon.Program(t, "MariaDB", "mariadb-server", "mariadbd", "/usr/sbin/mariadbd")
-	install := daemon.Program(t, "MariaDB", "mariadb-server", "mariadb-install-db", "/usr/sbin/mariadb-install-db")
 	// Not the test's own directory: the server runs as another user if we are root.
-	dir, err := os.MkdirTemp("", "mariadb")
+	dir, err := os.MkdirTemp("", "mysql")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	s := &Server{Dir: dir, Boss: rand.Text()}
+	s.way = way(s)
 	daemon.Certify(t, dir, "server")
-	s.write(t, "init.sql", "CREATE OR REPLACE USER boss@'%' IDENTIFIED BY '"+s.Boss+"';\nGRANT ALL ON *.* TO boss@'%' WITH GRANT OPTION;\n")
+	s.write(t, "init.sql", "CREATE USER IF NOT EXISTS boss@'%' IDENTIFIED BY '"+s.Boss+"';\nGRANT ALL ON *.* TO boss@'%' WITH GRANT OPTION;\n")
 	s.write(t, "log", "")
-	common := []string{"--no-defaults", "--datadir=" + s.Path("data"), "--debug-no-sync", "--innodb-buffer-pool-size=8M", "--innodb-log-file-size=4M"}
-	if os.Geteuid() == 0 {
-		common = append(common, "--user="+own(t, dir))
-	}
-	out, err := exec.Command(install, append(common, "--skip-test-db", "--skip-name-resolve", "--auth-root-authentication-method=normal")...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s: %v\n%s", install, err, out)
-	}
-	args := append(append([]string{program}, common...), "--bind-address="+daemon.Host, "--socket="+s.Path("socket"), "--pid-file="+s.Path("pid"), "--init-file="+s.Path("init.sql"),
+	return s
+}
+
+// start starts a server that was prepared, and makes its admin. The right to end sessions is
+// called otherwise by the other kind.
+func (s *Server) start(t *testing.T, ends string, args ...string) {
+	t.Helper()
+	args = append(args, "--bind-address="+daemon.Host, "--socket="+s.Path("socket"), "--pid-file="+s.Path("pid"), "--init-file="+s.Path("init.sql"),
 		"--general-log=1", "--general-log-file="+s.Path("general.log"), "--skip-name-resolve", "--loose-innodb-flush-log-at-trx-commit=0",
-		"--ssl-cert="+s.Path("server.pem"), "--ssl-key="+s.Path("server.key"), "--plugin-load-add=auth_ed25519")
+		"--ssl-cert="+s.Path("server.pem"), "--ssl-key="+s.Path("server.key"))
+	var err error
 	for range 5 { // another process may take the port meanwhile
 		s.Port = daemon.Port(t)
 		if err = s.run(t, append(args[:len(args):len(args)], "--port="+s.Port)); err == nil {
 			s.Admin = s.Credential("kwadmin", rand.Text())
-			s.Do(t, "CREATE USER kwadmin@'%' IDENTIFIED BY '"+password(s.Admin)+"';\nGRANT CREATE USER, CONNECTION ADMIN, PROCESS ON *.* TO kwadmin@'%';\nGRANT SELECT ON mysql.* TO kwadmin@'%'")
-			return s
+			s.Do(t, "CREATE USER kwadmin@'%' IDENTIFIED BY '"+password(s.Admin)+"';\nGRANT CREATE USER, "+ends+", PROCESS ON *.* TO kwadmin@'%';\nGRANT SELECT ON mysql.* TO kwadmin@'%'")
+			return
 		}
 	}
-	t.Fatalf("MariaDB does not start: %v", err)
-	return nil
+	t.Fatalf("the server does not start: %v", err)
 }
 
-// own gives a directory to a user that the server can run as: it refuses root.
-func own(t *testing.T, dir string) string {
-	t.Helper()
-	u, err := user.Lookup("mysql")
-	if err != nil {
-		u, err = user.Lookup("nobody")
-	}
-	if err != nil {
-		t.Fatalf("a user for MariaDB: %v", err)
-	}
-	uid, _ := strconv.Atoi(u.Uid)
-	gid, _ := strconv.Atoi(u.Gid)
-	err = filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return os.Lchown(path, uid, gid)
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return u.Username
-}
+// Path is that of a file in its directory.
+func (s *Server) Path(name string) string { return filepath.Join(s.Dir, name) }
 
 func (s *Server) run(t *testing.T, args []string) error {
 	t.Helper()
@@ -217,8 +190,14 @@ func (s *Server) Credential(user, password string) provider.Credential {
 	return provider.Credential{
 		ID:     user,
 		Parts:  map[string]secret.Value{"user": secret.New([]byte(user)), "password": secret.New([]byte(password))},
-		Params: map[string]string{"host": daemon.Host, "port": s.Port, "sslmode": "disable"},
+		Params: s.params(),
 	}
+}
+
+func (s *Server) params() map[string]string {
+	params := maps.Clone(s.way)
+	params["host"], params["port"] = daemon.Host, s.Port
+	return params
 }
 
 func password(c provider.Credential) string { return string(c.Part("password").Reveal()) }

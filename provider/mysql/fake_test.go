@@ -1,4 +1,4 @@
-package mariadb_test
+package mysql_test
 
 import (
 	"crypto/rand"
@@ -15,7 +15,7 @@ import (
 	"testing"
 
 	"github.com/keywright/keywright/provider"
-	"github.com/keywright/keywright/provider/mariadb"
+	"github.com/keywright/keywright/provider/mysql"
 	"github.com/keywright/keywright/secret"
 )
 
@@ -66,6 +66,16 @@ func (p *peer) row(text string) {
 	p.send("\xfe\x00\x00\x02\x00")
 }
 
+// letIn lets in whoever comes, and answers the first question, what this is.
+func (p *peer) letIn(version string) {
+	p.greet("mysql_native_password")
+	p.hear()
+	p.send(ok)
+	p.hear()
+	p.number = 1
+	p.row(version)
+}
+
 // impostor is a server that answers as a test wants, a connection after the other. It
 // returns what it was sent besides, once it is told to end.
 func impostor(t *testing.T, answer func(p *peer, nth int)) (provider.Credential, func() string) {
@@ -97,7 +107,7 @@ func impostor(t *testing.T, answer func(p *peer, nth int)) (provider.Credential,
 	return c, func() string { l.Close(); done.Wait(); return got.String() }
 }
 
-// What others than MariaDB answer is never taken for death, nor for life; and the password
+// What others than these servers answer is never taken for death, nor for life; and the password
 // is not given to them.
 func TestImpostors(t *testing.T) {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
@@ -145,22 +155,15 @@ func TestImpostors(t *testing.T) {
 			p.greet("sha256_password")
 			p.hear()
 			p.send("\x01" + public)
-		}, "", provider.Unreached},
+		}, "", provider.Refused},
 		{"under a key of its own, asked for", func(p *peer, _ int) {
 			p.greet("caching_sha2_password")
 			p.hear()
 			p.send("\x01\x04")
 			p.hear()
 			p.send("\x01" + public)
-		}, "", provider.Unreached},
-		{"MySQL", func(p *peer, _ int) {
-			p.greet("mysql_native_password")
-			p.hear()
-			p.send(ok)
-			p.hear()
-			p.number = 1
-			p.row("8.0.36")
 		}, "", provider.Refused},
+		{"another kind", func(p *peer, _ int) { p.letIn("5.7.25-TiDB-v7.1.0") }, "", provider.Refused},
 		{"a challenge that ends with zero", func(p *peer, nth int) {
 			p.greet("mysql_native_password")
 			p.hear()
@@ -177,15 +180,54 @@ func TestImpostors(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cred, sent := impostor(t, c.answer)
-			probe, err := mariadb.Provider{}.Verify(t.Context(), cred)
-			t.Log(probe.State, probe.Code, err)
-			if probe.State != c.want || kind(err) != c.kind {
-				t.Errorf("%q (%s), %q: %v", probe.State, probe.Code, kind(err), err)
+			for _, p := range []provider.Verifier{mysql.MariaDB{}, mysql.MySQL{}} {
+				probe, err := p.Verify(t.Context(), cred)
+				t.Log(probe.State, probe.Code, err)
+				if probe.State != c.want || kind(err) != c.kind {
+					t.Errorf("%T: %q (%s), %q: %v", p, probe.State, probe.Code, kind(err), err)
+				}
 			}
 			if got := sent(); strings.Contains(got, reveal(cred)) || len(got) >= key.Size() {
 				t.Errorf("the password was sent: %s", got)
 			}
 		})
+	}
+}
+
+// TestKinds: who is at another kind of server than the key says is told so, and where two
+// passwords cannot be kept.
+func TestKinds(t *testing.T) {
+	for _, c := range []struct {
+		version      string
+		maria, mysql string // in the error, or in what to do; "" if it is let in
+	}{
+		{"10.11.14-MariaDB-0+deb12u2", "", "provider be mariadb"},
+		{"5.5.5-10.3.39-MariaDB", "", "provider be mariadb"},
+		{"8.0.13", "provider be mysql", "from 8.0.14 on"},
+		{"8.0.14", "provider be mysql", ""},
+		{"8.4.0-commercial", "provider be mysql", ""},
+		{"9.7.4-2", "provider be mysql", ""},
+		{"10.0.0", "provider be mysql", ""},
+		{"5.7.44-log", "provider be mysql", "from 8.0.14 on"},
+		{"8.0.11-TiDB-v8.5.0", "provider be mysql", "from 8.0.14 on"},
+		{"some other", "provider be mysql", "from 8.0.14 on"},
+	} {
+		for want, p := range map[*string]provider.Verifier{&c.maria: mysql.MariaDB{}, &c.mysql: mysql.MySQL{}} {
+			cred, _ := impostor(t, func(p *peer, _ int) {
+				p.letIn(c.version)
+				p.hear()
+				p.number = 1
+				p.send(ok)
+				p.hear()
+				p.number = 1
+				p.row("GRANT USAGE ON *.* TO `app`@`%`")
+			})
+			_, err := p.Verify(t.Context(), cred)
+			e := new(provider.Error)
+			if errors.As(err, &e) != (*want != "") || !strings.Contains(e.Hint+" "+fmt.Sprint(e.Err), *want) {
+				t.Errorf("%T at %s: %v (%s)", p, c.version, err, e.Hint)
+			}
+		}
 	}
 }
 
@@ -200,7 +242,7 @@ func TestWhatServersSay(t *testing.T) {
 	})
 	next := cred
 	next.Parts = map[string]secret.Value{"user": cred.Part("user"), "password": secret.New([]byte(rand.Text()))}
-	err := mariadb.Provider{}.Apply(t.Context(), cred, cred, next)
+	err := mysql.MariaDB{}.Apply(t.Context(), cred, cred, next)
 	if kind(err) != provider.Busy {
 		t.Fatal(err)
 	}

@@ -1,4 +1,16 @@
-// Package mariadb rotates the passwords of MariaDB's users.
+package mysql
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"github.com/keywright/keywright/provider"
+	"github.com/keywright/keywright/provider/server"
+	"github.com/keywright/keywright/secret"
+)
+
+// MariaDB rotates the passwords of its users. The zero value is ready for use.
 //
 // With two users that take turns, "app_a,app_b", nothing is ever refused that worked
 // before: while programs use one, the other gets a new password, and once they have it,
@@ -18,41 +30,23 @@
 // MariaDB can also let an account log in by either of two passwords, as alternatives that
 // it offers one after the other. That is not used: clients are there that give up at the
 // second.
-//
-// MySQL is refused. It takes hashes in other words (IDENTIFIED WITH … AS), shows users in
-// other tables, and has a way of its own to keep two passwords (RETAIN CURRENT PASSWORD).
-package mariadb
+type MariaDB struct{}
 
-import (
-	"context"
-	"errors"
-	"maps"
-
-	"github.com/keywright/keywright/provider"
-	"github.com/keywright/keywright/provider/server"
-	"github.com/keywright/keywright/secret"
-)
-
-// Provider is MariaDB. The zero value is ready for use.
-type Provider struct{}
-
-const (
-	name = "mariadb"
-
-	user     = provider.UserPart
-	password = server.Password
-
-	host     = server.Host
-	port     = server.Port
-	sslMode  = server.SSLMode
-	sslRoots = server.SSLRoots
-	users    = provider.UsersParam
-)
+var mariaDB = dialect{
+	name: "mariadb",
+	check: func(version string) error {
+		if !strings.Contains(version, "MariaDB") {
+			return &refusal{text: "this is MySQL, which differs in what a rotation needs", hint: "let the key's provider be mysql (keywright edit --provider)"}
+		}
+		return nil
+	},
+	hint: "MariaDB's users log in by " + native + " or " + ed25519 + "; if this is MySQL, let the key's provider be mysql (keywright edit --provider)",
+}
 
 // Info implements provider.Provider.
-func (Provider) Info() provider.Info {
+func (MariaDB) Info() provider.Info {
 	return provider.Info{
-		Name:  name,
+		Name:  mariaDB.name,
 		Title: "MariaDB",
 		Parts: []provider.Part{{Name: user, Public: true}, {Name: password}},
 		Params: []provider.Param{
@@ -77,7 +71,7 @@ func (Provider) Info() provider.Info {
 // RecognizeHost takes the addresses of servers, MySQL's too: to log in is the same. What
 // the address says of TLS does not matter: a server that is not on this machine proves who
 // it is.
-func (Provider) RecognizeHost(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
+func (MariaDB) RecognizeHost(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
 	c, _, ok := server.FoundAt(rule, parts, "mysql", "mariadb")
 	if ok && server.Here(c.Params[host]) {
 		c.Params[sslMode] = server.Disable
@@ -90,63 +84,33 @@ func (Provider) RecognizeHost(rule string, parts map[string]secret.Value) (provi
 // password alone. The server also says 1045 where a user may not come from this address,
 // or not without TLS: then it refuses the new password alike. Of a password that was found,
 // and that there is no new one of, it is not known.
-func (p Provider) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
-	var probe provider.Probe
-	err := within(ctx, "log in as "+provider.User(c), c, func(ctx context.Context, s *session) error {
-		grants, err := s.query(ctx, "SHOW GRANTS")
-		if err != nil {
-			return err
-		}
-		probe = provider.Probe{State: provider.Alive, Who: provider.Identity{ID: provider.User(c), Scopes: rights(grants)}}
-		return nil
-	})
-	if no := (*refusal)(nil); errors.As(err, &no) && no.code != 0 {
-		probe = no.probe()
-		if c.Found && no.code == accessDenied && probe.State == provider.Dead {
-			probe = provider.Probe{State: provider.Unknown, Code: no.said() + ", which is said for the address that it is tried from, too"}
-		}
-		return probe, nil
-	}
-	if err != nil {
-		return provider.Probe{}, err
-	}
-	return probe, nil
+func (p MariaDB) Verify(ctx context.Context, c provider.Credential) (provider.Probe, error) {
+	return mariaDB.verify(ctx, c)
 }
 
-// alphabet is such that a password can stand in an address, a .env file and a shell
-// without quotes. 40 of it are 238 bits: its hash tells nobody what it is.
-const (
-	alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	length   = 40
-)
-
 // Make implements provider.Maker: a new password, for the other of two users.
-func (p Provider) Make(_ context.Context, old provider.Credential) (provider.Credential, error) {
+func (p MariaDB) Make(_ context.Context, old provider.Credential) (provider.Credential, error) {
 	to, err := successor("make a password", old)
 	if err != nil {
 		return provider.Credential{}, err
 	}
-	return provider.Credential{
-		ID:     to,
-		Parts:  map[string]secret.Value{user: secret.New([]byte(to)), password: secret.Random(length, alphabet)},
-		Params: maps.Clone(old.Params),
-	}, nil
+	return successorOf(old, to), nil
 }
 
 // Apply implements provider.Maker. The server is given a hash of the password, not the
 // password: it writes statements into its logs as they are. Each account keeps the method
 // that it logs in by, as its clients may know no other.
-func (p Provider) Apply(ctx context.Context, admin, old, next provider.Credential) error {
+func (p MariaDB) Apply(ctx context.Context, admin, old, next provider.Credential) error {
 	from, to := provider.User(old), provider.User(next)
 	doing := "change the password of " + to
 	if from == "" || to == "" || next.Part(password).IsZero() {
-		return incomplete(doing, "the user and the new password are needed")
+		return mariaDB.incomplete(doing, "the user and the new password are needed")
 	}
 	as, err := provider.Acting(p, doing, admin, next)
 	if err != nil {
 		return err
 	}
-	err = within(ctx, doing, as, func(ctx context.Context, s *session) error {
+	err = mariaDB.within(ctx, doing, as, func(ctx context.Context, s *session) error {
 		all, err := s.accounts(ctx, to)
 		if err != nil {
 			return err
@@ -187,7 +151,7 @@ func (s *session) setPassword(ctx context.Context, a entry, to secret.Value) err
 
 // Disable implements provider.Disabler: the user is locked, and keeps its password. Its
 // sessions are ended.
-func (p Provider) Disable(ctx context.Context, admin, c provider.Credential) error {
+func (p MariaDB) Disable(ctx context.Context, admin, c provider.Credential) error {
 	return p.change(ctx, "lock", admin, c, func(ctx context.Context, s *session, all []entry) error {
 		for _, a := range all {
 			if err := s.exec(ctx, "ALTER USER ?@? ACCOUNT LOCK", a.user, a.host); err != nil {
@@ -199,7 +163,7 @@ func (p Provider) Disable(ctx context.Context, admin, c provider.Credential) err
 }
 
 // Enable implements provider.Disabler.
-func (p Provider) Enable(ctx context.Context, admin, c provider.Credential) error {
+func (p MariaDB) Enable(ctx context.Context, admin, c provider.Credential) error {
 	return p.change(ctx, "unlock", admin, c, func(ctx context.Context, s *session, all []entry) error {
 		if len(all) == 0 {
 			return &refusal{text: "there is no user " + provider.User(c)}
@@ -217,7 +181,7 @@ func (p Provider) Enable(ctx context.Context, admin, c provider.Credential) erro
 // password that nobody has; it stays, as views and procedures may run in its name. One
 // that has another password than the credential's is left as it is. The server does not say
 // when a session began: all of the user are ended, in place, too.
-func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
+func (p MariaDB) Revoke(ctx context.Context, admin, c, other provider.Credential) error {
 	return p.change(ctx, "end", admin, c, func(ctx context.Context, s *session, all []entry) error {
 		for _, a := range all {
 			if provider.User(c) == provider.User(other) || !a.has(c.Part(password)) {
@@ -238,16 +202,16 @@ func (p Provider) Revoke(ctx context.Context, admin, c, other provider.Credentia
 
 // change does something to all accounts of a credential's user, of which there may be
 // none.
-func (p Provider) change(ctx context.Context, verb string, admin, c provider.Credential, do func(context.Context, *session, []entry) error) error {
+func (p MariaDB) change(ctx context.Context, verb string, admin, c provider.Credential, do func(context.Context, *session, []entry) error) error {
 	if provider.User(c) == "" {
-		return incomplete(verb+" a user", "the user is needed")
+		return mariaDB.incomplete(verb+" a user", "the user is needed")
 	}
 	doing := verb + " " + provider.User(c)
 	as, err := provider.Acting(p, doing, admin, c)
 	if err != nil {
 		return err
 	}
-	return within(ctx, doing, as, func(ctx context.Context, s *session) error {
+	return mariaDB.within(ctx, doing, as, func(ctx context.Context, s *session) error {
 		all, err := s.accounts(ctx, provider.User(c))
 		if err != nil {
 			return err
@@ -256,24 +220,11 @@ func (p Provider) change(ctx context.Context, verb string, admin, c provider.Cre
 	}, c)
 }
 
-// end ends all sessions of a user, and waits until none is left.
-func (s *session) end(ctx context.Context, user string) error {
-	return server.Drain(ctx, func() (open int, err error) {
-		rows, err := s.query(ctx, "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = ? AND ID <> CONNECTION_ID()", user)
-		for _, r := range rows {
-			if err := s.exec(ctx, "KILL CONNECTION CAST(? AS UNSIGNED)", r[0]); err != nil && !refused(err, noSuchThread) {
-				return 0, err
-			}
-		}
-		return len(rows), err
-	})
-}
-
 // successor is the user that comes after a credential's, which may be itself.
 func successor(doing string, c provider.Credential) (string, error) {
 	next, err := provider.NextUser(c)
 	if err != nil {
-		return "", incomplete(doing, err.Error())
+		return "", mariaDB.incomplete(doing, err.Error())
 	}
 	return next, nil
 }
