@@ -23,7 +23,17 @@ import (
 type revokeOptions struct {
 	finding string
 	params  []string
+	path    string // that was scanned; empty for where one is
 	yes     bool
+}
+
+// command is what was typed, but for --yes.
+func (o revokeOptions) command() string {
+	text := "keywright revoke --finding " + o.finding
+	for _, p := range o.params {
+		text += " --param " + p
+	}
+	return strings.TrimSuffix(text+" "+o.path, " ")
 }
 
 const revokeLong = `Revokes a leaked token at its provider, by showing that one has it: also one
@@ -65,7 +75,7 @@ func runRevoke(ctx context.Context, term *terminal, scanning scanFunc, o revokeO
 	}
 	job := scanJob{path: ".", noCache: true, noIgnore: true, level: scan.Low} // what is remembered of a finding has no value
 	if len(args) > 0 {
-		job.path = args[0]
+		o.path, job.path = args[0], args[0]
 	}
 	if err := checkPath(job); err != nil {
 		return err
@@ -130,10 +140,7 @@ func possessed(all []provider.Provider, f *scan.Finding) (provider.Provider, pro
 
 func revokeFinding(ctx context.Context, term *terminal, o revokeOptions, f scan.Finding, p provider.Provider, c provider.Credential) error {
 	v := p.(provider.Verifier)
-	again := "keywright revoke --finding " + f.Fingerprint
-	for _, text := range o.params {
-		again += " --param " + text
-	}
+	again := o.command()
 	before, err := patiently(ctx, term, again, func() (provider.Probe, error) { return v.Verify(ctx, c) })
 	if err != nil {
 		return err

@@ -140,7 +140,8 @@ func TestRevokePatiently(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s, begun := newScreen(), time.Now()
-				err := revokeFinding(t.Context(), &s.terminal, revokeOptions{yes: true}, f, c.p,
+				o := revokeOptions{yes: true, finding: "k1:1", params: []string{"url=https://a"}, path: "some/where"}
+				err := revokeFinding(t.Context(), &s.terminal, o, f, c.p,
 					provider.Credential{Parts: map[string]secret.Value{"token": secret.New([]byte("the-token"))}})
 				if (err != nil) != (c.fails != "") || err != nil && !strings.Contains(err.Error(), c.fails) || c.p.revoked != c.revoked {
 					t.Errorf("error %v, revoked %d times", err, c.p.revoked)
@@ -148,7 +149,7 @@ func TestRevokePatiently(t *testing.T) {
 				if d := time.Since(begun); d != c.waits {
 					t.Errorf("it took %v, want %v", d, c.waits)
 				}
-				want := "not before " + moment(time.Now().Add(c.p.after)) + ": keywright revoke --finding k1:1"
+				want := "not before " + moment(time.Now().Add(c.p.after)) + ": keywright revoke --finding k1:1 --param url=https://a some/where"
 				if _, hint, _ := explain(err); (hint == want) != c.hint {
 					t.Errorf("%v: the hint %q", err, hint)
 				}
