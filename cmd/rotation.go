@@ -237,7 +237,8 @@ func (r rotor) Save(ctx context.Context, j *rotate.Journal, c rotate.Change) err
 	if errors.Is(err, keystore.ErrRevision) {
 		return rotate.ErrMoved
 	}
-	if path, failed := holdPath(j.ID); err == nil && c.End && failed == nil {
+	over := err == nil && c.End || err != nil && c.Begin // or it was never begun
+	if path, failed := holdPath(j.ID); over && failed == nil {
 		_ = os.Remove(path) // nobody can do anything with it any more, whoever holds it
 	}
 	return err

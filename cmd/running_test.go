@@ -3,12 +3,15 @@ package cmd
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/internal/launch"
 	"github.com/keywright/keywright/keystore"
+	"github.com/keywright/keywright/rotate"
+	"github.com/keywright/keywright/secret"
 )
 
 // TestRunningAfterMoves: a program that was started with a key has it also when that was
@@ -62,4 +65,40 @@ func TestRunningAfterMoves(t *testing.T) {
 	move("E", "D")
 	move("C", "A") // and back
 	check("A1", "B1", "C1")
+}
+
+// TestHoldsLeft: of a rotation that could not be begun, or is over, no lock is left.
+func TestHoldsLeft(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv(envHome, dir)
+	keys, _, _ := memoryKeys(t)
+	if _, err := keys.Put(t.Context(), "t", keystore.Name{Env: "dev", Key: "A"}, keystore.Parts{keystore.SinglePart: secret.New([]byte("v"))}, nil); err != nil {
+		t.Fatal(err)
+	}
+	check := func(j *rotate.Journal, c rotate.Change, works bool, left ...string) {
+		t.Helper()
+		release, err := rotor{keys}.Hold(t.Context(), j.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j.Revision++
+		if err := (rotor{keys}).Save(t.Context(), j, c); (err == nil) != works {
+			t.Error(err)
+		}
+		if err := release(); err != nil {
+			t.Error(err)
+		}
+		var names []string
+		entries, err := os.ReadDir(filepath.Join(dir, "rotations"))
+		for _, e := range entries {
+			names = append(names, e.Name())
+		}
+		if err != nil || !slices.Equal(names, left) {
+			t.Errorf("left are %v, not %v; %v", names, left, err)
+		}
+	}
+	first, second := &rotate.Journal{ID: "first", Key: "dev/A"}, &rotate.Journal{ID: "second", Key: "dev/A"}
+	check(first, rotate.Change{Begin: true}, true, "first")
+	check(second, rotate.Change{Begin: true}, false, "first")
+	check(first, rotate.Change{End: true}, true)
 }

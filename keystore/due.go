@@ -12,7 +12,7 @@ type Concern string
 
 // The concerns, the most urgent first.
 const (
-	Leaked   Concern = "leaked"   // a scan met its current version
+	Leaked   Concern = "leaked"   // a scan met its current version, or that which a rotation has not ended yet
 	Expired  Concern = "expired"  // its time is over
 	Expiring Concern = "expiring" // it will be, soon
 	TooOld   Concern = "too_old"  // it is older than its provider lets keys become
@@ -91,7 +91,11 @@ func (c *Catalog) Due(now time.Time, within time.Duration) (list []Due) {
 		if !ok {
 			continue
 		}
-		if seen, ok := k.seen(v.Number); ok {
+		seen, ok := k.seen(v.Number)
+		if old, replaced := k.Version(Previous); !ok && replaced && k.Rotation != "" {
+			seen, ok = k.seen(old.Number)
+		}
+		if ok {
 			list = append(list, Due{k, Leaked, seen.Seen, path.Join(seen.Where, seen.Path), seen.Pushed})
 		}
 		after := func(d Days) time.Time { return v.Created.AddDate(0, 0, int(d)) }

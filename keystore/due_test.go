@@ -91,3 +91,17 @@ func TestSightingsOfEachVersion(t *testing.T) {
 		t.Errorf("what was pushed is not kept: %v of %d", s, len(k.Sightings))
 	}
 }
+
+// TestLeakedMeanwhile: the old version of a key is leaked as long as its rotation is open:
+// it may be alive.
+func TestLeakedMeanwhile(t *testing.T) {
+	now := time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
+	for rotation, want := range map[string]int{"r1": 1, "": 0} {
+		k := Key{Name: Name{"prod", "A"}, Rotation: rotation, Versions: []Version{{Number: 2, Stage: Current, Created: now}, {Number: 1, Stage: Previous, Created: now}}}
+		k.add(Sighting{Version: 1, Where: "/r", Path: "a", Seen: now})
+		c := Catalog{Keys: []Key{k}}
+		if due := c.Due(now, 0); len(due) != want || want > 0 && due[0].Concern != Leaked {
+			t.Errorf("rotation %q: %v", rotation, due)
+		}
+	}
+}

@@ -116,13 +116,17 @@ func Leftovers(path string) (list []string) {
 	return list
 }
 
-// Own gives the new version the owner and the group of another file, where files have
-// them; a user can do that with files of their own only.
+// Own gives the new version the owner and the group of the file at its path, as they were
+// read, where files have them, and the list of others who may use that; a user can do so with
+// files of their own only.
 func (f *File) Own(like fs.FileInfo) error {
 	if err := f.open(); err != nil {
 		return err
 	}
-	return f.fail("set the owner of", giveTo(f.temp.Name(), like))
+	if err := f.fail("set the owner of", giveTo(f.temp.Name(), like)); err != nil {
+		return err
+	}
+	return f.fail("set the attributes of", giveAttributes(f.temp.Name(), f.path))
 }
 
 // Commit puts the new version in place of the old one, on the disk: when it

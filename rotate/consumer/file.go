@@ -94,7 +94,7 @@ func (f *file) Check(ctx context.Context) error {
 		return f.fail(doing, "", err)
 	}
 	defer release()
-	o, err := f.open(ctx, doing)
+	o, err := f.open(ctx, "read")
 	if err != nil {
 		return err
 	}
