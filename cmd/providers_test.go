@@ -5,7 +5,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -150,10 +152,24 @@ func TestDeviationsPage(t *testing.T) {
 	}
 }
 
+// packageOf is the package that a provider is in, which may hold others.
+func packageOf(name string) string {
+	for _, p := range providers() {
+		of := reflect.TypeOf(p)
+		if of.Kind() == reflect.Pointer {
+			of = of.Elem()
+		}
+		if p.Info().Name == name {
+			return path.Base(of.PkgPath())
+		}
+	}
+	return name
+}
+
 // hasTest reports whether a provider's package has a test of this name.
 func hasTest(t *testing.T, provider, test string) bool {
 	t.Helper()
-	files, err := filepath.Glob(filepath.Join("..", "provider", provider, "*_test.go"))
+	files, err := filepath.Glob(filepath.Join("..", "provider", packageOf(provider), "*_test.go"))
 	ours, err2 := filepath.Glob("*_test.go") // of the verb, with the provider's server
 	if err := errors.Join(err, err2); err != nil {
 		t.Fatal(err)
