@@ -76,7 +76,7 @@ func (y *typist) start(args ...string) *exec.Cmd {
 // until waits until something is shown, and returns what was shown since it waited last.
 func (y *typist) until(text string) (shown string) {
 	y.t.Helper()
-	limit := time.After(20 * time.Second)
+	limit := time.After(time.Minute)
 	for !strings.Contains(y.text, text) {
 		select {
 		case more := <-y.seen:
@@ -100,7 +100,7 @@ func (y *typist) types(text string) {
 // ended waits for the end of a verb, and returns its exit code.
 func (y *typist) ended(cmd *exec.Cmd) int {
 	y.t.Helper()
-	killer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+	killer := time.AfterFunc(time.Minute, func() { cmd.Process.Kill() })
 	defer killer.Stop()
 	var exit *exec.ExitError
 	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
