@@ -155,7 +155,7 @@ func (t *tty) quiet() (restore func()) {
 
 func (t *tty) readSecret(ctx context.Context, prompt string) (secret.Value, error) {
 	fmt.Fprint(t.out, prompt)
-	b, err := t.await(ctx, func() ([]byte, error) { return term.ReadPassword(int(t.in.Fd())) })
+	b, err := t.await(ctx, t.readMuted)
 	if err == nil {
 		fmt.Fprintln(t.out)
 	}

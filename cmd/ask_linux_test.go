@@ -188,6 +188,35 @@ func TestPrompts(t *testing.T) {
 			t.Errorf("%q, %q: exit %d, the terminal echoes: %v, holds lines: %v, shows %q", c.args, c.typed, code, echoes, lines, y.all)
 		}
 	}
+	// What is pasted is longer than the lines that a terminal edits, and what is typed is
+	// corrected as there.
+	long := strings.Repeat("long ", 2000)
+	for typed, want := range map[string]string{
+		long + "\n":                             long,
+		"wrong\x15right\n":                      "right",
+		"rightä\x7f\x7f\x08ht\n":                "right",
+		"right\x04":                             "right",
+		"right wrong  \x17\x7f\x7f\x7f\x17\x04": "",
+		"\x04":                                  "",
+	} {
+		set := y.start("set", "dev/A")
+		y.until("dev/A: ")
+		y.types(typed)
+		y.until(map[bool]string{false: "stored", true: "is empty"}[want == ""])
+		if code := y.ended(set); (code == 0) != (want != "") {
+			t.Errorf("%.20q: exit %d", typed, code)
+		}
+		if echoes, _ := y.left(); !echoes {
+			t.Errorf("%.20q: the terminal does not echo", typed)
+		}
+		if want == "" {
+			continue
+		}
+		get := process(t.Name(), 0, change{verb: verb{args: []string{"get", "dev/A"}}})
+		if got, err := get.Output(); err != nil || string(got) != want {
+			t.Errorf("%.20q: got %.20q of %d bytes, %v", typed, got, len(got), err)
+		}
+	}
 	// Of two environments the second is not asked about, then.
 	edit := y.start("edit", "live/A", "--admin", "prod/A")
 	y.until("Reason (empty: no): ")
