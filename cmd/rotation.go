@@ -230,10 +230,15 @@ func (r rotor) Save(ctx context.Context, j *rotate.Journal, c rotate.Change) err
 	if err != nil {
 		return err
 	}
-	err = r.Rotate(ctx, actor(), keystore.Rotation{ID: j.ID, Key: name, Revision: j.Revision, Journal: b, Closed: j.Closed, Left: j.Unclear || len(j.Suspects) > 0}, keystore.RotationChange{
-		Begin: c.Begin, Pending: c.Pending, Number: j.New, Promote: c.Promote, Demote: c.Demote, Drop: c.Drop, Settle: c.Settle, Retire: c.Retire, End: c.End,
-		PublicID: c.ID, Expires: c.Expires,
-	})
+	kept := keystore.Rotation{ID: j.ID, Key: name, Revision: j.Revision, Journal: b, Closed: j.Closed, Left: j.Unclear || len(j.Suspects) > 0}
+	if !j.Open() && !c.End {
+		err = r.Amend(ctx, actor(), kept)
+	} else {
+		err = r.Rotate(ctx, actor(), kept, keystore.RotationChange{
+			Begin: c.Begin, Pending: c.Pending, Number: j.New, Promote: c.Promote, Demote: c.Demote, Drop: c.Drop, Settle: c.Settle, Retire: c.Retire, End: c.End,
+			PublicID: c.ID, Expires: c.Expires,
+		})
+	}
 	if errors.Is(err, keystore.ErrRevision) {
 		return rotate.ErrMoved
 	}

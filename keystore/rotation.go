@@ -100,6 +100,28 @@ func (s *Store) Rotate(ctx context.Context, by string, r Rotation, c RotationCha
 	return nil
 }
 
+// Amend saves the journal of a rotation that is over: what is known of what it left. Its key
+// may be gone. By is who acts.
+func (s *Store) Amend(ctx context.Context, by string, r Rotation) error {
+	err := s.change(ctx, by, func(t *transaction) error {
+		i := slices.IndexFunc(t.catalog.Rotations, func(o Rotation) bool { return o.ID == r.ID })
+		switch {
+		case i < 0 || t.catalog.Rotations[i].Closed.IsZero():
+			return ErrNoRotation
+		case t.catalog.Rotations[i].Revision+1 != r.Revision:
+			return ErrRevision
+		}
+		r.Closed = t.catalog.Rotations[i].Closed
+		t.catalog.Rotations[i] = r
+		t.catalog.forget()
+		return nil
+	})
+	if err != nil {
+		return &KeyError{"rotate", r.Key, err}
+	}
+	return nil
+}
+
 // rotate makes the change of a key.
 func (t *transaction) rotate(k *Key, c RotationChange) error {
 	move := func(from, to Stage) error {

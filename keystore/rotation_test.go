@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/keywright/keywright/secret"
 )
@@ -240,5 +241,38 @@ func TestRotationsForgotten(t *testing.T) {
 	}
 	if of := all[0].Key; of != (Name{"prod", "C"}) || all[1].Key != (Name{"prod", "B"}) {
 		t.Errorf("they are of %v and %v", of, all[1].Key)
+	}
+}
+
+// TestAmend: the journal of a rotation that is over is changed, of none that is open, and
+// not by somebody who has not seen the last change; also when its key is gone.
+func TestAmend(t *testing.T) {
+	s := newTestStore(t)
+	name := Name{"prod", "DB"}
+	r := Rotation{ID: "r1", Key: name, Left: true}
+	if err := errors.Join(s.put("prod/DB", "one"), saved(t, s, &r, RotationChange{Begin: true})); err != nil {
+		t.Fatal(err)
+	}
+	next := func(left bool) Rotation {
+		n := r
+		n.Revision, n.Left, n.Closed = r.Revision+1, left, time.Time{}
+		return n
+	}
+	if err := s.Amend(t.Context(), "ada", next(false)); !errors.Is(err, ErrNoRotation) {
+		t.Errorf("while it is open: %v", err)
+	}
+	r.Closed = s.clock
+	if err := errors.Join(saved(t, s, &r, RotationChange{End: true}), s.Remove(t.Context(), "ada", name)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Amend(t.Context(), "ada", r); !errors.Is(err, ErrRevision) {
+		t.Errorf("a revision twice: %v", err)
+	}
+	if err := s.Amend(t.Context(), "ada", next(false)); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Rotations(t.Context())
+	if err != nil || len(all) != 1 || all[0].Left || all[0].Closed.IsZero() || all[0].Revision != r.Revision+1 {
+		t.Errorf("%+v, %v", all, err)
 	}
 }

@@ -177,7 +177,7 @@ func (w *world) Save(_ context.Context, j *Journal, c Change) (err error) {
 		case unknown == nil && known.Revision+1 != j.Revision:
 			err = ErrMoved
 			return
-		case c.Begin == w.rotating:
+		case c.Begin == w.rotating && (unknown != nil || known.Open()):
 			err = errors.New("it is being rotated, or is not")
 			return
 		}

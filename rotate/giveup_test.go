@@ -208,3 +208,32 @@ func TestConsumerAdded(t *testing.T) {
 		}
 	}
 }
+
+// TestConsumerAddedInGrace: a place that is added while the old key lives on does not let it
+// live longer, whether that time is over or was ended.
+func TestConsumerAddedInGrace(t *testing.T) {
+	for _, ended := range []bool{false, true} {
+		w := newWorld(t)
+		e, id := w.begun(listed, Options{Grace: 24 * time.Hour}, Grace)
+		o, err := e.Step(t.Context(), id, Answer{})
+		if err != nil || o.Until.IsZero() {
+			t.Fatalf("%+v, %v", o, err)
+		}
+		w.key.Consumers = append(w.key.Consumers, "three")
+		w.consumers["three"] = "old"
+		w.now = o.Until
+		if ended {
+			w.now = o.Until.Add(-time.Hour)
+			if err := e.EndGrace(t.Context(), id); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.until(e, id, Revoke)
+		if w.consumers["three"] == "old" || w.now.After(o.Until.Add(time.Hour)) {
+			t.Errorf("ended %v: at %v, until %v, it has %q", ended, w.now, o.Until, w.consumers["three"])
+		}
+		if err := errors.Join(w.drive(e, id), w.check(id)); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -52,6 +52,23 @@ func (e *Engine) EndOrphan(ctx context.Context, name, id string, known []*Journa
 	if err := r.Revoke(ctx, w.admin, provider.Credential{ID: id, Params: key.Params}, w.old); err != nil {
 		return fail(err)
 	}
+	return e.settle(ctx, name, id, known)
+}
+
+// settle notes with the rotations that are over, and may have left a credential behind, that
+// it was ended.
+func (e *Engine) settle(ctx context.Context, name, id string, known []*Journal) error {
+	for _, j := range known {
+		i := slices.Index(j.Suspects, id)
+		if j.Open() || j.Key != name || i < 0 {
+			continue
+		}
+		j.Suspects = slices.Delete(j.Suspects, i, i+1)
+		j.note(e.Now(), Ended, id+" was ended, too")
+		if err := e.save(ctx, j, Change{}); err != nil {
+			return fmt.Errorf("%s is ended, which rotation %s could not be told: %w", id, j.ID, err)
+		}
+	}
 	return nil
 }
 

@@ -3,6 +3,7 @@ package rotate
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,5 +100,26 @@ func TestEndOrphan(t *testing.T) {
 	e.Record = func(context.Context, string, string, int, string) error { return errors.New("no log") }
 	if err := e.EndOrphan(t.Context(), "prod/DB", "id-stray", nil); err == nil || len(w.alive) != 2 {
 		t.Errorf("%v, alive are %v", err, w.alive)
+	}
+}
+
+// TestEndOrphanSettles: what was ended is not said any more to be alive, perhaps, by the
+// rotation that left it.
+func TestEndOrphanSettles(t *testing.T) {
+	w := newWorld(t)
+	e, id := w.begun(func(w *world) provider.Provider { return lister{issuer{fake{w}}} }, Options{}, Revoke)
+	if _, err := e.GiveUp(t.Context(), id); err != nil {
+		t.Fatal(err)
+	}
+	j, err := w.Journal(t.Context(), id)
+	if err != nil || !slices.Equal(j.Suspects, []string{"id-old"}) {
+		t.Fatalf("%v, %v", j.Suspects, err)
+	}
+	if err := e.EndOrphan(t.Context(), "prod/DB", "id-old", []*Journal{j}); err != nil {
+		t.Fatal(err)
+	}
+	j, err = w.Journal(t.Context(), id)
+	if last := j.Events[len(j.Events)-1]; err != nil || len(j.Suspects) != 0 || j.Result != GivenUp || !strings.Contains(last.Note, "id-old was ended") {
+		t.Errorf("%+v, %v", j, err)
 	}
 }

@@ -35,7 +35,7 @@ func (e *Engine) EndGrace(ctx context.Context, id string) (err error) {
 	if j.Step().Name != Grace {
 		return &StepError{ID: id, Key: j.Key, Step: j.Step(), Err: ErrNoGrace, Hint: "keywright rotate resume " + id}
 	}
-	if err := e.Record(ctx, "rotate", j.Key, j.Old, "its grace is ended"); err != nil {
+	if err := e.Record(ctx, "rotate", j.Key, j.Old, j.ID+": its grace is ended"); err != nil {
 		return err
 	}
 	j.note(e.Now(), Turned, "somebody ends it before its time")

@@ -362,6 +362,9 @@ func (w *work) join() error {
 		}
 	}
 	at = max(at, w.j.Next)
+	if w.j.Step().Name == Grace && w.j.Tries > 0 { // it is over, and does not begin anew
+		at = max(at, w.j.Next+1)
+	}
 	for _, spec := range w.key.Consumers {
 		if w.reaches(w.Place(spec)) {
 			continue

@@ -84,7 +84,8 @@ type Store interface {
 	Hold(ctx context.Context, id string) (release func() error, err error)
 	// Save stores a journal and changes the key, both or neither, such that it lasts. If
 	// the journal's revision is not the one after that which is stored, the error matches
-	// ErrMoved. A version that becomes pending was read back.
+	// ErrMoved. A version that becomes pending was read back. Of a rotation that was over
+	// before, only the journal is stored.
 	Save(ctx context.Context, j *Journal, c Change) error
 }
 
