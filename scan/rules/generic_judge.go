@@ -57,7 +57,13 @@ type assignment struct {
 	value   []byte
 	after   byte // 0 at the end of the object
 	bare    bool // no quote before the value
+
+	directive bool // what stands before the name lets a blank assign
 }
+
+// directives set a variable to what stands behind its name: of Dockerfiles, Apache
+// and fish.
+var directives = [...]string{"ENV ", "SetEnv ", "-gx "}
 
 // parseAssignment takes the text of a match apart; value is a part of text.
 func parseAssignment(text, value []byte) assignment {
@@ -69,6 +75,11 @@ func parseAssignment(text, value []byte) assignment {
 	start := 0
 	if at > 0 && !nameByte(text[0]) {
 		start = 1 // what stands before some names is part of the match
+	}
+	for _, d := range directives {
+		if bytes.HasPrefix(text, []byte(d)) {
+			start, a.directive = len(d), true
+		}
 	}
 	n := start
 	for n < at && nameByte(text[n]) {
@@ -104,9 +115,11 @@ func (a *assignment) wellFormed() bool {
 	operator := bytes.Trim(a.between, "\"'`\\ \t\r\n")
 	operator = bytes.TrimRight(operator, "bBrRuUfFL@$\"'`\\ \t")
 	switch string(bytes.ReplaceAll(operator, []byte(" "), nil)) {
-	case "=", ":", ":=", "=>", "]=", ")=", "]:", "::", "==", "===", ">", "[]=":
+	case "=", ":", ":=", "=>", "]=", ")=", "]:", "::", "==", "===", ">", "[]=", "<-":
 		return true
-	case "(":
+	case "||", ")||", "]||", "??", ")??", "]??", ")or", "]or": // a default
+		return true
+	case "(", "{get;set;}=", "{get;}=", "{get;init;}=", "{get;privateset;}=":
 		return true
 	case "":
 		return !isQuote(a.between[0]) && (bytes.HasPrefix(a.name, []byte("-")) || capitals(a.name))
@@ -125,16 +138,24 @@ func (a *assignment) bareOperator() bool {
 	operator := string(bytes.Trim(a.between, "\"'`\\ \t\r\n"))
 	tight := string(a.between) == "="
 	switch a.after {
-	case '"', '\'', ';', ',', '&':
+	case '"', '\'', ',': // in a string: a header, or what is tight
+		return tight || operator == ":" && len(a.value) >= minKey && tokenAlphabet(a.value)
+	case ';', '&', '\\':
 		return tight // in a string: a query, a connection string
+	case '}':
+		return tight || string(a.between) == ":" || string(a.between) == ":-" || string(a.between) == ":=" // a default: ${NAME:-value}
 	case '<':
-		return operator == ">"
+		return operator == ">" || strings.HasSuffix(operator, "<string>")
 	}
 	switch operator {
-	case "=", ":", ":=", "::":
+	case "=", ":", ":=", "::", "?=":
 		return true
+	case ": |", ": >", ": |-", ": >-", ": |+", ": >+": // a block of YAML
+		return true
+	case "":
+		return a.directive || bytes.HasPrefix(a.name, []byte("--"))
 	}
-	return namesValue([]byte(operator)) || bytes.HasPrefix(a.name, []byte("--")) && operator == ""
+	return namesValue([]byte(operator))
 }
 
 // namesValue reports whether operator leads from the name of a pair to its
@@ -167,13 +188,16 @@ func typed(operator []byte) bool {
 // wrapped reports whether operator ends in a call that makes bytes or texts of
 // its argument as it is.
 func wrapped(operator []byte) bool {
-	i := bytes.IndexAny(operator, "=:")
+	i := bytes.LastIndexByte(operator, '=')
+	if i < 0 {
+		i = bytes.IndexByte(operator, ':')
+	}
 	if i < 0 {
 		return false
 	}
 	call := string(bytes.ToLower(bytes.TrimLeft(operator[i:], "=: \t")))
 	switch call {
-	case "[]byte(", "buffer.from(", "bytes(", "string(", "str(", "text(", "string.from(", "std.string(", "secretstr(", "secretstr.of(",
+	case "[]byte(", "buffer.from(", "bytes(", "string(", "str(", "text(", "string.from(", "string::from(", "std.string(", "std::string(", "field(", "some(", "secretstr(", "secretstr.of(",
 		"secret(", "aws.string(", "pointer.string(", "ptr(", "ptr.to(", "encode(", "b64decode(", "base64.b64decode(", "atob(":
 		return true
 	}
