@@ -42,7 +42,7 @@ func genericNames() []genericName {
 	return []genericName{
 		{"password", `(?i:pass(?:w|ph)(?:ord|d|rase|ort))`, kindPassword, "password", "qbpxmy"},
 		{"password-short", `(?:\b[Pp]|\BP)(?i:ass)`, kindPassword, "smtpPass", "QBPX"},
-		{"password-pwd", `(?:[_.;]{1}|["']{1})(?i:p(?:as|w)[sd])`, kindPassword, "my_pwd", "qb"},
+		{"password-pwd", `(?:[_.;]{1}|["']{1})(?i:p(?:as|w)[sd])`, kindPassword, "my_pwd", "qbpxmy"},
 		{"secret", `(?i:(?:secre|credentia)[tl])`, kindSecret, "client_secret", "qbpxsmy"},
 		{"key", `(?i:(?:` + keyHeads + `)[_.-]{0,1}key)`, kindKey, "service_api_key", "qbpxsmy"},
 		{"token", `[ \t"'.:,;(\[{<>@$&?/|=!` + "`" + `](?i:token)`, kindWeakKey, ".token", "qb"},

@@ -20,7 +20,7 @@ func judgeAssignment(c scan.Candidate) scan.Evidence {
 		return scan.Rejected
 	}
 	kind := nameKind(a.name)
-	if kind == kindNone || notSecret(a.value) {
+	if kind == kindNone || notSecret(a.value) || a.namesItself() {
 		return scan.Rejected
 	}
 	if name, ok := proof.PublishedExample(a.value); ok {
@@ -113,11 +113,14 @@ func (a *assignment) wellFormed() bool {
 		return false
 	}
 	operator := bytes.Trim(a.between, "\"'`\\ \t\r\n")
+	if bytes.HasSuffix(operator, []byte(") or")) || bytes.HasSuffix(operator, []byte("] or")) {
+		return true // a default
+	}
 	operator = bytes.TrimRight(operator, "bBrRuUfFL@$\"'`\\ \t")
 	switch string(bytes.ReplaceAll(operator, []byte(" "), nil)) {
 	case "=", ":", ":=", "=>", "]=", ")=", "]:", "::", "==", "===", ">", "[]=", "<-":
 		return true
-	case "||", ")||", "]||", "??", ")??", "]??", ")or", "]or": // a default
+	case "||", ")||", "]||", "??", ")??", "]??": // a default
 		return true
 	case "(", "{get;set;}=", "{get;}=", "{get;init;}=", "{get;privateset;}=":
 		return true
@@ -156,6 +159,26 @@ func (a *assignment) bareOperator() bool {
 		return a.directive || bytes.HasPrefix(a.name, []byte("--"))
 	}
 	return namesValue([]byte(operator))
+}
+
+// inText reports whether a colon and a blank stand before a value that a quote or a
+// comma ends: a header in a string, and many things that are no assignment.
+func (a *assignment) inText() bool {
+	return bytes.IndexByte([]byte("\"',"), a.after) >= 0 && bytes.IndexByte(a.between, ':') >= 0
+}
+
+// namesItself reports whether the value says again what the name ends with, as
+// constants do that hold the names of fields.
+func (a *assignment) namesItself() bool {
+	plain := func(b []byte) []byte {
+		return bytes.Map(func(r rune) rune {
+			if r == '_' || r == '-' || r == '.' {
+				return -1
+			}
+			return r
+		}, bytes.ToLower(b))
+	}
+	return bytes.HasSuffix(plain(a.name), plain(a.value))
 }
 
 // namesValue reports whether operator leads from the name of a pair to its
@@ -250,6 +273,8 @@ func judgeBare(a assignment, kind nameClass) scan.Evidence {
 		return scan.Evidence{}
 	case kind == kindPassword && bytes.Equal(a.name, []byte("PASS")) && a.between[0] == ':':
 		return scan.Rejected // a test's result
+	case kind == kindPassword && a.inText():
+		return scan.Rejected // a field of an object or a sentence
 	case kind == kindPassword:
 		return judgePassword(v, 8)
 	case kind == kindSecret:
