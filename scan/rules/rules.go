@@ -44,6 +44,7 @@ var families = []func() []scan.Rule{
 	hosting,
 	identity,
 	infrastructure,
+	kubernetesSecrets,
 	mail,
 	messaging,
 	nodeURLs,
