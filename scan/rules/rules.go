@@ -26,6 +26,7 @@ var families = []func() []scan.Rule{
 	ci,
 	clouds,
 	codeHosts,
+	commandPasswords,
 	coinbaseCDP,
 	commerce,
 	connectionStrings,
