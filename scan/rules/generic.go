@@ -42,14 +42,14 @@ func genericNames() []genericName {
 	return []genericName{
 		{"password", `(?i:pass(?:w|ph)(?:ord|d|rase|ort))`, kindPassword, "password", "qbpxmy"},
 		{"password-short", `(?:\b[Pp]|\BP)(?i:ass)`, kindPassword, "smtpPass", "QBPX"},
-		{"password-pwd", `(?:[_.;]{1}|["']{1})(?i:p(?:as|w)[sd])`, kindPassword, "my_pwd", "qbpxmy"},
+		{"password-pwd", `(?:[_.;]{1}|["']{1})(?i:p(?:as|w)[sd])`, kindPassword, "my_pwd", "qbp"},
 		{"secret", `(?i:(?:secre|credentia)[tl])`, kindSecret, "client_secret", "qbpxsmy"},
 		{"key", `(?i:(?:` + keyHeads + `)[_.-]{0,1}key)`, kindKey, "service_api_key", "qbpxsmy"},
 		{"token", `[ \t"'.:,;(\[{<>@$&?/|=!` + "`" + `](?i:token)`, kindWeakKey, ".token", "qb"},
 		{"token-line", `(?m:^)(?i:token)`, kindWeakKey, "\ntoken", "qb"},
-		{"access-token", `(?i:(?:` + tokenHeads + `)[_.-]{0,1}token)`, kindWeakKey, "access_token", "qbpxmy"},
-		{"named-token", notAfter(harmlessTokens) + `[_-](?i:token)`, kindWeakKey, "VENDOR_TOKEN", "qbpxsmy"},
-		{"camel-token", notAfter(harmlessTokens) + `Token`, kindWeakKey, "vendorToken", "qbxm"},
+		{"access-token", `(?i:(?:` + tokenHeads + `)[_.-]{0,1}token)`, kindWeakKey, "access_token", "qbpx"},
+		{"named-token", notAfter(harmlessTokens) + `[_-](?i:token)`, kindWeakKey, "VENDOR_TOKEN", "qbpxs"},
+		{"camel-token", notAfter(harmlessTokens) + `Token`, kindWeakKey, "vendorToken", "qbx"},
 		{"flag", `--(?:password|passphrase|token|secret|api-key|apikey|api-token|access-token|auth-token|access-key|secret-key|client-secret|private-key|bearer-token)`, kindSecret, "--token", "qbf"},
 		{"directive", `(?:ENV|SetEnv|-gx) [0-9A-Z_]{3,40}`, kindSecret, "ENV CLIENT_SECRET", "f"},
 	}

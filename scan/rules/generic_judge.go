@@ -77,7 +77,7 @@ func parseAssignment(text, value []byte) assignment {
 		start = 1 // what stands before some names is part of the match
 	}
 	for _, d := range directives {
-		if bytes.HasPrefix(text, []byte(d)) {
+		if len(d) <= at && bytes.HasPrefix(text, []byte(d)) {
 			start, a.directive = len(d), true
 		}
 	}
@@ -167,8 +167,8 @@ func (a *assignment) inText() bool {
 	return bytes.IndexByte([]byte("\"',"), a.after) >= 0 && bytes.IndexByte(a.between, ':') >= 0
 }
 
-// namesItself reports whether the value says again what the name ends with, as
-// constants do that hold the names of fields.
+// namesItself reports whether the value says again what it is called, as constants do
+// that hold the names of fields.
 func (a *assignment) namesItself() bool {
 	plain := func(b []byte) []byte {
 		return bytes.Map(func(r rune) rune {
@@ -178,7 +178,18 @@ func (a *assignment) namesItself() bool {
 			return r
 		}, bytes.ToLower(b))
 	}
-	return bytes.HasSuffix(plain(a.name), plain(a.value))
+	name, value := plain(a.name), plain(a.value)
+	return bytes.HasSuffix(name, value) || bytes.HasSuffix(value, name) && snakeCase(a.value)
+}
+
+// snakeCase reports whether v is small letters and digits, joined by underscores.
+func snakeCase(v []byte) bool {
+	for _, c := range v {
+		if c != '_' && !digitByte(c) && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return bytes.IndexByte(v, '_') > 0
 }
 
 // namesValue reports whether operator leads from the name of a pair to its
