@@ -394,8 +394,11 @@ func Placeholder(value []byte) bool {
 		return true
 	}
 	lower := bytes.ToLower(value)
-	return template(lower) || placeholderMarks().in(lower) || vocabularyOnly(lower)
+	return template(lower) || placeholderMarks().in(lower) || writtenOver(lower) || vocabularyOnly(lower)
 }
+
+// writtenOver reports whether stretches of lower were, as in 3fXXX9aXXXb.
+func writtenOver(lower []byte) bool { return bytes.Count(lower, []byte("xxx")) > 1 }
 
 // template reports whether lower is an expression that is filled in later.
 func template(lower []byte) bool {

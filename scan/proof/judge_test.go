@@ -17,6 +17,7 @@ func TestEntropy(t *testing.T) {
 }
 
 var placeholders = []string{
+	"2fFZuXXX_CXB5XXXDGMRXXXDiCKTer", "sk_XXXX9aB7XXXX",
 	"", "x", "xxxx", "XXXXXXXXXXXXXXXX", "xxxx-xxxx-xxxx", "********", "........", "0000000000000000",
 	"your_api_key", "YOUR_API_KEY_HERE", "your-api-key", "<your-token>", "<token>", "<API KEY>",
 	"${API_KEY}", "$API_KEY", "$(cat /run/secrets/key)", "{{ api_key }}", "{{secrets.TOKEN}}", "%API_KEY%",

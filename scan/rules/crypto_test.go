@@ -47,7 +47,7 @@ func TestCryptoFiles(t *testing.T) {
 	}{
 		"ccxt in JavaScript": {
 			"const exchange = new ccxt.bybit({\n  apiKey: '" + id + "',\n  secret: '" + secret + "',\n  enableRateLimit: true,\n});",
-			[]string{"exchange-credentials high"},
+			[]string{"bybit-key-and-secret high"},
 		},
 		"ccxt in Python": {
 			"exchange = ccxt.bybit({\n    'apiKey': '" + id + "',\n    'secret': '" + secret + "',\n})",

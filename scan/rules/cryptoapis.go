@@ -92,7 +92,7 @@ const (
 
 // cryptoData lists the keys of nodes, explorers and market data.
 func cryptoData() []scan.Rule {
-	return servicesOf([]service{
+	return append(servicesOf([]service{
 		{"alchemy-api-key", "alchemy", "Alchemy API key", `alchemy`, keyWords + `|id`, `[0-9A-Za-z_-]{32}|[0-9A-Za-z_-]{21}`, "ALCHEMY_API_KEY", scan.High, 3.6, whyQuota, "Apps page of Alchemy's dashboard", "https://www.alchemy.com/docs/create-an-api-key"},
 		{"alchemy-auth-token", "alchemy", "Alchemy token", "", "", `alcht_[0-9A-Za-z]{30}`, "TOKEN", scan.High, 3.5, whyQuota, "Apps page of Alchemy's dashboard", "https://www.alchemy.com/docs/create-an-api-key"},
 		{"infura-api-key", "infura", "Infura API key", `infura`, keyWords + `|id`, `[0-9a-f]{32}`, "INFURA_API_KEY", scan.High, 3, whyQuota, "API keys page of MetaMask's developer dashboard", "https://docs.metamask.io/services/get-started/infura/"},
@@ -131,7 +131,7 @@ func cryptoData() []scan.Rule {
 		{"messari-api-key", "messari", "Messari API key", `messari`, keyWords, `[0-9A-Za-z+/_-]{36,60}`, "MESSARI_API_KEY", scan.High, 3.5, whyQuota, "Account, API page of Messari", "https://docs.messari.io/api-reference/authentication"},
 		{"lunarcrush-api-key", "lunarcrush", "LunarCrush API key", `lunarcrush|lunar_crush`, keyWords, `[0-9a-z]{36,50}`, "LUNARCRUSH_API_KEY", scan.High, 3.6, whyQuota, "Developers page of LunarCrush", "https://lunarcrush.com/developers/api/authentication"},
 		{"santiment-api-key", "santiment", "Santiment API key", `santiment|sanbase|\bsan_api|\bsan_key`, keyWords, `[0-9a-z]{16,18}_[0-9a-z]{14,16}`, "SANTIMENT_API_KEY", scan.High, 3.5, whyQuota, "Account settings page of Santiment", "https://academy.santiment.net/sanapi/accessing-the-api/"},
-	})
+	}), etherscanNetworks())
 }
 
 // cryptoCustody lists the keys of custody, payments, wallets and their developers'
@@ -160,6 +160,25 @@ func cryptoCustody() []scan.Rule {
 		{"gelato-api-key", "gelato", "Gelato relay key", `gelato`, keyWords, `[0-9A-Za-z_]{40,64}`, "GELATO_RELAY_API_KEY", scan.High, 3.8, "It sponsors transactions from the account's balance.", "Relay page of Gelato's dashboard", "https://docs.gelato.network/"},
 		{"defender-api-secret", "openzeppelin", "OpenZeppelin Defender API secret", `defender|relayer_api|openzeppelin`, `s?ecret`, `[0-9A-Za-z]{64}`, "DEFENDER_API_SECRET", scan.High, 4, "With its key it sends transactions from the team's relayers.", "API keys page of Defender", "https://docs.openzeppelin.com/defender/settings"},
 	}), privyKey(), fireblocksKey())
+}
+
+// etherscanNetworks finds the key in a list of keys by network, as Hardhat's plugin for
+// verification takes them.
+func etherscanNetworks() scan.Rule {
+	const key = `[0-9A-Z]{34}`
+	return scan.Rule{
+		ID: "etherscan-network-key", Provider: "etherscan", Title: "Etherscan API key", Why: whyQuota,
+		Fix:       "Delete the key on the API Keys page of the explorer's account, and make a new one with no more rights than it needs.",
+		Reference: "https://hardhat.org/hardhat-runner/plugins/nomicfoundation-hardhat-verify", Confidence: scan.High, MinEntropy: 3.6,
+		Expr:  `(?i:etherscan)["']?\s{0,2}:\s{0,2}\{\s{0,24}["']?apiKey["']?\s{0,2}:\s{0,2}\{[\t\n\r -z|]{0,200}?["'](?P<secret>` + key + `)["']`,
+		Check: notWords,
+		Samples: func(g *scan.Gen) scan.Samples {
+			return scan.Samples{
+				Match:   []string{"etherscan: {\n  apiKey: {\n    mainnet: '" + g.Expr(key) + "',\n  },\n},\n", `etherscan: { apiKey: { sepolia: process.env.KEY, base: "` + g.Expr(key) + `" } }`},
+				NoMatch: []string{"etherscan: {\n  apiKey: {\n    mainnet: process.env.ETHERSCAN_API_KEY,\n  },\n},\n"},
+			}
+		},
+	}
 }
 
 func servicesOf(list []service) []scan.Rule {

@@ -16,7 +16,7 @@ const (
 	// in .env files, code of ethers, viem, web3, go-ethereum and foundry, and on
 	// their command lines.
 	ethereumLabel = `(?i:priv(?:ate)?[_. -]?key|(?:deployer|signer|wallet|relayer|operator|owner|keeper|faucet|minter|bundler|executor|validator)[_-]?(?:key|pk)` +
-		`|(?:eth|evm|bsc|tron|test)_pk|new wallet|ethers\.wallet|from_key|hextoecdsa|startbroadcast|accounts?\.add|wallet\.add|remember_?key|hdwalletprovider\(?\[?|vm\.addr|vm\.sign)`
+		`|(?:eth|evm|bsc|tron|test)_(?:pk|key)|new wallet|ethers\.wallet|from_key|hextoecdsa|startbroadcast|accounts?\.add|wallet\.add|remember_?key|hdwalletprovider\(?\[?|vm\.addr|vm\.sign)`
 	// ethereumName is what may follow it within the name.
 	ethereumName = `[0-9A-Za-z_]{0,20}`
 	// ethereumAssign stands between label and key: an operator, perhaps with a type
@@ -63,11 +63,11 @@ func ethereum() []scan.Rule {
 		{
 			ID: "ethereum-dotenv-key", Provider: "ethereum", Title: "Ethereum private key",
 			Why: whyEthereum, Fix: fixEthereum, Reference: refEthereum, Confidence: scan.High,
-			Expr:  `(?:PK=|pk=)["']?` + ethereumKey + ethereumEnd,
+			Expr:  `(?:PK=|pk=|\bPK = |\bpk = )["']?` + ethereumKey + ethereumEnd,
 			Check: ethereumCheck, MinEntropy: 3,
 			Samples: func(g *scan.Gen) scan.Samples {
 				return scan.Samples{
-					Match:   []string{"PK=" + keyHex(g) + "\n", "export PK=\"0x" + keyHex(g) + "\"\n"},
+					Match:   []string{"PK=" + keyHex(g) + "\n", "export PK=\"0x" + keyHex(g) + "\"\n", "const pk = '0x" + keyHex(g) + "';\n"},
 					NoMatch: []string{"PK=" + g.Hex(40) + "\n", "https://x.test/?pk=1"},
 				}
 			},

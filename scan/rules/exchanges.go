@@ -30,6 +30,7 @@ const (
 type exchange struct {
 	id, name   string
 	vendor     string // how names of variables begin, an RE2 expression
+	brand      string // the same where the shapes of key and secret tell enough; vendor if empty
 	key        string // the shape of the key's id
 	secret     string // the shape of the secret
 	passphrase string // the shape of the passphrase, if there is one
@@ -55,7 +56,7 @@ func exchanges() []scan.Rule {
 			where: "API Management", reference: "https://developers.binance.com/docs/binance-spot-api-docs/rest-api/request-security"},
 		{id: "bybit", name: "Bybit", vendor: `bybit`, key: alnum + `{18}`, secret: alnum + `{36}`, entropy: 3.8,
 			where: "Account, API", reference: "https://bybit-exchange.github.io/docs/v5/guide"},
-		{id: "okx", name: "OKX", vendor: `okx[_as-]|okex`, key: uuidShape, secret: upperHex + `{32}`, passphrase: anyPhrase, entropy: 3, sample: "OKX",
+		{id: "okx", name: "OKX", vendor: `okx[_as-]|okex`, brand: `okx|okex`, key: uuidShape, secret: upperHex + `{32}`, passphrase: anyPhrase, entropy: 3, sample: "OKX",
 			where: "Profile, API", reference: "https://www.okx.com/docs-v5/en/"},
 		{id: "kucoin", name: "KuCoin", vendor: `kucoin`, key: hex + `{24}`, secret: uuid4, passphrase: anyPhrase, entropy: 3,
 			where: "API Management", reference: "https://www.kucoin.com/docs-new/authentication"},
@@ -65,7 +66,7 @@ func exchanges() []scan.Rule {
 			where: "API Management", reference: "https://www.gate.com/docs/developers/apiv4/en/"},
 		{id: "mexc", name: "MEXC", vendor: `mexc`, key: `mx0[0-9A-Za-z]{15}`, secret: hex + `{32}`, entropy: 3, keyless: true,
 			where: "API Management", reference: "https://www.mexc.com/api-docs/spot-v3/introduction"},
-		{id: "htx", name: "HTX", vendor: `huobi|htx_|htx-|htxapi`, key: `[0-9a-z]{8,12}-[0-9a-z]{8}-[0-9a-z]{8}-[0-9a-z]{5}`, secret: `[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{5}`, entropy: 3, sample: "HUOBI",
+		{id: "htx", name: "HTX", vendor: `huobi|htx_|htx-|htxapi`, brand: `huobi|htx`, key: `[0-9a-z]{8,12}-[0-9a-z]{8}-[0-9a-z]{8}-[0-9a-z]{5}`, secret: `[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{8}-[0-9a-f]{5}`, entropy: 3, sample: "HUOBI",
 			where: "API Management", reference: "https://www.htx.com/en-us/opend/newApiPages/"},
 		{id: "bitfinex", name: "Bitfinex", vendor: `bitfinex|bfx_`, key: alnum + `{43}`, secret: alnum + `{43}`, entropy: 4,
 			where: "Account, API keys", reference: "https://docs.bitfinex.com/docs/rest-auth"},
@@ -131,9 +132,9 @@ func exchanges() []scan.Rule {
 			where: "Settings, API Keys", reference: "https://docs.backpack.exchange/"},
 	}
 	rules := []scan.Rule{bitgetPair(), mexcPair(), cryptoComSecret(), robinhoodKey(), binancePair()}
-	rules = slices.Grow(rules, len(list))
+	rules = slices.Grow(rules, 2*len(list))
 	for _, x := range list {
-		rules = append(rules, x.rule())
+		rules = append(rules, x.rule(), x.client())
 	}
 	return rules
 }
@@ -161,6 +162,35 @@ func (x exchange) rule() scan.Rule {
 		Partners: partners, Public: []string{"id"},
 		Check: refusing(notWords, "public"), MinEntropy: x.entropy,
 		Samples: x.samples,
+	}
+}
+
+// client finds key and secret side by side behind the exchange's name: the arguments of
+// a client's constructor, a tuple, the values of a row.
+func (x exchange) client() scan.Rule {
+	brand := x.brand
+	if brand == "" {
+		brand = anySeparator(x.vendor)
+	}
+	return scan.Rule{
+		ID: x.id + "-key-and-secret", Provider: strings.TrimSuffix(x.id, "-exchange"), Title: x.name + " API key and secret",
+		Why: whyExchange, Fix: fixExchange(x.name, x.where), Reference: x.reference, Confidence: scan.High,
+		Expr:   `(?i:` + anySeparator(x.vendor) + `)[\t\n\r -~]{0,120}?["'](?P<id>` + x.key + `)["'],\s{0,12}(?:[A-Za-z_]{1,16}\s{0,2}[=:]\s{0,2})?["'](?P<secret>` + x.secret + `)["']`,
+		Public: []string{"id"}, Check: notWords, MinEntropy: x.entropy,
+		Samples: func(g *scan.Gen) scan.Samples {
+			name := x.sample
+			if name == "" {
+				name = strings.ToUpper(x.id)
+			}
+			id, secret, lower := g.Expr(x.key), g.Expr(x.secret), strings.ToLower(name)
+			return scan.Samples{
+				Match: []string{
+					"client := " + lower + "_api.Connect(\"" + id + "\", \"" + secret + "\")\n", name + "_API = ('" + id + "', '" + secret + "')\n",
+					"INSERT INTO accounts (exchange, k, s) VALUES ('" + lower + "_api', '" + id + "',\n  '" + secret + "');\n",
+				},
+				NoMatch: []string{name + "_API = ('" + id + "', os.environ['X'])\n", "pair('" + id + "', '" + secret + "')\n"},
+			}
+		},
 	}
 }
 

@@ -23,6 +23,7 @@ const (
 	genericQuotedByte = `[!#-&(-\[\]-_a-~]`
 	genericBareByte   = `[!#%*+\-./0-9:=?@A-Z^_a-z~$]`
 	genericBareFirst  = `[0-9A-Za-z+/_@^~!#]`
+	genericBareEnd    = `(?:[ \t\r\n&"';,}\\]|$)`
 )
 
 // A genericName is a set of names; its expression begins with them.
@@ -39,17 +40,18 @@ func genericNames() []genericName {
 	const keyHeads = `api|access|private|encrypt|encryption|crypt|crypto|sign|signing|auth|master|account|storage|shared|session|service|admin|app|application|license|hmac|jwt|cipher|consumer|deploy|root`
 	const tokenHeads = `access|auth|api|refresh|bearer|bot|id|session|service|identity|security|lication|tication|rization|gration|client|agent|user|deployment|my|ci|gh|tg|hf|db|app|web|jwt|oauth`
 	return []genericName{
-		{"password", `(?i:pass(?:w|ph)(?:ord|d|rase|ort))`, kindPassword, "password", "qbpx"},
-		{"password-short", `(?:\b[Pp]|\BP)(?i:ass)`, kindPassword, "smtpPass", "QB"},
-		{"password-pwd", `(?:[_.;]{1}|["']{1})(?i:p(?:as|w)[sd])`, kindPassword, "my_pwd", "qb"},
-		{"secret", `(?i:(?:secre|credentia)[tl])`, kindSecret, "client_secret", "qbpxs"},
-		{"key", `(?i:(?:` + keyHeads + `)[_.-]{0,1}key)`, kindKey, "service_api_key", "qbpxs"},
+		{"password", `(?i:pass(?:w|ph)(?:ord|d|rase|ort))`, kindPassword, "password", "qbpxmy"},
+		{"password-short", `(?:\b[Pp]|\BP)(?i:ass)`, kindPassword, "smtpPass", "QBPX"},
+		{"password-pwd", `(?:[_.;]{1}|["']{1})(?i:p(?:as|w)[sd])`, kindPassword, "my_pwd", "qbp"},
+		{"secret", `(?i:(?:secre|credentia)[tl])`, kindSecret, "client_secret", "qbpxsmy"},
+		{"key", `(?i:(?:` + keyHeads + `)[_.-]{0,1}key)`, kindKey, "service_api_key", "qbpxsmy"},
 		{"token", `[ \t"'.:,;(\[{<>@$&?/|=!` + "`" + `](?i:token)`, kindWeakKey, ".token", "qb"},
 		{"token-line", `(?m:^)(?i:token)`, kindWeakKey, "\ntoken", "qb"},
 		{"access-token", `(?i:(?:` + tokenHeads + `)[_.-]{0,1}token)`, kindWeakKey, "access_token", "qbpx"},
 		{"named-token", notAfter(harmlessTokens) + `[_-](?i:token)`, kindWeakKey, "VENDOR_TOKEN", "qbpxs"},
 		{"camel-token", notAfter(harmlessTokens) + `Token`, kindWeakKey, "vendorToken", "qbx"},
 		{"flag", `--(?:password|passphrase|token|secret|api-key|apikey|api-token|access-token|auth-token|access-key|secret-key|client-secret|private-key|bearer-token)`, kindSecret, "--token", "qbf"},
+		{"directive", `(?:ENV|SetEnv|-gx) [0-9A-Z_]{3,40}`, kindSecret, "ENV CLIENT_SECRET", "f"},
 	}
 }
 
@@ -113,22 +115,32 @@ type genericForm struct {
 }
 
 var genericForms = [...]genericForm{
-	{"q", "", "6", "10", genericTail + `["'` + "`" + `\\]{0,3}[ \t\])\[:=,(][ \t\])\[:=,>(&*?<@$A-Za-z_.]{0,40}["'` + "`" + `\\]{1,4}`, "", genericQuotedByte, `["'` + "`" + `\\]`, []string{
+	{"q", "", "6", "10", genericTail + `["'` + "`" + `\\]{0,3}[ \t\])\[:=,(][ \t\])\[:=,>(&*?<|@$A-Za-z_.-]{0,40}["'` + "`" + `\\]{1,4}`, "", genericQuotedByte, `["'` + "`" + `\\]`, []string{
 		"const $N = \"$V\";\n", "{\"$N\": \"$V\"}\n", "$N='$V'\n", "set('$N', '$V')\n", "x['$N'] = '$V'", "\\\"$N\\\":\\\"$V\\\"",
 		"const $N string = \"$V\"\n", "let $N: &str = \"$V\";", "private $N: string = '$V'\n", "var $N = []byte(\"$V\")\n", "$N: Buffer.from('$V'),\n", "x.$N(\"$V\")\n"}},
-	{"b", "-bare", "7", "15", genericTail + `["']{0,1}[ \t]{0,24}[:=]{1,2}[ \t]{0,8}`, genericBareFirst, genericBareByte, `(?:[ \t\r\n&"';,]|$)`, []string{
-		"$N=$V\n", "export $N=$V", "  $N: $V\r\n", "$N = $V # old\n", "x;$N=$V;y"}},
+	{"b", "-bare", "7", "15", genericTail + `["']{0,1}[ \t]{0,24}[:=?]{1,2}-{0,1}[ \t]{0,8}`, genericBareFirst, genericBareByte, genericBareEnd, []string{
+		"$N=$V\n", "export $N=$V", "  $N: $V\r\n", "$N = $V # old\n", "x;$N=$V;y", "x: ${$N:-$V}\n", "${$N:$V}", "\"$N=$V\\n\""}},
 	// the same directly behind a word of four letters: what may follow belongs to
 	// the literal, for it is the beginning of many a word
-	{"Q", "", "6", "10", `(?:(?:\\["']|["'` + "`" + `]){0,1}(?:[:=,\t]{1}|[\])(\[]{1})|["'` + "`" + `][ ]|[ ](?:[=:s&]{1}|[ \t(]{1}))[ \t\])\[:=,>(&*?<@$A-Za-z_.]{0,40}["'` + "`" + `\\]{1,4}`, "", genericQuotedByte, `["'` + "`" + `\\]`, []string{
+	{"Q", "", "6", "10", `(?:(?:\\["']|["'` + "`" + `]){0,1}(?:[:=,\t]{1}|[\])(\[]{1})|["'` + "`" + `][ ]|[ ](?:[=:s&]{1}|[ \t(]{1}))[ \t\])\[:=,>(&*?<|@$A-Za-z_.-]{0,40}["'` + "`" + `\\]{1,4}`, "", genericQuotedByte, `["'` + "`" + `\\]`, []string{
 		"const $N = \"$V\";\n", "{\"$N\": \"$V\"}\n", "$N='$V'\n", "set('$N', '$V')\n", "x['$N'] = '$V'", "\\\"$N\\\":\\\"$V\\\"",
 		"const $N string = \"$V\"\n", "let $N: &str = \"$V\";", "var $N = []byte(\"$V\")\n", "$N: Buffer.from('$V'),\n", "x.$N(\"$V\")\n"}},
-	{"B", "-bare", "7", "15", `["']{0,1}(?:[:=\t]{1}|[ ][:= ])[ \t]{0,24}[:=]{0,2}[ \t]{0,8}`, genericBareFirst, genericBareByte, `(?:[ \t\r\n&"';,]|$)`, []string{
+	{"B", "-bare", "7", "15", `["']{0,1}(?:[:=\t]{1}|[ ][:= ])[ \t]{0,24}[:=]{0,2}-{0,1}[ \t]{0,8}`, genericBareFirst, genericBareByte, genericBareEnd, []string{
 		"$N=$V\n", "export $N=$V", "  $N: $V\r\n", "$N = $V # old\n", "$N   = $V\n", "x;$N=$V;y"}},
 	{"p", "-pair", "6", "10", genericTail + `["']{0,1}[,{\s]{1,40}["']{0,1}[DVdv][A-Za-z]{4,6}["']{0,1}[ \t]{0,2}[:=][ \t]{0,8}["']{0,1}`, "", genericQuotedByte, `(?:["'\s]|$)`, []string{
 		"- name: $N\n  value: $V\n", "{\"name\": \"$N\", \"value\": \"$V\"}"}},
 	{"x", "-xml", "6", "10", genericTail + `["']{0,1}>`, "", `[!#-;=?-~]`, `<`, []string{
 		"<$N>$V</$N>\n", "<string name=\"$N\">$V</string>"}},
+	// the same without a tail
+	{"P", "-pair", "6", "10", `["']{0,1}[,{\s]{1,40}["']{0,1}[DVdv][A-Za-z]{4,6}["']{0,1}[ \t]{0,2}[:=][ \t]{0,8}["']{0,1}`, "", genericQuotedByte, `(?:["'\s]|$)`, []string{
+		"- name: $N\n  value: $V\n", "{\"name\": \"$N\", \"value\": \"$V\"}"}},
+	{"X", "-xml", "6", "10", `["']{0,1}>`, "", `[!#-;=?-~]`, `<`, []string{"<$N>$V</$N>\n", "<string name=\"$N\">$V</string>"}},
+	// blocks and pairs of tags that hold the value: Terraform, C#, property lists
+	{"m", "-within", "6", "10", genericTail + `["']{0,1}[ ]{0,1}[{<]{1}(?: ?get;[ a-z;]{0,16}\} ?= ?"|/key>\s{0,24}<string>|[\t\n\r -z|]{0,120}?default[ \t]{0,24}=[ \t]{0,4}")`, "", `[!#-&(-;=?-\[\]-_a-~]`, `["<]`, []string{
+		"variable \"$N\" {\n  description = \"of the service\"\n  type        = string\n  default     = \"$V\"\n}\n",
+		"public string $N { get; set; } = \"$V\";\n", "<key>$N</key>\n\t<string>$V</string>\n"}},
+	{"y", "-block", "7", "15", genericTail + `["']{0,1}:[ ]{1,2}[|>]{1}[+-]{0,1}[ ]{0,2}\r{0,1}\n[ \t]{1,16}`, genericBareFirst, genericBareByte, `(?:[ \t\r\n]|$)`, []string{
+		"$N: |\n  $V\nx: 1\n", "  $N: >-\r\n    $V\r\n"}},
 	{"s", "-static", "7", "10", genericTail + `: {0,1}&'static str {0,1}= {0,1}"`, "", genericQuotedByte, `"`, []string{
 		"const $N: &'static str = \"$V\";\n"}},
 	{"f", "-argument", "7", "7", `[ \t]{1,2}["']{0,1}`, `[0-9A-Za-z]`, `[!#%*+\-./0-9:=?@A-Z^_a-z~$]`, `(?:[\s"']|$)`, []string{

@@ -20,7 +20,7 @@ func judgeAssignment(c scan.Candidate) scan.Evidence {
 		return scan.Rejected
 	}
 	kind := nameKind(a.name)
-	if kind == kindNone || notSecret(a.value) {
+	if kind == kindNone || notSecret(a.value) || a.namesItself() {
 		return scan.Rejected
 	}
 	if name, ok := proof.PublishedExample(a.value); ok {
@@ -57,7 +57,13 @@ type assignment struct {
 	value   []byte
 	after   byte // 0 at the end of the object
 	bare    bool // no quote before the value
+
+	directive bool // what stands before the name lets a blank assign
 }
+
+// directives set a variable to what stands behind its name: of Dockerfiles, Apache
+// and fish.
+var directives = [...]string{"ENV ", "SetEnv ", "-gx "}
 
 // parseAssignment takes the text of a match apart; value is a part of text.
 func parseAssignment(text, value []byte) assignment {
@@ -69,6 +75,11 @@ func parseAssignment(text, value []byte) assignment {
 	start := 0
 	if at > 0 && !nameByte(text[0]) {
 		start = 1 // what stands before some names is part of the match
+	}
+	for _, d := range directives {
+		if len(d) <= at && bytes.HasPrefix(text, []byte(d)) {
+			start, a.directive = len(d), true
+		}
 	}
 	n := start
 	for n < at && nameByte(text[n]) {
@@ -102,11 +113,16 @@ func (a *assignment) wellFormed() bool {
 		return false
 	}
 	operator := bytes.Trim(a.between, "\"'`\\ \t\r\n")
+	if bytes.HasSuffix(operator, []byte(") or")) || bytes.HasSuffix(operator, []byte("] or")) {
+		return true // a default
+	}
 	operator = bytes.TrimRight(operator, "bBrRuUfFL@$\"'`\\ \t")
 	switch string(bytes.ReplaceAll(operator, []byte(" "), nil)) {
-	case "=", ":", ":=", "=>", "]=", ")=", "]:", "::", "==", "===", ">", "[]=":
+	case "=", ":", ":=", "=>", "]=", ")=", "]:", "::", "==", "===", ">", "[]=", "<-":
 		return true
-	case "(":
+	case "||", ")||", "]||", "??", ")??", "]??": // a default
+		return true
+	case "(", "{get;set;}=", "{get;}=", "{get;init;}=", "{get;privateset;}=":
 		return true
 	case "":
 		return !isQuote(a.between[0]) && (bytes.HasPrefix(a.name, []byte("-")) || capitals(a.name))
@@ -125,16 +141,55 @@ func (a *assignment) bareOperator() bool {
 	operator := string(bytes.Trim(a.between, "\"'`\\ \t\r\n"))
 	tight := string(a.between) == "="
 	switch a.after {
-	case '"', '\'', ';', ',', '&':
+	case '"', '\'', ',': // in a string: a header, or what is tight
+		return tight || operator == ":" && len(a.value) >= minKey && tokenAlphabet(a.value)
+	case ';', '&', '\\':
 		return tight // in a string: a query, a connection string
+	case '}':
+		return tight || string(a.between) == ":" || string(a.between) == ":-" || string(a.between) == ":=" // a default: ${NAME:-value}
 	case '<':
-		return operator == ">"
+		return operator == ">" || strings.HasSuffix(operator, "<string>")
 	}
 	switch operator {
-	case "=", ":", ":=", "::":
+	case "=", ":", ":=", "::", "?=":
 		return true
+	case ": |", ": >", ": |-", ": >-", ": |+", ": >+": // a block of YAML
+		return true
+	case "":
+		return a.directive || bytes.HasPrefix(a.name, []byte("--"))
 	}
-	return namesValue([]byte(operator)) || bytes.HasPrefix(a.name, []byte("--")) && operator == ""
+	return namesValue([]byte(operator))
+}
+
+// inText reports whether a colon and a blank stand before a value that a quote or a
+// comma ends: a header in a string, and many things that are no assignment.
+func (a *assignment) inText() bool {
+	return bytes.IndexByte([]byte("\"',"), a.after) >= 0 && bytes.IndexByte(a.between, ':') >= 0
+}
+
+// namesItself reports whether the value says again what it is called, as constants do
+// that hold the names of fields.
+func (a *assignment) namesItself() bool {
+	plain := func(b []byte) []byte {
+		return bytes.Map(func(r rune) rune {
+			if r == '_' || r == '-' || r == '.' {
+				return -1
+			}
+			return r
+		}, bytes.ToLower(b))
+	}
+	name, value := plain(a.name), plain(a.value)
+	return bytes.HasSuffix(name, value) || bytes.HasSuffix(value, name) && snakeCase(a.value)
+}
+
+// snakeCase reports whether v is small letters and digits, joined by underscores.
+func snakeCase(v []byte) bool {
+	for _, c := range v {
+		if c != '_' && !digitByte(c) && (c < 'a' || c > 'z') {
+			return false
+		}
+	}
+	return bytes.IndexByte(v, '_') > 0
 }
 
 // namesValue reports whether operator leads from the name of a pair to its
@@ -167,13 +222,16 @@ func typed(operator []byte) bool {
 // wrapped reports whether operator ends in a call that makes bytes or texts of
 // its argument as it is.
 func wrapped(operator []byte) bool {
-	i := bytes.IndexAny(operator, "=:")
+	i := bytes.LastIndexByte(operator, '=')
+	if i < 0 {
+		i = bytes.IndexByte(operator, ':')
+	}
 	if i < 0 {
 		return false
 	}
 	call := string(bytes.ToLower(bytes.TrimLeft(operator[i:], "=: \t")))
 	switch call {
-	case "[]byte(", "buffer.from(", "bytes(", "string(", "str(", "text(", "string.from(", "std.string(", "secretstr(", "secretstr.of(",
+	case "[]byte(", "buffer.from(", "bytes(", "string(", "str(", "text(", "string.from(", "string::from(", "std.string(", "std::string(", "field(", "some(", "secretstr(", "secretstr.of(",
 		"secret(", "aws.string(", "pointer.string(", "ptr(", "ptr.to(", "encode(", "b64decode(", "base64.b64decode(", "atob(":
 		return true
 	}
@@ -226,6 +284,8 @@ func judgeBare(a assignment, kind nameClass) scan.Evidence {
 		return scan.Evidence{}
 	case kind == kindPassword && bytes.Equal(a.name, []byte("PASS")) && a.between[0] == ':':
 		return scan.Rejected // a test's result
+	case kind == kindPassword && a.inText():
+		return scan.Rejected // a field of an object or a sentence
 	case kind == kindPassword:
 		return judgePassword(v, 8)
 	case kind == kindSecret:

@@ -78,6 +78,25 @@ var genericPositives = []string{
 	`tool --token=$K`, `tool --password="$P" run`, `tool --api-key=$K`, `ENV API_KEY=$K`, `ARG TOKEN="$K"`,
 	`ALTER USER joe SET password = '$P'`, `Server=db;User=sa;Password=$P;`, `x-api-key: $K`, `-Dpassword=$P`,
 	`client.apiKey("$K")`, `.password("$P")`, `tool --token $K`, `tool --password '$P'`,
+	// defaults
+	`const x = process.env.API_KEY || '$K';`, `const x = process.env.DB_PASSWORD ?? "$P";`, `x = os.getenv("API_KEY") or "$K"`,
+	`x = os.environ['DB_PASSWORD'] or '$P'`, `password: ${DB_PASSWORD:$P}`, `POSTGRES_PASSWORD: ${POSTGRES_PASSWORD:-$P}`, `API_KEY="${API_KEY:-$K}"`,
+	`API_KEY ?= $K`, `api_key: str = Field(default="$K")`,
+	// calls, directives, R
+	`let api_key = String::from("$K");`, `let x: String = std::string("$K"); let api_key: String = String::from("$K");`,
+	`ENV API_KEY $K`, `SetEnv DB_PASSWORD $P`, `set -gx API_TOKEN $K`, `api_key <- "$K"`,
+	// values within blocks
+	`password: |
+  $P`, `api_key: >-
+    $K`, `variable "db_password" {
+  description = "Password of the database"
+  type        = string
+  default     = "$P"
+}`, `public string ApiKey { get; set; } = "$K";`, `<key>ClientSecret</key>
+	<string>$K</string>`, `- name: SMTP_PASS
+  value: "$P"`, `<smtpPass>$P</smtpPass>`,
+	// in strings
+	`curl -H 'X-Api-Key: $K' https://api.test`, `"env": ["API_KEY: $K"]`, `"API_KEY=$K\nPORT=1"`,
 }
 
 func TestGenericFinds(t *testing.T) {
@@ -117,6 +136,11 @@ func TestGenericFinds(t *testing.T) {
 
 // Lines that hold no credential; $K is a random key where only the name tells.
 const genericNegatives = `
+# names of fields, options of names
+FieldPKCS12Password = "pkcs12_password"
+"fullPemToPkcs12Pass": fullPemToPkcs12Pass, "x": y
+the secret ("deletionPolicy=None")
+{'api_key': '2fFZuXXX_CXB5XXXDGMRXXXDiCKTer'}
 # names that only contain a keyword
 monkey = "$K"
 public_key = "$K"

@@ -165,6 +165,9 @@ func codeLike(v []byte) bool {
 	case v[0] == '.' || v[0] == '#' && proof.LooksLikeIdentifier(v[1:]):
 		return true // a selector
 	}
+	if name, value, ok := bytes.Cut(v, []byte("=")); ok && proof.LooksLikeIdentifier(name) && proof.LooksLikeIdentifier(value) {
+		return true // name=word
+	}
 	if i := bytes.IndexByte(v, '='); i > 0 && i < len(v)-2 && upperName(append([]byte("_"), v[:i]...)) {
 		return true // NAME=value
 	}

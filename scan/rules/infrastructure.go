@@ -70,11 +70,12 @@ func infrastructure() []scan.Rule {
 		Fix:        vaultRevoke,
 		Reference:  vaultTokens,
 		Confidence: scan.High,
-		Expr:       named(`vault|root[_ -]?tok`, `token|en`, `s\.[0-9A-Za-z]{24}(?:\.[0-9A-Za-z]{5})?|`+uuidExpr),
+		Expr:       named(`vault|root[_ -]?t`, `oken`, `s\.[0-9A-Za-z]{24}(?:\.[0-9A-Za-z]{5})?|`+uuidExpr),
 		MinEntropy: 3,
 		Samples: func(g *scan.Gen) scan.Samples {
 			s := bound("VAULT_TOKEN", `s\.[0-9A-Za-z]{24}`)(g)
 			s.Match = append(s.Match, "curl -H 'X-Vault-Token: s."+g.String(scan.Base62, 24)+"' https://vault.test/v1/secret\n")
+			s.NoMatch = append(s.NoMatch, "seal \"azurekeyvault\" {\n  tenant_id = \""+g.UUID()+"\"\n", "terraform import vault_message.maintenance "+g.UUID()+"\n")
 			return s
 		},
 	}, {
@@ -86,8 +87,11 @@ func infrastructure() []scan.Rule {
 		Reference:  "https://developer.hashicorp.com/vault/docs/auth/approle",
 		Confidence: scan.High,
 		Expr:       `(?i:secret[_.-]?id)` + assigned + `(?P<secret>` + uuidExpr + `)` + quote,
-		Partners:   []scan.Partner{{Role: "id", Expr: `(?i:role_?id)[^\w-].{0,20}?(` + uuidExpr + `)`, Within: scan.MaxReach}},
-		Public:     []string{"id"},
+		Partners: []scan.Partner{
+			{Role: "id", Expr: `(?i:role_?id)[^\w-].{0,20}?(` + uuidExpr + `)`, Within: scan.MaxReach},
+			{Role: "nearby", Expr: `(?i:vault|openbao|app_?role|role_?id)`, Within: scan.MaxReach, Required: true}, // other services have ids of secrets
+		},
+		Public: []string{"id", "nearby"},
 		Samples: func(g *scan.Gen) scan.Samples {
 			role, secret := g.UUID(), g.UUID()
 			return scan.Samples{
@@ -96,7 +100,7 @@ func infrastructure() []scan.Rule {
 					"{\"role_id\": \"" + role + "\", \"secret_id\": \"" + secret + "\"}\n",
 					"approle:\n  secret_id: " + secret + "\n",
 				},
-				NoMatch: []string{"VAULT_ROLE_ID=" + role + "\n", "secret_id_accessor: " + secret + "\n", "VAULT_SECRET_ID=${SECRET_ID}\n"},
+				NoMatch: []string{"secretID := \"" + secret + "\"\ncache.Put(secretID)\n", "VAULT_ROLE_ID=" + role + "\n", "secret_id_accessor: " + secret + "\n", "VAULT_SECRET_ID=${SECRET_ID}\n"},
 			}
 		},
 	}, {

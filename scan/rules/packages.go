@@ -108,6 +108,7 @@ func packages() []scan.Rule {
 		Reference:  "https://docs.docker.com/security/access-tokens/",
 		Confidence: scan.Medium,
 		Expr:       named(`docker_?hub|docker`, `token|password|passwd|secret`, uuidExpr),
+		Check:      refusing(published, "jwt", "session", "cookie"),
 		Samples:    bound("DOCKERHUB_PASSWORD", uuidExpr),
 	}, {
 		ID:         "jfrog-reference-token",
