@@ -1,7 +1,6 @@
 package cmd
 
 import (
-	"os"
 	"os/exec"
 	"regexp"
 	"syscall"
@@ -41,16 +40,6 @@ func TestUnanswered(t *testing.T) {
 	defer program.Process.Kill()
 
 	rotation := y.start("rotate", "dev/PYPI")
-	y.until("New value: ")
-	if err := rotation.Process.Signal(os.Interrupt); err != nil {
-		t.Fatal(err)
-	}
-	y.until("interrupted")
-	y.until("hint: keywright rotate resume ")
-	if code := y.ended(rotation); code != exitInterrupted {
-		t.Errorf("exit %d", code)
-	}
-	rotation = y.start("rotate", "resume")
 	y.until("New value: ")
 	y.types("Xu4nPd7-kWb9\n")
 	y.until("Revoke it all the same? [y/N] ")
