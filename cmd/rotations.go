@@ -197,15 +197,15 @@ func showRotation(term *terminal, j *rotate.Journal) error {
 	return nil
 }
 
-const resumeLong = `Goes on with the rotation of an ID, or with all that are open: at the step where
-each was interrupted, refused or told to wait. What is not known to have
-happened is looked up first; in an overlap the new key and each place that got
-it are looked at once more before the old one is revoked. One that waits for a
-time which has not come is left alone, and its time is said.
+const resumeLong = `Goes on with the rotation of an ID, or with all that are open, where each was
+interrupted, refused or told to wait. What may have happened is looked up first;
+in an overlap the new key and each place are looked at again before the old one
+is revoked. One that waits for its time is left alone, which is said; with
+--end-grace the old key goes before it.
 
-It asks at the terminal where somebody has to answer; without one it says what
-would be asked, and ends with 4. If the key that changes are made with is gone,
-or is refused, name another one: keywright edit --admin.
+It asks at the terminal; without one it says what would be asked, and ends with
+4. One of another installation is refused without --take-over. If the key that
+changes are made with is gone or refused, name another: keywright edit --admin.
 `
 
 func newRotateResume(term *terminal) *cobra.Command {
