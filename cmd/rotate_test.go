@@ -2,6 +2,8 @@ package cmd
 
 import (
 	"cmp"
+	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -151,6 +153,24 @@ func TestSpanned(t *testing.T) {
 		}
 		if got := spanned(d); got != want {
 			t.Errorf("%s is %s", text, got)
+		}
+	}
+}
+
+// TestEvidence: a journal's JSON has names and spans of time as others read them.
+func TestEvidence(t *testing.T) {
+	j := &rotate.Journal{ID: "r1", Grace: 36 * time.Hour, Was: &provider.Identity{Account: "7", LastUsed: time.Unix(1, 0).UTC()},
+		Plan: provider.Plan{InPlace: true, Notes: []string{"a note"}}, Lingers: provider.Lingers{What: "session tokens", Longest: time.Hour}}
+	b, err := json.Marshal(evidenceOf(j))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := regexp.MustCompile(`"[A-Z]\w*":`).Find(b); name != nil {
+		t.Errorf("%s is a name of Go's: %s", name, b)
+	}
+	for _, want := range []string{`"grace":"36h0m0s"`, `"longest":"1h0m0s"`, `"in_place":true`, `"last_used":"1970-01-01T00:00:01Z"`} {
+		if !strings.Contains(string(b), want) {
+			t.Errorf("%s lacks %s", b, want)
 		}
 	}
 }

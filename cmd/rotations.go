@@ -142,7 +142,7 @@ func newRotateShow(term *terminal) *cobra.Command {
 			if format == "json" {
 				e := json.NewEncoder(term.out)
 				e.SetIndent("", "  ")
-				return e.Encode(j)
+				return e.Encode(evidenceOf(j))
 			}
 			return showRotation(term, j)
 		},
@@ -150,6 +150,32 @@ func newRotateShow(term *terminal) *cobra.Command {
 	c.Flags().StringVar(&format, "format", "text", "`FORMAT` is text or json")
 	complete(c, "format", textOrJSON)
 	return c
+}
+
+// evidence is a journal as others read it: spans of time are written as people write them.
+type evidence struct {
+	*rotate.Journal
+	Grace   string   `json:"grace,omitempty"`
+	Lingers *lingers `json:"lingers,omitempty"`
+}
+
+type lingers struct {
+	What    string `json:"what"`
+	Longest string `json:"longest,omitempty"`
+}
+
+func evidenceOf(j *rotate.Journal) evidence {
+	span := func(d time.Duration) string {
+		if d == 0 {
+			return ""
+		}
+		return d.String()
+	}
+	e := evidence{Journal: j, Grace: span(j.Grace)}
+	if l := j.Lingers; l.What != "" {
+		e.Lingers = &lingers{l.What, span(l.Longest)}
+	}
+	return e
 }
 
 func showRotation(term *terminal, j *rotate.Journal) error {

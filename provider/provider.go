@@ -136,14 +136,14 @@ type Probe struct {
 
 // Identity is what a provider says of a credential. What it does not say is zero.
 type Identity struct {
-	Account  string
-	ID       string
-	Label    string
-	Scopes   []string // sorted
-	IPs      []string // that it may be used from, sorted; empty for all
-	Expires  time.Time
-	LastUsed time.Time
-	Withdraw bool // it may move money out
+	Account  string    `json:"account,omitempty"`
+	ID       string    `json:"id,omitempty"`
+	Label    string    `json:"label,omitempty"`
+	Scopes   []string  `json:"scopes,omitempty"` // sorted
+	IPs      []string  `json:"ips,omitempty"`    // that it may be used from, sorted; empty for all
+	Expires  time.Time `json:"expires,omitzero"`
+	LastUsed time.Time `json:"last_used,omitzero"`
+	Withdraw bool      `json:"withdraw,omitempty"` // it may move money out
 }
 
 // Verifier tries a credential, and changes nothing. The error says that no answer came;
@@ -170,23 +170,23 @@ type Planner interface {
 // Plan is how a credential is replaced.
 type Plan struct {
 	// InPlace says that the old one dies as the new one is born.
-	InPlace bool
+	InPlace bool `json:"in_place,omitempty"`
 	// Anew says that a new one can be issued when the old one is gone: nothing is taken
 	// over from that at the provider.
-	Anew bool `json:",omitempty"`
+	Anew bool `json:"anew,omitempty"`
 	// Full says that there is no room for another beside the old one, and that the end of
 	// that makes some; nil if there is room. Where that would not help it is an error.
 	Full *Error `json:"-"`
 	// Outage is what does not work for how long; empty if nothing.
-	Outage string
+	Outage string `json:"outage,omitempty"`
 	// Needs is what the user has to bring: "a code of the authenticator".
-	Needs []string
-	Notes []string
+	Needs []string `json:"needs,omitempty"`
+	Notes []string `json:"notes,omitempty"`
 	// Lingers is what outlives the old one, if that is known better than in general.
-	Lingers *Lingers `json:",omitempty"`
+	Lingers *Lingers `json:"-"`
 	// LastUsed is when the old one was used last, as far as the provider tells. To look is
 	// a use, too, if it was done with the old one.
-	LastUsed time.Time `json:",omitzero"`
+	LastUsed time.Time `json:"last_used,omitzero"`
 }
 
 // Maker is a provider of which a credential is made here. What Make returns is stored
