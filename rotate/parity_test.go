@@ -248,3 +248,20 @@ func TestParityJournal(t *testing.T) {
 		t.Errorf("%+v, %v", j.Was, err)
 	}
 }
+
+// TestEndUntold: that the new key's end is not told, as the old one's was known, is said.
+func TestEndUntold(t *testing.T) {
+	w := newWorld(t)
+	of, _ := familyOf(t, "made here")
+	w.key.Expires = time.Date(2027, 1, 2, 0, 0, 0, 0, time.Local)
+	e, id := w.begun(of, Options{}, Close)
+	j, err := e.Store.Journal(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.ContainsFunc(j.Events, func(e Event) bool {
+		return e.Step.Name == Promote && strings.Contains(e.Note, "2027-01-02") && strings.Contains(e.Note, "edit prod/DB --expires")
+	}) {
+		t.Errorf("%+v", j.Events)
+	}
+}

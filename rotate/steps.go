@@ -55,7 +55,11 @@ func (w *work) do(ctx context.Context) (result, error) {
 	case Reload:
 		return w.reload(ctx, step.Consumer)
 	case Promote:
-		return result{change: Change{Promote: true, ID: w.j.NewID, Expires: w.j.Expires}}, nil
+		note := ""
+		if !w.j.OldExpires.IsZero() && w.j.Expires.IsZero() {
+			note = fmt.Sprintf("the old one's end was %s, the new one's is not told: keywright edit %s --expires", w.j.OldExpires.Local().Format(time.DateOnly), w.j.Key)
+		}
+		return result{change: Change{Promote: true, ID: w.j.NewID, Expires: w.j.Expires}, note: note}, nil
 	case Demote:
 		return result{change: Change{Demote: true, ID: w.j.OldID, Expires: w.j.OldExpires}}, nil
 	case Grace:
