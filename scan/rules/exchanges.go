@@ -181,7 +181,7 @@ func (x exchange) client() scan.Rule {
 	return scan.Rule{
 		ID: x.id + "-key-and-secret", Provider: strings.TrimSuffix(x.id, "-exchange"), Title: x.name + " API key and secret",
 		Why: whyExchange, Fix: fixExchange(x.name, x.where), Reference: x.reference, Confidence: scan.High,
-		Expr:   `(?i:` + brand + `)[\t\n\r -~]{0,120}?["'](?P<id>` + x.key + `)["'],\s{0,12}(?:[A-Za-z_]{1,16}\s{0,2}[=:]\s{0,2})?["'](?P<secret>` + x.secret + `)["']`,
+		Expr:     `(?i:` + brand + `)[\t\n\r -~]{0,120}?["'](?P<id>` + x.key + `)["'],\s{0,12}(?:[A-Za-z_]{1,16}\s{0,2}[=:]\s{0,2})?["'](?P<secret>` + x.secret + `)["']`,
 		Partners: x.phrase(), Public: []string{"id"}, Check: notWords, MinEntropy: x.entropy,
 		Samples: func(g *scan.Gen) scan.Samples {
 			name := x.sample
