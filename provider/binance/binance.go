@@ -114,7 +114,7 @@ func (k key) identity() provider.Identity {
 
 // Recognize takes keys with their secrets, of whatever environment.
 func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
-	if rule != "binance-api-secret" && rule != "binance-client" || parts["id"].IsZero() {
+	if rule != "binance-api-secret" && rule != "binance-client" && rule != "binance-key-and-secret" || parts["id"].IsZero() {
 		return provider.Credential{}, false
 	}
 	return exchange.Key(string(parts["id"].Reveal()), parts["secret"], map[string]string{"host": p.Environments[0].URL}), true

@@ -87,7 +87,9 @@ func TestVerify(t *testing.T) {
 	}
 }
 
-func TestRecognize(t *testing.T) { exchange.Recognizes(t, "binance-api-secret", "binance-client") }
+func TestRecognize(t *testing.T) {
+	exchange.Recognizes(t, "binance-api-secret", "binance-client", "binance-key-and-secret")
+}
 
 func TestCodes(t *testing.T) {
 	codes := map[provider.State][]string{

@@ -152,7 +152,7 @@ func (k key) identity() provider.Identity {
 
 // Recognize takes keys with their secrets, of whatever environment.
 func (p *Provider) Recognize(rule string, parts map[string]secret.Value) (provider.Credential, bool) {
-	if rule != "bybit-api-secret" || parts["id"].IsZero() {
+	if rule != "bybit-api-secret" && rule != "bybit-key-and-secret" || parts["id"].IsZero() {
 		return provider.Credential{}, false
 	}
 	return exchange.Key(string(parts["id"].Reveal()), parts["secret"], map[string]string{"host": p.Environments[0].URL}), true

@@ -78,7 +78,7 @@ func TestVerify(t *testing.T) {
 	})
 }
 
-func TestRecognize(t *testing.T) { exchange.Recognizes(t, "bybit-api-secret") }
+func TestRecognize(t *testing.T) { exchange.Recognizes(t, "bybit-api-secret", "bybit-key-and-secret") }
 
 func TestCodes(t *testing.T) {
 	exchange.Codes(t, map[provider.State][]string{

@@ -147,12 +147,7 @@ func fixExchange(name, where string) string {
 
 func (x exchange) rule() scan.Rule {
 	partners := []scan.Partner{{Role: "id", Within: 256, Expr: `(?i:key|id|access|token)(?i:[0-9a-z_-]{0,12})` + assigned + `(` + x.key + `)` + quote}}
-	switch {
-	case x.passphrase == anyPhrase:
-		partners = append(partners, x.ownPassphrase())
-	case x.passphrase != "":
-		partners = append(partners, passphrase(x.passphrase))
-	}
+	partners = append(partners, x.phrase()...)
 	return scan.Rule{
 		ID: x.id + "-api-secret", Provider: strings.TrimSuffix(x.id, "-exchange"), Title: x.name + " API secret",
 		Why: whyExchange, Fix: fixExchange(x.name, x.where), Reference: x.reference, Confidence: scan.High,
@@ -165,6 +160,17 @@ func (x exchange) rule() scan.Rule {
 	}
 }
 
+// phrase is the partner that a passphrase is, if there is one.
+func (x exchange) phrase() []scan.Partner {
+	switch x.passphrase {
+	case "":
+		return nil
+	case anyPhrase:
+		return []scan.Partner{x.ownPassphrase()}
+	}
+	return []scan.Partner{passphrase(x.passphrase)}
+}
+
 // client finds key and secret side by side behind the exchange's name: the arguments of
 // a client's constructor, a tuple, the values of a row.
 func (x exchange) client() scan.Rule {
@@ -175,8 +181,8 @@ func (x exchange) client() scan.Rule {
 	return scan.Rule{
 		ID: x.id + "-key-and-secret", Provider: strings.TrimSuffix(x.id, "-exchange"), Title: x.name + " API key and secret",
 		Why: whyExchange, Fix: fixExchange(x.name, x.where), Reference: x.reference, Confidence: scan.High,
-		Expr:   `(?i:` + anySeparator(x.vendor) + `)[\t\n\r -~]{0,120}?["'](?P<id>` + x.key + `)["'],\s{0,12}(?:[A-Za-z_]{1,16}\s{0,2}[=:]\s{0,2})?["'](?P<secret>` + x.secret + `)["']`,
-		Public: []string{"id"}, Check: notWords, MinEntropy: x.entropy,
+		Expr:     `(?i:` + brand + `)[\t\n\r -~]{0,120}?["'](?P<id>` + x.key + `)["'],\s{0,12}(?:[A-Za-z_]{1,16}\s{0,2}[=:]\s{0,2})?["'](?P<secret>` + x.secret + `)["']`,
+		Partners: x.phrase(), Public: []string{"id"}, Check: notWords, MinEntropy: x.entropy,
 		Samples: func(g *scan.Gen) scan.Samples {
 			name := x.sample
 			if name == "" {
