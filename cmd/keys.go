@@ -244,19 +244,12 @@ func (r onRecord) results(how string) []audit.Entry {
 	return results
 }
 
-// from leaves out the first n.
-func (r onRecord) from(n int) onRecord {
-	if r.first >= 0 {
-		r.first += int64(n)
-	}
-	r.entries = r.entries[n:]
-	return r
-}
-
 // only is the one at a place.
 func (r onRecord) only(i int) onRecord {
-	r = r.from(i)
-	r.entries = r.entries[:1]
+	if r.first >= 0 {
+		r.first += int64(i)
+	}
+	r.entries = r.entries[i : i+1]
 	return r
 }
 
