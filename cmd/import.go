@@ -332,6 +332,10 @@ func (o importOptions) planOne(ctx context.Context, keys *keyring, p *importPlan
 			refused(name.String() + " has several parts")
 			return nil
 		}
+		if i < 0 && isOurs(variableOf(&keystore.Key{Name: name}, keystore.Part{Name: part, Variable: f.Env})) {
+			p.problem(f.Line, f.Name, "no program gets a variable that begins with "+ours)
+			return nil
+		}
 		t.parts[part], t.variables[part] = f.Value, f.Env
 	}
 	key := &keystore.Key{Name: name, Provider: t.provider}
