@@ -176,6 +176,7 @@ func TestPrompts(t *testing.T) {
 		{[]string{"set", "dev/B"}, "dev/B: ", "half a val\x03", 130, "interrupted", "half"},
 		{[]string{"rm", "dev/A"}, "[y/N] ", "y\x03", 130, "interrupted", "removed"},
 		{[]string{"rotate", "prod/A"}, "Reason (empty: no): ", "friday\x03", 130, "interrupted", "no such key"},
+		{[]string{"rotate", "prod/A"}, "Reason (empty: no): ", strings.Repeat("because ", 400) + "\n", 2, "hint: make it shorter", "no such key"},
 		{[]string{"rotate", "dev/PYPI"}, "New value: ", "half a val\x03", 130, "hint: keywright rotate resume ", "half"},
 		{[]string{"set", "dev/B"}, "dev/B: ", "first line\nsecond line\nthird line\n", 2, "<FILE", "second"},
 	} {
