@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/keywright/keywright/internal/durable"
 )
 
 // Project is which keys the programs of a repository need. It says nothing of where keys
@@ -137,14 +139,7 @@ const maxFile = 1 << 20
 
 // LoadWithContent reads the file with this path, and returns what it read.
 func LoadWithContent(path string) (*Config, []byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the configuration: %w", err)
-	}
-	f, err := os.Open(path)
+	f, err := durable.OpenFile(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}
