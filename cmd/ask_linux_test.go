@@ -63,8 +63,14 @@ func newTypist(t *testing.T) *typist {
 // start runs a verb at the terminal.
 func (y *typist) start(args ...string) *exec.Cmd {
 	y.t.Helper()
+	return y.startKilled(0, args...)
+}
+
+// startKilled is start; the verb is killed at a write.
+func (y *typist) startKilled(at int, args ...string) *exec.Cmd {
+	y.t.Helper()
 	y.text, y.all = "", ""
-	cmd := process(y.t.Name(), 0, change{verb: verb{args: args}})
+	cmd := process(y.t.Name(), at, change{verb: verb{args: args}})
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = y.tty, y.tty, y.tty
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
