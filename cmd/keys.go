@@ -39,8 +39,11 @@ const (
 
 // keysDir is where the metadata of keys is.
 func keysDir() (string, error) {
-	if dir := os.Getenv(envHome); dir != "" {
+	switch dir := os.Getenv(envHome); {
+	case filepath.IsAbs(dir):
 		return dir, nil
+	case dir != "": // to ignore it, as below, would be to take other keys than were meant
+		return "", usagef("for example: export "+envHome+"=$PWD/keys", "%s is %s: it has to be absolute, or each directory would have keys of its own", envHome, quote(dir))
 	}
 	// One that is not absolute is to be ignored:
 	// https://specifications.freedesktop.org/basedir-spec/latest/#basics

@@ -51,6 +51,9 @@ func (p *project) project() (*Project, *Error) {
 	if len(p.Environments) == 0 {
 		return nil, &Error{Problem: "[project] has no environments", Advice: `for example: environments = ["dev", "prod"]`}
 	}
+	if twice, ok := repeated(p.Environments); ok {
+		return nil, &Error{Problem: fmt.Sprintf("[project]: the environment %q stands there twice", twice)}
+	}
 	out := &Project{Environments: p.Environments}
 	for i, k := range p.Key {
 		where := fmt.Sprintf("[[project.key]] number %d", i+1)
@@ -64,6 +67,9 @@ func (p *project) project() (*Project, *Error) {
 		if environments == nil {
 			environments = p.Environments
 		}
+		if twice, ok := repeated(environments); ok {
+			return nil, &Error{Problem: fmt.Sprintf("%s: the environment %q stands there twice", where, twice)}
+		}
 		for _, e := range environments {
 			if !slices.Contains(p.Environments, e) {
 				return nil, &Error{Problem: fmt.Sprintf("%s: %q is none of the project's environments", where, e), Advice: "they are " + strings.Join(p.Environments, ", ")}
@@ -72,6 +78,16 @@ func (p *project) project() (*Project, *Error) {
 		out.Keys = append(out.Keys, ProjectKey{k.Name, environments, k.Variables, k.MaxAge.n, k.Owner.text})
 	}
 	return out, nil
+}
+
+// repeated is the first of some names that is there twice, if one is.
+func repeated(names []string) (name string, ok bool) {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 type days struct{ n int }
