@@ -97,6 +97,9 @@ var (
 	ErrNoLog = errors.New("there is no audit log yet")
 	// ErrErased says that the body of an entry was erased by Erase.
 	ErrErased = errors.New("the entry was erased")
+	// ErrUnacknowledged says that entries are on the disk, and that the head does not name
+	// them: the next Append takes them in.
+	ErrUnacknowledged = errors.New("its entries are written, but not its head")
 	// ErrNoEntry says that the log has no entry of a number, yet.
 	ErrNoEntry = errors.New("no such entry")
 )
@@ -139,17 +142,18 @@ func OpenOn(d durable.Disk, dir string, keep Keeper) *Log {
 // sets their schema and sequence, and time and installation where they are not set;
 // texts that are too long are cut and end in "…". When it returns nil the entries are on the disk and
 // the head in the keychain names them. When it returns an error they may have been
-// recorded nevertheless. The error is a [*Fault] if the log was tampered with:
-// nothing is added to such a log.
+// recorded nevertheless; if it matches [ErrUnacknowledged] they were, with the number that is
+// returned. The error is a [*Fault] if the log was tampered with: nothing is added to
+// such a log.
 func (l *Log) Append(ctx context.Context, entries ...Entry) (first int64, err error) {
 	err = l.locked(ctx, func() error {
 		first, err = l.append(ctx, entries)
 		return err
 	})
 	if err != nil {
-		return 0, fmt.Errorf("append to audit log %s: %w", l.disk, err)
+		err = fmt.Errorf("append to audit log %s: %w", l.disk, err)
 	}
-	return first, nil
+	return first, err
 }
 
 // Writable reports what keeps the files of the log from being written, and changes nothing.
@@ -235,6 +239,14 @@ func (l *Log) store(ctx context.Context, g *growing, end int64) error {
 	if err := extend(l.disk, entriesFile, end, g.lines, true); err != nil {
 		return err
 	}
+	if err := l.acknowledge(ctx, g); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnacknowledged, err)
+	}
+	return nil
+}
+
+// acknowledge is all that follows the entries.
+func (l *Log) acknowledge(ctx context.Context, g *growing) error {
 	if err := extend(l.disk, hashesFile, g.hashes.stored*tlog.HashSize, g.hashes.bytes(), false); err != nil {
 		return err
 	}

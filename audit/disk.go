@@ -114,7 +114,7 @@ func (d directory) edit(name string) (editable, error) {
 }
 
 func (d directory) open(name string) (file, error) {
-	f, err := os.Open(d.path(name))
+	f, err := durable.OpenFile(d.path(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return noFile{}, nil
 	}
@@ -122,9 +122,6 @@ func (d directory) open(name string) (file, error) {
 		return nil, err
 	}
 	info, err := f.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is not a regular file", f.Name())
-	}
 	if err != nil {
 		f.Close()
 		return nil, err

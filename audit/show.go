@@ -3,10 +3,14 @@ package audit
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
+	"sync"
 	"time"
+
+	"golang.org/x/mod/sumdb/tlog"
 )
 
 // Filter selects entries. A zero field selects all.
@@ -28,12 +32,12 @@ func (f Filter) selects(e Entry) bool {
 		(f.Until.IsZero() || e.Time.Before(f.Until))
 }
 
-// Entries iterates over the entries that a filter selects, in order. It asks nothing
-// of the keychain, and so authenticates nothing: Verify does. Beside an error that
-// concerns one entry stands an Entry with no more than its number, and the iteration
-// goes on: the error matches [ErrErased] or [ErrSchema], or is a [*Fault] for what is
-// no entry, as may be left at the end by an interrupted append. A last line without an
-// end is left out: it was never recorded.
+// Entries iterates over the entries that a filter selects, in order. It authenticates
+// nothing: Verify does. Beside an error that concerns one entry stands an Entry with no
+// more than its number, and the iteration goes on: the error matches [ErrErased] or
+// [ErrSchema], or is a [*Fault] for what is no entry. Only then is the keychain asked for
+// the head: what is no entry and stands behind it was left by an interrupted append, and
+// ends the iteration, as a last line without an end does.
 func (l *Log) Entries(ctx context.Context, filter Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		file, err := l.disk.open(entriesFile)
@@ -42,6 +46,7 @@ func (l *Log) Entries(ctx context.Context, filter Filter) iter.Seq2[Entry, error
 			return
 		}
 		defer file.Close()
+		behind := l.behindHead(ctx)
 		seq := int64(0)
 		for line, err := range lines(io.NewSectionReader(file, 0, file.Size())) {
 			if err == nil {
@@ -52,12 +57,24 @@ func (l *Log) Entries(ctx context.Context, filter Filter) iter.Seq2[Entry, error
 				return
 			}
 			e, err := readLine(line, seq)
+			if errors.As(err, new(*Fault)) && (!bytes.HasSuffix(line, []byte("\n")) || behind(seq)) {
+				return
+			}
 			seq++
-			skip := err == nil && !filter.selects(e) || err != nil && !bytes.HasSuffix(line, []byte("\n"))
-			if !skip && !yield(e, err) {
+			if (err != nil || filter.selects(e)) && !yield(e, err) {
 				return
 			}
 		}
+	}
+}
+
+// behindHead reports whether an entry of a number would stand behind the head, as far as
+// that is known. It asks the keychain when it is first called.
+func (l *Log) behindHead(ctx context.Context) func(seq int64) bool {
+	head := sync.OnceValues(func() (tlog.Tree, error) { return l.head(ctx) })
+	return func(seq int64) bool {
+		h, err := head()
+		return err == nil && seq >= h.N
 	}
 }
 

@@ -405,6 +405,9 @@ func TestUnfinished(t *testing.T) {
 		if r, err := b.log.Verify(t.Context()); err != nil || r.Size != 5 || r.Unfinished != int64(len(rest)) {
 			t.Errorf("%.10q: %+v, %v", rest, r, err)
 		}
+		if got := reasons(t, b.log); len(got) != 5 {
+			t.Errorf("%.10q: %d entries", rest, len(got))
+		}
 		if first, err := b.log.Append(t.Context(), entry(5)); err != nil || first != 5 {
 			t.Errorf("%.10q: %d, %v", rest, first, err)
 		}

@@ -20,6 +20,10 @@ var (
 	errLines  = errors.New("more than one line was typed or pasted")
 )
 
+// maxAnswer is the longest line that askLine takes, in bytes: of what is longer than 1,023,
+// macOS hands on no more than that, and says nothing.
+const maxAnswer = 1000
+
 // askPassphraseOf asks at the controlling terminal; for a fresh passphrase twice.
 func (t *terminal) askPassphraseOf(ctx context.Context, what string, fresh bool) (secret.Value, error) {
 	if !fresh {
@@ -69,7 +73,8 @@ func (t *terminal) askValue(ctx context.Context, prompt string) (secret.Value, e
 	return v, err
 }
 
-// askLine asks for a line of text at the controlling terminal.
+// askLine asks for a line of text at the controlling terminal. One that is too long is read
+// to its end, or the shell would get the rest, and refused.
 func (t *terminal) askLine(ctx context.Context, prompt string) (string, error) {
 	tty, err := openTTY()
 	if err != nil {
@@ -78,12 +83,15 @@ func (t *terminal) askLine(ctx context.Context, prompt string) (string, error) {
 	defer tty.close()
 	fmt.Fprint(tty.out, prompt)
 	line, err := tty.await(ctx, func() ([]byte, error) {
-		line, err := bufio.NewReader(io.LimitReader(tty.in, 1024)).ReadBytes('\n')
+		line, err := bufio.NewReader(tty.in).ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
 			err = nil
 		}
 		return line, err
 	})
+	if len(line) > maxAnswer {
+		return "", usagef("make it shorter", "the answer has more than %d bytes", maxAnswer)
+	}
 	return strings.TrimSpace(string(line)), err
 }
 

@@ -63,8 +63,14 @@ func newTypist(t *testing.T) *typist {
 // start runs a verb at the terminal.
 func (y *typist) start(args ...string) *exec.Cmd {
 	y.t.Helper()
+	return y.startKilled(0, args...)
+}
+
+// startKilled is start; the verb is killed at a write.
+func (y *typist) startKilled(at int, args ...string) *exec.Cmd {
+	y.t.Helper()
 	y.text, y.all = "", ""
-	cmd := process(y.t.Name(), 0, change{verb: verb{args: args}})
+	cmd := process(y.t.Name(), at, change{verb: verb{args: args}})
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = y.tty, y.tty, y.tty
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
@@ -176,6 +182,7 @@ func TestPrompts(t *testing.T) {
 		{[]string{"set", "dev/B"}, "dev/B: ", "half a val\x03", 130, "interrupted", "half"},
 		{[]string{"rm", "dev/A"}, "[y/N] ", "y\x03", 130, "interrupted", "removed"},
 		{[]string{"rotate", "prod/A"}, "Reason (empty: no): ", "friday\x03", 130, "interrupted", "no such key"},
+		{[]string{"rotate", "prod/A"}, "Reason (empty: no): ", strings.Repeat("because ", 400) + "\n", 2, "hint: make it shorter", "no such key"},
 		{[]string{"rotate", "dev/PYPI"}, "New value: ", "half a val\x03", 130, "hint: keywright rotate resume ", "half"},
 		{[]string{"set", "dev/B"}, "dev/B: ", "first line\nsecond line\nthird line\n", 2, "<FILE", "second"},
 	} {

@@ -427,7 +427,7 @@ func runAuditErase(ctx context.Context, term *terminal, before time.Time, yes bo
 	}
 	r, err := keys.write(ctx, e)
 	if err != nil { // what is not on record does not happen
-		return err
+		return keys.failed(ctx, r, err)
 	}
 	erased, err := keys.log.Erase(ctx, before)
 	if err != nil {

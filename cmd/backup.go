@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,9 +165,10 @@ func (t *terminal) warnShort(v secret.Value) {
 	}
 }
 
-const restoreLong = `Stores the keys of a backup, with all their versions. Keys that are there
-already are left alone and named; the exit code is 3 then. Where there is no
-audit log yet, the new one's first entry names where the old one stood.
+const restoreLong = `Stores the keys of a backup, with all their versions: all of them, or none.
+Keys that are there already are left alone and named; the exit code is 3 then.
+Where there is no audit log yet, the new one's first entry names where the old
+one stood.
 `
 
 func newRestore(term *terminal) *cobra.Command {
@@ -213,7 +215,7 @@ func runRestore(ctx context.Context, term *terminal, o lockOptions, file string)
 	}
 	restored, left, err := keys.restore(ctx, b)
 	if err != nil {
-		return err
+		return fmt.Errorf("restore %s: %w", quote(file), err)
 	}
 	term.leftAlone(left)
 	fmt.Fprintf(term.err, "keywright: restored %s\n", plural(restored, "key"))
@@ -223,55 +225,43 @@ func runRestore(ctx context.Context, term *terminal, o lockOptions, file string)
 	return nil
 }
 
-// restore stores the keys of a backup that are not there, and says how many these were, and
-// which the others. What it stores is on record before.
+// restore stores the keys of a backup that are not there, all of them or none, and says how
+// many these were, and which the others. What it stores is on record before.
 func (k *keyring) restore(ctx context.Context, b *backup.Backup) (restored int, left []string, err error) {
 	catalog, err := k.Catalog(ctx)
 	if err != nil {
 		return 0, nil, err
 	}
-	var protect, wanted []audit.Entry
+	var granted []audit.Entry
 	for _, env := range b.Protected() {
 		if _, protected := catalog.Protection(env); !protected {
 			e := environmentEntry("restore", audit.Granted, env)
 			e.Reason = "it was protected"
-			protect = append(protect, e)
+			granted = append(granted, e)
 		}
 	}
-	var names []keystore.Name
 	for _, key := range b.Keys() {
-		if _, exists := catalog.Find(key.Name); exists {
-			left = append(left, key.Name.String())
-			continue
+		if _, exists := catalog.Find(key.Name); !exists {
+			granted = append(granted, use("restore", &key, keystore.Current))
 		}
-		names = append(names, key.Name)
-		wanted = append(wanted, use("restore", &key, keystore.Current))
 	}
-	r, err := k.enter(ctx, append(protect, wanted...)...)
+	r, err := k.enter(ctx, granted...)
 	if err != nil {
 		return 0, nil, err
 	}
-	for i, e := range protect {
-		if err := k.Protect(ctx, actor(), e.Environment); err != nil {
-			return 0, nil, k.failed(ctx, r.from(i), err)
+	taken, err := b.Restore(ctx, actor(), k.Store)
+	if err != nil {
+		return 0, nil, k.failed(ctx, r, err)
+	}
+	for _, name := range taken {
+		left = append(left, name.String())
+	}
+	for i, e := range r.entries {
+		if slices.Contains(left, e.Key) { // somebody else stored it since
+			_ = k.failed(ctx, r.only(i), keystore.ErrExists)
 		}
 	}
-	r = r.from(len(protect))
-	if err := b.RestoreRetired(ctx, actor(), k.Store); err != nil {
-		return 0, nil, k.failed(ctx, r, fmt.Errorf("restore what scans find old versions by: %w", err))
-	}
-	for i, name := range names {
-		switch err := b.Restore(ctx, actor(), k.Store, name); {
-		case errors.Is(err, keystore.ErrExists): // since then
-			_ = k.failed(ctx, r.only(i), err)
-			left = append(left, name.String())
-		case err != nil:
-			return restored, left, k.failed(ctx, r.from(i), err)
-		default:
-			restored++
-		}
-	}
-	return restored, left, nil
+	return len(b.Keys()) - len(left), left, nil
 }
 
 // leftAlone names the keys that a restore left as they were.

@@ -170,7 +170,7 @@ func (d *details) setVariables(k *keystore.Key) error {
 		switch {
 		case ok && i >= 0 && name == none:
 			name = ""
-		case len(withoutOurs([]string{name})) == 0:
+		case isOurs(name):
 			return usagef("choose another", "--variable: variables that begin with KEYWRIGHT_ are taken from programs")
 		case !ok || !isVariable(name):
 			return usagef("for example: --variable secret=BINANCE_SECRET", "--variable: %s is not PART=NAME", quote(v))

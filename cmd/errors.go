@@ -15,6 +15,7 @@ import (
 
 	"github.com/keywright/keywright/audit"
 	"github.com/keywright/keywright/config"
+	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/keystore/backup"
 	"github.com/keywright/keywright/keystore/keychain"
@@ -104,6 +105,8 @@ func explain(err error) (message, hint string, code int) {
 		return err.Error(), step.Hint, exitFailed
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return err.Error(), "make room on that disk and try again", exitFailed
+	case errors.Is(err, durable.ErrSpecial):
+		return err.Error(), "move away what stands in its place", exitFailed
 	}
 	if missing := (*gitrepo.MissingError)(nil); errors.As(err, &missing) && !errors.As(err, new(*gitrepo.RevisionError)) {
 		return err.Error(), "'git fsck' names what else is missing; 'git fetch --refetch --no-filter' brings it, if the remote has it", exitFailed

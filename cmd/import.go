@@ -43,11 +43,13 @@ stays as it is. 'keywright run --env-file' reads such a .env file; a program
 that reads JSON or YAML by itself has to take the value from the variable that
 'keywright run' sets. What was in Git, in backups and on the disk stays there.
 
-With --from the keys of another environment are copied, instead of a file's.
+FILE is - for standard input, a .env file unless --format says otherwise. With
+--from the keys of another environment are copied, instead of a file's.
 `
 
 const importExample = `  keywright import dev .env --rewrite
   keywright import prod config.yaml --only database.password,api.token
+  pass show bot/env | keywright import dev -
   keywright import test --from dev`
 
 // importOptions are the flags of import, as they were typed.
@@ -118,8 +120,11 @@ func runImport(ctx context.Context, term *terminal, o importOptions, args []stri
 }
 
 func (o importOptions) importFile(ctx context.Context, keys *keyring, env, path string) error {
-	term := keys.term
-	data, original, err := openImport(path, o.rewrite)
+	term, doing := keys.term, "import "+quote(path)
+	if path == "-" {
+		doing = "import standard input"
+	}
+	data, original, err := openImport(term, path, o.rewrite)
 	if err != nil {
 		return err
 	}
@@ -133,7 +138,7 @@ func (o importOptions) importFile(ctx context.Context, keys *keyring, env, path 
 	}
 	file, err := edit.Read(format, data)
 	if err != nil {
-		return usageError{fmt.Errorf("import %s: %w", quote(path), err), "--format says what it is, if its name does not"}
+		return usageError{fmt.Errorf("%s: %w", doing, err), "--format says what it is, if its name does not"}
 	}
 	defer file.Wipe()
 	if format == edit.FormatFreqtrade {
@@ -151,7 +156,7 @@ func (o importOptions) importFile(ctx context.Context, keys *keyring, env, path 
 		defer clear(rewritten)
 	}
 	if err := plan.store(ctx, keys); err != nil {
-		return fmt.Errorf("import %s: %w", quote(path), err)
+		return fmt.Errorf("%s: %w", doing, err)
 	}
 	for _, p := range plan.problems {
 		fmt.Fprintf(term.err, "keywright: not taken: %s\n", escaped(p.String()))
@@ -169,10 +174,18 @@ func (o importOptions) importFile(ctx context.Context, keys *keyring, env, path 
 	return nil
 }
 
-// openImport reads the file that is to be imported. One that is to be rewritten is the
-// file itself, and has no other name; original is nil otherwise.
-func openImport(path string, rewrite bool) (data []byte, original *edit.Original, err error) {
-	if !rewrite {
+// openImport reads the file that is to be imported, or standard input. One that is to be
+// rewritten is the file itself, and has no other name; original is nil otherwise.
+func openImport(term *terminal, path string, rewrite bool) (data []byte, original *edit.Original, err error) {
+	switch {
+	case path == "-" && rewrite:
+		return nil, nil, usagef("give the file itself", "--rewrite does not go with standard input")
+	case path == "-" && term.inTTY:
+		return nil, nil, usagef("for example: pass show bot/env | keywright import dev -", "standard input is a terminal, which shows what is typed")
+	case path == "-":
+		data, err = readText("import standard input", term.in)
+		return data, nil, err
+	case !rewrite:
 		data, err = readSmall("import", path)
 		return data, nil, err
 	}
@@ -332,6 +345,10 @@ func (o importOptions) planOne(ctx context.Context, keys *keyring, p *importPlan
 			refused(name.String() + " has several parts")
 			return nil
 		}
+		if i < 0 && isOurs(variableOf(&keystore.Key{Name: name}, keystore.Part{Name: part, Variable: f.Env})) {
+			p.problem(f.Line, f.Name, "no program gets a variable that begins with "+ours)
+			return nil
+		}
 		t.parts[part], t.variables[part] = f.Value, f.Env
 	}
 	key := &keystore.Key{Name: name, Provider: t.provider}
@@ -472,13 +489,18 @@ func readSmall(doing, path string) ([]byte, error) {
 	if info, err := f.Stat(); err == nil && info.IsDir() {
 		return nil, usagef("give a file in it", "%s %s: it is a directory", doing, quote(path))
 	}
-	data, err := io.ReadAll(io.LimitReader(f, keystore.MaxValue+1))
+	return readText(doing+" "+quote(path), f)
+}
+
+// readText reads what readSmall does; doing says from where, too.
+func readText(doing string, r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, keystore.MaxValue+1))
 	if err != nil {
-		return nil, fmt.Errorf("%s %s: %w", doing, quote(path), bare(err))
+		return nil, fmt.Errorf("%s: %w", doing, bare(err))
 	}
 	if len(data) > keystore.MaxValue {
 		clear(data)
-		return nil, usagef("such a file is small; is it the right one?", "%s %s: it has more than 16 MiB", doing, quote(path))
+		return nil, usagef("such a file is small; is it the right one?", "%s: it has more than 16 MiB", doing)
 	}
 	return data, nil
 }

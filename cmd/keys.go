@@ -39,8 +39,11 @@ const (
 
 // keysDir is where the metadata of keys is.
 func keysDir() (string, error) {
-	if dir := os.Getenv(envHome); dir != "" {
+	switch dir := os.Getenv(envHome); {
+	case filepath.IsAbs(dir):
 		return dir, nil
+	case dir != "": // to ignore it, as below, would be to take other keys than were meant
+		return "", usagef("for example: export "+envHome+"=$PWD/keys", "%s is %s: it has to be absolute, or each directory would have keys of its own", envHome, quote(dir))
 	}
 	// One that is not absolute is to be ignored:
 	// https://specifications.freedesktop.org/basedir-spec/latest/#basics
@@ -203,7 +206,7 @@ func use(verb string, k *keystore.Key, stage keystore.Stage) audit.Entry {
 
 // onRecord are entries of what is about to be done.
 type onRecord struct {
-	first   int64 // -1 if the log could not be written, and that kept nobody from doing it
+	first   int64 // -1 if nothing was written
 	entries []audit.Entry
 }
 
@@ -222,14 +225,20 @@ func (k *keyring) do(ctx context.Context, do func() error, entries ...audit.Entr
 
 // failed puts on record that something was not done after all, and returns why.
 func (k *keyring) failed(ctx context.Context, r onRecord, why error) error {
-	if len(r.entries) == 0 || r.first < 0 {
+	if len(r.entries) == 0 || r.entries[0].Decision != audit.Granted || r.first < 0 {
 		return why
 	}
-	results := r.results("failed: " + why.Error())
-	if err := k.append(context.WithoutCancel(ctx), results...); err != nil {
-		fmt.Fprintln(k.term.err, "keywright: warning:", escaped(err.Error()))
+	_, err := k.write(context.WithoutCancel(ctx), r.results("failed: "+why.Error())...)
+	if err != nil && !errors.Is(err, audit.ErrUnacknowledged) { // of that it was said already
+		k.unrecorded(err)
 	}
 	return why
+}
+
+// unrecorded says that the log could not be written, and that this keeps nobody from
+// anything.
+func (k *keyring) unrecorded(err error) {
+	fmt.Fprintln(k.term.err, "keywright: warning: not in the audit log:", escaped(err.Error()))
 }
 
 // results are entries that say how it ended.
@@ -244,19 +253,12 @@ func (r onRecord) results(how string) []audit.Entry {
 	return results
 }
 
-// from leaves out the first n.
-func (r onRecord) from(n int) onRecord {
-	if r.first >= 0 {
-		r.first += int64(n)
-	}
-	r.entries = r.entries[n:]
-	return r
-}
-
 // only is the one at a place.
 func (r onRecord) only(i int) onRecord {
-	r = r.from(i)
-	r.entries = r.entries[:1]
+	if r.first >= 0 {
+		r.first += int64(i)
+	}
+	r.entries = r.entries[i : i+1]
 	return r
 }
 
@@ -275,7 +277,7 @@ func (k *keyring) enter(ctx context.Context, entries ...audit.Entry) (onRecord, 
 	}
 	catalog, catalogErr := k.Catalog(ctx)
 	if catalogErr != nil {
-		return onRecord{}, catalogErr
+		return onRecord{}, k.failed(ctx, r, catalogErr)
 	}
 	for _, e := range entries {
 		_, protected := catalog.Protection(e.Environment)
@@ -283,20 +285,22 @@ func (k *keyring) enter(ctx context.Context, entries ...audit.Entry) (onRecord, 
 			protected = len(catalog.Protected) > 0
 		}
 		if protected {
-			return onRecord{}, hintedError{fmt.Errorf("%s is protected, and the audit log cannot be written: %w", cmp.Or(e.Environment, "an environment"), err), "'keywright audit verify' says what it is like"}
+			err = fmt.Errorf("%s is protected, and the audit log cannot be written: %w", cmp.Or(e.Environment, "an environment"), err)
+			return onRecord{}, k.failed(ctx, r, hintedError{err, "'keywright audit verify' says what it is like"})
 		}
 	}
-	fmt.Fprintln(k.term.err, "keywright: warning: not in the audit log:", escaped(err.Error()))
-	return onRecord{-1, entries}, nil
+	k.unrecorded(err)
+	return r, nil
 }
 
-// write writes entries into the audit log, or else returns an error.
+// write writes entries into the audit log, or else returns an error. They may stand there
+// then all the same: what it returns can be named in results.
 func (k *keyring) write(ctx context.Context, entries ...audit.Entry) (onRecord, error) {
 	first, err := k.log.Append(ctx, k.completed(entries...)...)
-	if err != nil {
-		return onRecord{}, err
+	if err != nil && !errors.Is(err, audit.ErrUnacknowledged) {
+		first = -1
 	}
-	return onRecord{first, entries}, nil
+	return onRecord{first, entries}, err
 }
 
 // completed are the entries of a command with what they have in common: why it is done,

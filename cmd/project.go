@@ -58,7 +58,7 @@ func checkNeed(n keystore.Need) error {
 		if err := keystore.ValidPart(part); err != nil {
 			return err
 		}
-		if v := n.Variables[part]; !isVariable(v) || len(withoutOurs([]string{v})) == 0 {
+		if v := n.Variables[part]; !isVariable(v) || isOurs(v) {
 			return fmt.Errorf("%s is not the name of a variable that a program gets", quote(v))
 		}
 	}

@@ -48,8 +48,11 @@ func (s surroundings) without(others map[string]bool) (env []secret.Value) {
 // look sorts the variables of an environment, and of files that come after it.
 func look(environ []string, files []*envFile) (surroundings, error) {
 	s := surroundings{refs: map[string]reference{}}
-	for _, entry := range withoutOurs(environ) {
+	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
+		if isOurs(name) {
+			continue
+		}
 		if err := s.add(&s.inherited, variable{name, secret.New([]byte(value))}, "the environment"); err != nil {
 			return s, err
 		}
@@ -60,7 +63,7 @@ func look(environ []string, files []*envFile) (surroundings, error) {
 			if keystore.HoldsReference(v.Value) && !keystore.IsReference(v.Value) {
 				return s, usagef("a reference is the whole value: NAME="+keystore.Scheme+"ENV/NAME#part", "%s: %s has a reference inside of its value", where, v.Name)
 			}
-			if len(withoutOurs([]string{v.Name})) == 0 {
+			if isOurs(v.Name) {
 				continue
 			}
 			if err := s.add(&s.files, variable{v.Name, v.Value}, where); err != nil {

@@ -35,8 +35,8 @@ type runOptions struct {
 
 const runLong = `Starts a program and hands it the keys of an environment, as variables. They
 are in the memory and the environment of the program and of what it starts,
-and nowhere else. Variables that begin with KEYWRIGHT_ are taken from it. Each
-use goes on record before the program starts.
+and nowhere else. Variables that begin with KEYWRIGHT_ are taken from it, and no
+key goes into one. Each use goes on record before the program starts.
 
 A part goes into the variable that 'keywright edit --variable' gave it;
 otherwise the one named like the key, with the part behind it if there are
@@ -352,9 +352,12 @@ func (k *keyring) gather(ctx context.Context, verb string, w wanted) (gathered, 
 			if _, referred := values[variable]; referred && of[variable] == (keystore.Name{}) {
 				continue
 			}
+			another := "keywright edit " + o.Key.Name.String() + " --variable " + p.Name + "=NAME"
+			if isOurs(variable) && !w.text {
+				return gathered{}, usagef("give it another: "+another, "%s goes into the variable %s, and no program gets one that begins with %s", o.Key.Name, variable, ours)
+			}
 			if other, taken := of[variable]; taken {
-				return gathered{}, usagef("give one of them another: keywright edit "+o.Key.Name.String()+" --variable "+p.Name+"=NAME",
-					"%s and %s both go into the variable %s", other, o.Key.Name, variable)
+				return gathered{}, usagef("give one of them another: "+another, "%s and %s both go into the variable %s", other, o.Key.Name, variable)
 			}
 			values[variable], of[variable] = o.Parts[p.Name], o.Key.Name
 		}
@@ -378,8 +381,8 @@ func variableOf(k *keystore.Key, p keystore.Part) string {
 	return upper
 }
 
-// withoutOurs takes keywright's own variables out of an environment: they say how to
-// open the keys.
-func withoutOurs(env []string) []string {
-	return slices.DeleteFunc(env, func(e string) bool { return strings.HasPrefix(strings.ToUpper(e), "KEYWRIGHT_") })
-}
+// ours is what keywright's own variables begin with: they say how to open the keys.
+const ours = "KEYWRIGHT_"
+
+// isOurs reports whether a variable is one that no program gets.
+func isOurs(variable string) bool { return strings.HasPrefix(strings.ToUpper(variable), ours) }

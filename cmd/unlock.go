@@ -104,7 +104,7 @@ func runLock(ctx context.Context, term *terminal, env string) error {
 	case p.Unlock == nil:
 		return &keystore.EnvError{Doing: "lock", Env: env, Err: keystore.ErrNotUnlocked}
 	}
-	r, unrecorded := keys.enter(ctx, environmentEntry("lock", audit.Granted, env)) // it is ended all the same
+	r, unrecorded := keys.write(ctx, environmentEntry("lock", audit.Granted, env)) // it is ended all the same
 	if err := keys.Lock(ctx, actor(), env); err != nil {
 		return keys.failed(ctx, r, err)
 	}

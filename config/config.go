@@ -10,13 +10,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 
+	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/scan"
 )
 
@@ -78,7 +78,7 @@ func (e *Error) Usage() bool { return true }
 
 // Load reads the file with this path. A file that does not exist is an empty one.
 func Load(path string) (*Config, error) {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Config{}, nil
 	}

@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/keywright/keywright/internal/durable"
 )
 
 // Ignore holds the accepted findings of a .keywrightignore: a fingerprint and the
@@ -36,7 +37,7 @@ func (i *Ignore) Len() int {
 
 // LoadIgnore reads the file with this path. A file that does not exist is empty.
 func LoadIgnore(path string) (*Ignore, error) {
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Ignore{}, nil
 	}

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/keywright/keywright/internal/durable"
 )
 
 // Project is which keys the programs of a repository need. It says nothing of where keys
@@ -49,6 +51,9 @@ func (p *project) project() (*Project, *Error) {
 	if len(p.Environments) == 0 {
 		return nil, &Error{Problem: "[project] has no environments", Advice: `for example: environments = ["dev", "prod"]`}
 	}
+	if twice, ok := repeated(p.Environments); ok {
+		return nil, &Error{Problem: fmt.Sprintf("[project]: the environment %q stands there twice", twice)}
+	}
 	out := &Project{Environments: p.Environments}
 	for i, k := range p.Key {
 		where := fmt.Sprintf("[[project.key]] number %d", i+1)
@@ -62,6 +67,9 @@ func (p *project) project() (*Project, *Error) {
 		if environments == nil {
 			environments = p.Environments
 		}
+		if twice, ok := repeated(environments); ok {
+			return nil, &Error{Problem: fmt.Sprintf("%s: the environment %q stands there twice", where, twice)}
+		}
 		for _, e := range environments {
 			if !slices.Contains(p.Environments, e) {
 				return nil, &Error{Problem: fmt.Sprintf("%s: %q is none of the project's environments", where, e), Advice: "they are " + strings.Join(p.Environments, ", ")}
@@ -70,6 +78,16 @@ func (p *project) project() (*Project, *Error) {
 		out.Keys = append(out.Keys, ProjectKey{k.Name, environments, k.Variables, k.MaxAge.n, k.Owner.text})
 	}
 	return out, nil
+}
+
+// repeated is the first of some names that is there twice, if one is.
+func repeated(names []string) (name string, ok bool) {
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 type days struct{ n int }
@@ -137,14 +155,7 @@ const maxFile = 1 << 20
 
 // LoadWithContent reads the file with this path, and returns what it read.
 func LoadWithContent(path string) (*Config, []byte, error) {
-	info, err := os.Stat(path)
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("it is not a regular file")
-	}
-	if err != nil {
-		return nil, nil, fmt.Errorf("read the configuration: %w", err)
-	}
-	f, err := os.Open(path)
+	f, err := durable.OpenFile(path)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the configuration: %w", err)
 	}

@@ -61,7 +61,9 @@ func TestParseProjectRefuses(t *testing.T) {
 		head + "[[project.key]]\nname=\"A\"\nmax_age=\"9999999d\"\n":    "max_age is a number of days",
 		head + "[[project.key]]\nname=\"A\"\nowner=\"" + long + "\"\n":  "owner has more than 200 bytes",
 		head + "[[project.key]]\nname=\"A\"\nenvironments=[\"prod\"]\n": `"prod" is none of the project's environments`,
-		"[project]\n[[project.key]]\nname=\"A\"\n":                      "[project] has no environments",
+		"[project]\nenvironments=[\"dev\",\"dev\"]\n":                   `[project]: the environment "dev" stands there twice`,
+		"[project]\nenvironments=[\"dev\"]\n[[project.key]]\nname=\"A\"\nenvironments=[\"dev\",\"dev\"]\n": `number 1: the environment "dev" stands there twice`,
+		"[project]\n[[project.key]]\nname=\"A\"\n":                                                         "[project] has no environments",
 	} {
 		c, err := config.Parse("f", []byte(in))
 		if err == nil || !strings.Contains(err.Error(), want) {

@@ -87,7 +87,7 @@ func (t Trust) Add(ctx context.Context, path string, content []byte) (err error)
 // read returns what is remembered. What others could have written is not believed.
 func (t Trust) read() (*trusted, error) {
 	path := filepath.Join(t.dir, trustFile)
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		key := make([]byte, sha256.Size)
 		rand.Read(key)

@@ -167,47 +167,6 @@ func (s *Store) Retired(ctx context.Context) (all []RetiredValues, err error) {
 	return all, nil
 }
 
-// RestoreRetired keeps what versions that are gone are found by, as Retired gave it. What
-// is known already is passed over. A store without any version takes over the key that
-// the digests were made with, so that scans have but one to look with. By is who acts.
-func (s *Store) RestoreRetired(ctx context.Context, by string, all []RetiredValues) error {
-	if len(all) == 0 {
-		return nil
-	}
-	return s.change(ctx, by, func(t *transaction) error {
-		c := t.catalog
-		if t.key.IsZero() { // nothing was ever stored: the first write makes it
-			if err := t.save(t.change.Prepare); err != nil {
-				return err
-			}
-		}
-		if len(c.Keys)+len(c.Retired) == 0 {
-			c.DigestKey = sealFor(t.key, digestKeyName, all[len(all)-1].Key)
-		}
-		own, err := t.digestKey()
-		if err != nil {
-			return err
-		}
-		for _, r := range all {
-			if _, err := ParseName(r.Name.String()); err != nil {
-				return err
-			}
-			if slices.ContainsFunc(c.Retired, func(known Retired) bool { return known.Item == r.Item }) {
-				continue
-			}
-			packed := r.Digests.pack()
-			kept := Retired{Name: r.Name, Number: r.Number, Item: r.Item, Died: r.Died, Digests: sealFor(t.key, r.Item, packed)}
-			packed.Wipe()
-			if r.Key.Digest(nil) != own.Digest(nil) {
-				kept.Key = sealFor(t.key, digestKeyName, r.Key)
-			}
-			c.Retired = append(c.Retired, kept)
-		}
-		slices.SortStableFunc(c.Retired, func(a, b Retired) int { return a.Died.Compare(b.Died) })
-		return nil
-	})
-}
-
 // digestKeyName is what a key of digests is sealed for.
 const digestKeyName = "digest-key"
 

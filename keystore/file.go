@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/keywright/keywright/internal/durable"
@@ -76,7 +75,7 @@ func (f *File) lock(ctx context.Context) (unlock func() error, err error) {
 
 // read returns the file's content; nil if there is none.
 func (f *File) read() ([]byte, error) {
-	data, err := os.ReadFile(f.path())
+	data, err := durable.ReadFile(f.path())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -82,17 +82,24 @@ func (c *Catalog) checkProtected() error {
 // Protect makes an environment a protected one. It may be one already, and need not have
 // keys. By is who acts.
 func (s *Store) Protect(ctx context.Context, by, env string) error {
-	return s.changeEnv(ctx, by, "protect", env, func(c *Catalog) error {
-		if err := ValidEnv(env); err != nil {
-			return err
-		}
-		if _, ok := c.Protection(env); ok {
-			return nil
-		}
-		c.Protected = append(c.Protected, Protection{Env: env, Since: s.now().UTC(), By: by})
-		slices.SortFunc(c.Protected, func(a, b Protection) int { return strings.Compare(a.Env, b.Env) })
+	err := s.change(ctx, by, func(t *transaction) error { return t.protect(env) })
+	if err != nil {
+		return &EnvError{"protect", env, err}
+	}
+	return nil
+}
+
+func (t *transaction) protect(env string) error {
+	if err := ValidEnv(env); err != nil {
+		return err
+	}
+	c := t.catalog
+	if _, ok := c.Protection(env); ok {
 		return nil
-	})
+	}
+	c.Protected = append(c.Protected, Protection{Env: env, Since: t.store.now().UTC(), By: t.by})
+	slices.SortFunc(c.Protected, func(a, b Protection) int { return strings.Compare(a.Env, b.Env) })
+	return nil
 }
 
 // Unprotect makes it an environment like any other. By is who acts.

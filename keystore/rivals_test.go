@@ -127,6 +127,15 @@ var operations = map[string]operation{
 	},
 	"remove A": func(ctx context.Context, s *keystore.Store) error { return s.Remove(ctx, "t", nameA) },
 	"protect":  func(ctx context.Context, s *keystore.Store) error { return s.Protect(ctx, "t", "prod") },
+	"restore C": func(ctx context.Context, s *keystore.Store) error {
+		k := keystore.Key{Name: keystore.Name{Env: "prod", Key: "C"}, Parts: []keystore.Part{{Name: keystore.SinglePart}}, Versions: []keystore.Version{{Number: 1, Stage: keystore.Current}}}
+		versions := map[int]keystore.Parts{1: {keystore.SinglePart: secret.New([]byte("9"))}}
+		left, err := s.Restore(ctx, "t", keystore.Saved{Keys: []keystore.SavedKey{{Key: k, Versions: versions}}})
+		if len(left) > 0 {
+			err = keystore.ErrExists
+		}
+		return err
+	},
 	"rotate A": func(ctx context.Context, s *keystore.Store) error {
 		r := keystore.Rotation{ID: "r", Key: nameA, Revision: 1, Journal: []byte("{}")}
 		pending := keystore.Parts{keystore.SinglePart: secret.New([]byte("5"))}

@@ -106,7 +106,9 @@ func TestRestorePending(t *testing.T) {
 	for _, err := range []error{
 		from.put("prod/DB", "one"), from.put("prod/DB", "two"), saved(t, from, &r, RotationChange{Begin: true}),
 		saved(t, from, &r, RotationChange{Pending: Parts{SinglePart: secret.New([]byte("three"))}, Number: 3}),
-		from.Each(t.Context(), func(k Key, versions map[int]Parts) error { return to.Restore(t.Context(), "tester", k, versions) }),
+		from.Each(t.Context(), func(k Key, versions map[int]Parts) error {
+			return second(to.Restore(t.Context(), "tester", Saved{Keys: []SavedKey{{k, versions}}}))
+		}),
 	} {
 		if err != nil {
 			t.Fatal(err)

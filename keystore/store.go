@@ -475,37 +475,3 @@ func (s *Store) versions(ctx context.Context, k *Key) (map[int]Parts, error) {
 	}
 	return versions, nil
 }
-
-// Restore stores a key as Each gave it, under new items. There must be none of its name.
-// By is who acts.
-func (s *Store) Restore(ctx context.Context, by string, k Key, versions map[int]Parts) error {
-	err := s.change(ctx, by, func(t *transaction) error {
-		if _, taken := t.catalog.Find(k.Name); taken {
-			return ErrExists
-		}
-		restored := k.clone()
-		restored.Rotation = "" // its journal stays where it was begun
-		restored.settlePending()
-		for i := range restored.Versions {
-			v := &restored.Versions[i]
-			parts, ok := versions[v.Number]
-			if !ok || !fits(&restored, parts) {
-				return ErrParts
-			}
-			item, err := t.write(parts)
-			if err != nil {
-				return err
-			}
-			v.Item = item
-			if v.Digests, err = t.digests(item, parts); err != nil {
-				return err
-			}
-		}
-		t.catalog.put(restored)
-		return t.catalog.check()
-	})
-	if err != nil {
-		return &KeyError{"restore", k.Name, err}
-	}
-	return nil
-}

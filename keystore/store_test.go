@@ -258,12 +258,13 @@ func TestCrash(t *testing.T) {
 		}, []string{"1 none"}},
 		"move": {[]string{"1"}, func(s *testStore) error { return s.Move(t.Context(), "tester", name, Name{"prod", "B"}) }, []string{"1 none", "none none"}},
 		"restore": {nil, func(s *testStore) error {
-			k := Key{Name: name, Parts: []Part{{Name: SinglePart}}, LastNumber: 2, Versions: []Version{{Number: 2, Stage: Current}, {Number: 1, Stage: Previous}}}
-			return s.Restore(t.Context(), "tester", k, map[int]Parts{1: single("1"), 2: single("2")})
+			_, err := s.Restore(t.Context(), "tester", Saved{Keys: []SavedKey{savedKey("prod/A", "1", "2")}})
+			return err
 		}, []string{"none none", "2 1"}},
 		"retired": {nil, func(s *testStore) error {
 			gone := RetiredValues{Name: name, Number: 1, Item: "key-1", Key: secret.New([]byte("key")), Digests: single("digest")}
-			return s.RestoreRetired(t.Context(), "tester", []RetiredValues{gone})
+			_, err := s.Restore(t.Context(), "tester", Saved{Retired: []RetiredValues{gone}})
+			return err
 		}, []string{"none none"}},
 		"removal": {[]string{"1", "2"}, func(s *testStore) error { return s.Remove(t.Context(), "tester", name) }, []string{"2 1", "none none"}},
 	}

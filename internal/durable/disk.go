@@ -12,7 +12,7 @@ import (
 )
 
 // Disk is where files are changed. The zero Disk is the machine's own. Reading needs
-// none: package os does it.
+// none.
 type Disk struct{ system System }
 
 // On returns the disk that a System changes: in tests, one that loses power.
@@ -55,8 +55,13 @@ func (d Disk) sys() System {
 	return d.system
 }
 
-// Edit opens a file that is there for changing it in place.
-func (d Disk) Edit(path string) (Handle, error) { return d.sys().Edit(path) }
+// Edit opens a regular file that is there for changing it in place; see OpenFile.
+func (d Disk) Edit(path string) (Handle, error) {
+	if err := regular("open", path); err != nil {
+		return nil, err
+	}
+	return d.sys().Edit(path)
+}
 
 // Rename gives a file another name in the same directory. That lasts once SyncDir was
 // called, or a file in the directory was committed.

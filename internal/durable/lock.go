@@ -2,6 +2,7 @@ package durable
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -23,7 +24,10 @@ const (
 // other callers in this one, as far as they ask for it. Do not lock a file that is
 // itself replaced: the lock would stay with the old one.
 func Lock(ctx context.Context, path string) (unlock func() error, err error) {
-	l := newLock(path)
+	l, err := newLock(path)
+	if err != nil {
+		return nil, err
+	}
 	if _, err := l.TryLockContext(ctx, lockRetry); err != nil {
 		return nil, &fs.PathError{Op: "lock", Path: path, Err: bare(err)}
 	}
@@ -33,7 +37,10 @@ func Lock(ctx context.Context, path string) (unlock func() error, err error) {
 // TryLock is Lock for those who do not wait: if someone else holds the lock, it
 // returns a nil unlock and no error.
 func TryLock(path string) (unlock func() error, err error) {
-	l := newLock(path)
+	l, err := newLock(path)
+	if err != nil {
+		return nil, err
+	}
 	switch held, err := l.TryLock(); {
 	case err != nil:
 		return nil, &fs.PathError{Op: "lock", Path: path, Err: bare(err)}
@@ -92,8 +99,11 @@ func readHolder(path string) int {
 	return pid
 }
 
-func newLock(path string) *flock.Flock {
-	return flock.New(path, flock.SetPermissions(fs.FileMode(lockPerm)))
+func newLock(path string) (*flock.Flock, error) {
+	if err := regular("lock", path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return flock.New(path, flock.SetPermissions(fs.FileMode(lockPerm))), nil
 }
 
 func unlocker(l *flock.Flock) func() error {

@@ -57,7 +57,7 @@ type Passphrase struct {
 
 // Identity implements Opener.
 func (p *Passphrase) Identity(ctx context.Context, make bool) (*age.X25519Identity, error) {
-	sealed, err := os.ReadFile(p.Path)
+	sealed, err := durable.ReadFile(p.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && make:
 		return p.create(ctx)

@@ -189,40 +189,30 @@ func (b *Backup) Keys() []keystore.Key {
 // Protected are the environments that were protected.
 func (b *Backup) Protected() []string { return b.content.Protected }
 
-// Restore stores a key of the backup, with all its versions. There must be none of its
-// name: otherwise the error matches keystore.ErrExists. By is
-// who acts.
-func (b *Backup) Restore(ctx context.Context, by string, store *keystore.Store, name keystore.Name) error {
-	for i := range b.content.Keys {
-		s := &b.content.Keys[i]
-		if s.Key.Name != name {
-			continue
+// Restore stores what the backup holds, all of it or nothing, and returns the names of the
+// keys that are there already: see keystore.Store.Restore. By is who acts.
+func (b *Backup) Restore(ctx context.Context, by string, store *keystore.Store) (left []keystore.Name, err error) {
+	saved := keystore.Saved{Protected: b.content.Protected}
+	for _, s := range b.content.Keys {
+		k := keystore.SavedKey{Key: s.Key, Versions: map[int]keystore.Parts{}}
+		for n, texts := range s.Secrets {
+			k.Versions[n] = parts(texts)
+			defer k.Versions[n].Wipe()
 		}
-		versions := map[int]keystore.Parts{}
-		for n, parts := range s.Secrets {
-			versions[n] = keystore.Parts{}
-			for part, v := range parts {
-				versions[n][part] = secret.New(v)
-			}
-		}
-		return store.Restore(ctx, by, s.Key, versions)
+		saved.Keys = append(saved.Keys, k)
 	}
-	return &keystore.KeyError{Doing: "restore", Name: name, Err: keystore.ErrNoKey}
+	for _, r := range b.content.Retired {
+		saved.Retired = append(saved.Retired, keystore.RetiredValues{Name: r.Name, Number: r.Number, Item: r.Item, Died: r.Died, Key: secret.New(r.DigestKey), Digests: parts(r.Digests)})
+	}
+	return store.Restore(ctx, by, saved)
 }
 
-// RestoreRetired keeps by what scans find the versions whose secrets were gone already
-// when the backup was made. It comes before the keys: see keystore.Store.RestoreRetired.
-// By is who acts.
-func (b *Backup) RestoreRetired(ctx context.Context, by string, store *keystore.Store) error {
-	var all []keystore.RetiredValues
-	for _, r := range b.content.Retired {
-		v := keystore.RetiredValues{Name: r.Name, Number: r.Number, Item: r.Item, Died: r.Died, Key: secret.New(r.DigestKey), Digests: keystore.Parts{}}
-		for part, digest := range r.Digests {
-			v.Digests[part] = secret.New(digest)
-		}
-		all = append(all, v)
+func parts(texts map[string]plainText) keystore.Parts {
+	p := keystore.Parts{}
+	for name, v := range texts {
+		p[name] = secret.New(v)
 	}
-	return store.RestoreRetired(ctx, by, all)
+	return p
 }
 
 // Wipe overwrites the secrets.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -52,22 +53,16 @@ func TestBackup(t *testing.T) {
 		t.Fatalf("%+v, %v", b, err)
 	}
 	to := keystore.Open(t.TempDir(), keystoretest.NewMemory())
-	for _, k := range b.Keys() {
-		if err := b.Restore(t.Context(), "tester", to, k.Name); err != nil {
-			t.Fatal(err)
-		}
-	}
+	restore(t, b, to)
 	for stage, want := range map[keystore.Stage]string{keystore.Current: "marked-two\x00\xff", keystore.Previous: "marked-one"} {
 		parts, k, err := to.Get(t.Context(), name, stage)
 		if err != nil || string(parts["secret"].Reveal()) != want || k.Owner != "Ada" || k.Versions[0].By != "Ada" {
 			t.Errorf("%s: %v, %v", stage, k, err)
 		}
 	}
-	if err := b.Restore(t.Context(), "tester", to, name); !errors.Is(err, keystore.ErrExists) {
-		t.Errorf("restored over another: %v", err)
-	}
-	if err := b.Restore(t.Context(), "tester", to, keystore.Name{Env: "no", Key: "KEY"}); !errors.Is(err, keystore.ErrNoKey) {
-		t.Errorf("restored what is not there: %v", err)
+	left, err := b.Restore(t.Context(), "tester", to)
+	if want := []keystore.Name{{Env: "dev", Key: "X"}, name}; err != nil || !slices.Equal(left, want) {
+		t.Errorf("restored once more: %v, left alone: %v, want %v", err, left, want)
 	}
 }
 
@@ -114,13 +109,8 @@ func backUp(t *testing.T, s *keystore.Store) *Backup {
 
 func restore(t *testing.T, b *Backup, s *keystore.Store) {
 	t.Helper()
-	if err := b.RestoreRetired(t.Context(), "tester", s); err != nil {
+	if _, err := b.Restore(t.Context(), "tester", s); err != nil {
 		t.Fatal(err)
-	}
-	for _, k := range b.Keys() {
-		if err := b.Restore(t.Context(), "tester", s, k.Name); err != nil && !errors.Is(err, keystore.ErrExists) {
-			t.Fatal(err)
-		}
 	}
 }
 
@@ -269,7 +259,7 @@ func TestDamaged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := b.Restore(t.Context(), "tester", store, b.Keys()[0].Name); err == nil {
+	if _, err := b.Restore(t.Context(), "tester", store); err == nil {
 		t.Error("a name that cannot be was restored")
 	}
 	if c, err := store.Check(t.Context()); err != nil || len(c.Ailments) > 0 || c.Keys != 1 {

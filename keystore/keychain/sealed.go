@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/keystore"
 	"github.com/keywright/keywright/secret"
 )
@@ -124,7 +125,7 @@ func open(aead cipher.AEAD, name string, content []byte) ([]byte, error) {
 
 // readAtMost reads a file, and one byte more than a limit of a file that is larger.
 func readAtMost(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
+	f, err := durable.OpenFile(path)
 	if err != nil {
 		return nil, err
 	}

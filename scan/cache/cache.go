@@ -88,7 +88,7 @@ func readKey(path string) ([]byte, error) {
 
 // wholeKey returns the key in a file, nil if there is none or not a whole one.
 func wholeKey(path string) ([]byte, error) {
-	key, err := os.ReadFile(path)
+	key, err := durable.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist), err == nil && len(key) != keySize:
 		return nil, nil
@@ -119,7 +119,7 @@ func (c *Cache) path(name string) string {
 // then.
 func (c *Cache) Load(name string, v any) bool {
 	path := c.path(name)
-	data, err := os.ReadFile(path)
+	data, err := durable.ReadFile(path)
 	if err != nil {
 		return false
 	}

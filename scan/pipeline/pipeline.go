@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/keywright/keywright/config"
+	"github.com/keywright/keywright/internal/durable"
 	"github.com/keywright/keywright/scan"
 	"github.com/keywright/keywright/scan/cache"
 	"github.com/keywright/keywright/scan/files"
@@ -332,7 +333,7 @@ func (r *run) readFile(name string) ([]byte, error) {
 	var err error
 	switch {
 	case r.Mode == Stdin:
-		data, err = os.ReadFile(name)
+		data, err = durable.ReadFile(name)
 	case r.Mode == Range:
 		_, data, err = r.store.ReadFile(r.rng.A, name)
 	case r.repo != nil && r.repo.WorkTree == "":
@@ -341,13 +342,13 @@ func (r *run) readFile(name string) ([]byte, error) {
 		}
 		_, data, err = r.store.ReadFile(r.repo.Head.ID, name)
 	case r.repo != nil:
-		data, err = os.ReadFile(filepath.Join(r.repo.WorkTree, name))
+		data, err = durable.ReadFile(filepath.Join(r.repo.WorkTree, name))
 	default:
 		dir := r.root
 		if info, statErr := os.Stat(dir); statErr == nil && !info.IsDir() {
 			dir = filepath.Dir(dir)
 		}
-		data, err = os.ReadFile(filepath.Join(dir, name))
+		data, err = durable.ReadFile(filepath.Join(dir, name))
 	}
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
