@@ -35,9 +35,9 @@ func (f Filter) selects(e Entry) bool {
 // Entries iterates over the entries that a filter selects, in order. It authenticates
 // nothing: Verify does. Beside an error that concerns one entry stands an Entry with no
 // more than its number, and the iteration goes on: the error matches [ErrErased] or
-// [ErrSchema], or is a [*Fault] for what is no entry. Only then is the keychain asked for
-// the head: what is no entry and stands behind it was left by an interrupted append, and
-// ends the iteration, as a last line without an end does.
+// [ErrSchema], or is a [*Fault] for what is no entry. For that alone the keychain is asked,
+// for the head: what is no entry and stands behind it was left by an interrupted append,
+// and ends the iteration, as a last line without an end does.
 func (l *Log) Entries(ctx context.Context, filter Filter) iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
 		file, err := l.disk.open(entriesFile)

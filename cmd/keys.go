@@ -269,6 +269,9 @@ func (k *keyring) append(ctx context.Context, entries ...audit.Entry) error {
 	return err
 }
 
+// logHint says what to do about a log that cannot be written.
+const logHint = "'keywright audit verify' says what it is like"
+
 // enter is append; what it wrote can be named in results.
 func (k *keyring) enter(ctx context.Context, entries ...audit.Entry) (onRecord, error) {
 	r, err := k.write(ctx, entries...)
@@ -286,7 +289,7 @@ func (k *keyring) enter(ctx context.Context, entries ...audit.Entry) (onRecord, 
 		}
 		if protected {
 			err = fmt.Errorf("%s is protected, and the audit log cannot be written: %w", cmp.Or(e.Environment, "an environment"), err)
-			return onRecord{}, k.failed(ctx, r, hintedError{err, "'keywright audit verify' says what it is like"})
+			return onRecord{}, k.failed(ctx, r, hintedError{err, logHint})
 		}
 	}
 	k.unrecorded(err)

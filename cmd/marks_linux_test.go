@@ -301,6 +301,7 @@ func (h *hunt) errands() map[string][]errand {
 		"import": {
 			ends(exitIncomplete, "import", "dev", h.prop("env")), ends(exitIncomplete, "import", "dev", h.prop("env"), "--replace", "--rewrite"),
 			ends(exitUsage, "import", "dev", h.prop("broken.json")), ends(exitUsage, "import", "dev", h.prop("broken.yaml"), "--rewrite"),
+			given("PIPED='"+h.mark("piped")+"'\nBAD=${"+h.mark("piped badly")+"}\n", exitIncomplete, "import", "dev", "-"), given(h.mark("not JSON"), exitUsage, "import", "dev", "-", "--format", "json"),
 			ok("import", "dev", h.prop("conf.yaml"), "--rewrite"), ok("import", "test", "--from", "dev"), ends(exitFailed, "import", "test", "--from", "safe"),
 		},
 		"export": {

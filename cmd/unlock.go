@@ -109,7 +109,10 @@ func runLock(ctx context.Context, term *terminal, env string) error {
 		return keys.failed(ctx, r, err)
 	}
 	fmt.Fprintf(term.err, "keywright: %s is not unlocked any more\n", env)
-	return unrecorded
+	if unrecorded != nil {
+		return hintedError{unrecorded, logHint}
+	}
+	return nil
 }
 
 // parseSpan reads how long something lasts: a number of days, or a duration as Go's.
