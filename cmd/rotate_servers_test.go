@@ -109,11 +109,11 @@ func (m machine) journal(t *testing.T, printed string) *rotate.Journal {
 	if over == nil {
 		t.Fatalf("no rotation is over:\n%s", printed)
 	}
-	j := &rotate.Journal{}
-	if err := json.Unmarshal([]byte(m.must(t, "", "rotate", "show", over[1], "--format", "json")), j); err != nil {
+	e := evidence{Journal: &rotate.Journal{}}
+	if err := json.Unmarshal([]byte(m.must(t, "", "rotate", "show", over[1], "--format", "json")), &e); err != nil {
 		t.Fatal(err)
 	}
-	return j
+	return e.Journal
 }
 
 // site is a server, and a key that programs log in to it with.
