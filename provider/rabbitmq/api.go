@@ -1,6 +1,7 @@
 package rabbitmq
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -163,21 +164,13 @@ func (p *Provider) connections(ctx context.Context, as provider.Credential, doin
 // connectionsOf is where RabbitMQ 3.10 and later list a user's connections, and close them.
 func connectionsOf(who string) string { return "/connections/username/" + url.PathEscape(who) }
 
-// known are those connections that the statistics know too.
-func (p *Provider) known(ctx context.Context, as provider.Credential, doing string, names []string) (open []string, err error) {
-	for _, n := range names {
-		a, found, err := p.ask(ctx, as, doing, http.MethodGet, "/connections/"+url.PathEscape(n), nil, nil)
-		if err == nil && !found {
-			err = noObject(a)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			open = append(open, n)
-		}
+// known reports whether the statistics know a connection, too.
+func (p *Provider) known(ctx context.Context, as provider.Credential, doing, connection string) (bool, error) {
+	a, found, err := p.ask(ctx, as, doing, http.MethodGet, "/connections/"+url.PathEscape(connection), nil, nil)
+	if err == nil && !found {
+		err = noObject(a)
 	}
-	return open, nil
+	return found, err
 }
 
 const (
@@ -196,13 +189,14 @@ func (p *Provider) busy(ctx context.Context, as provider.Credential, doing, who 
 		if err != nil || len(open) == 0 {
 			return err
 		}
-		sure, err := p.known(ctx, as, doing, open)
-		if err != nil {
-			return err
-		}
-		if len(sure) > 0 {
-			return &provider.Error{Provider: name, Doing: doing, Kind: provider.Refused, Err: fmt.Errorf("%s is in use: %d connections are open", who, len(open)),
-				Hint: "its password would change; stop what uses it, or keep the key that is in use"}
+		for _, n := range open {
+			switch sure, err := p.known(ctx, as, doing, n); {
+			case err != nil:
+				return err
+			case sure:
+				return &provider.Error{Provider: name, Doing: doing, Kind: provider.Refused, Err: fmt.Errorf("%s is in use: %d connections are open", who, len(open)),
+					Hint: "its password would change; stop what uses it, or keep the key that is in use"}
+			}
 		}
 		if time.Since(began) > learning {
 			return nil
@@ -233,8 +227,14 @@ func (p *Provider) end(ctx context.Context, as provider.Credential, doing, who s
 			}
 			closed = closed || err == nil
 		}
+		wait := looking
 		if err == nil && time.Since(began) > learning {
-			open, err = p.known(ctx, as, doing, open)
+			wait = time.Second // as each that is left is asked about
+			open = slices.DeleteFunc(open, func(n string) bool {
+				sure, failed := p.known(ctx, as, doing, n)
+				err = cmp.Or(err, failed)
+				return failed == nil && !sure
+			})
 		}
 		if err != nil && closed {
 			return web.Afterwards("connections were closed", err)
@@ -245,7 +245,7 @@ func (p *Provider) end(ctx context.Context, as provider.Credential, doing, who s
 		if time.Since(began) > ending {
 			return &provider.Error{Provider: name, Doing: doing, Kind: provider.Unclear, Err: fmt.Errorf("%w: %d of %s after %v", errStillOpen, len(open), who, ending)}
 		}
-		if err := pause(ctx, doing, looking); err != nil {
+		if err := pause(ctx, doing, wait); err != nil {
 			return err
 		}
 	}
